@@ -1,0 +1,83 @@
+// Package column is the meeting point between whoever holds rows (the head's generations, a segment's row groups, the
+// states a roll-up has just built) and whoever reads them (the scan, the seal, a merge, a roll-up): a row group as a set
+// of columns found by path, each decoded into vectors block by block, and filtered while still encoded.
+package column
+
+import (
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Group is an immutable set of rows, numbered from 0. Its methods may be called from several goroutines at once.
+type Group interface {
+	// Rows is at most 65,536, so that a row number fits 16 bits.
+	Rows() int
+	// Find returns the column of exactly this path and leaf kind; ok is false when no row has such a value.
+	// It costs O(log columns) and reads nothing else of the group's directory.
+	Find(p types.Path, leaf types.Leaf) (c Column, ok bool)
+	// Under returns every column at p or below it, ordered by path, then leaf kind. Under("") returns all.
+	Under(p types.Path) []Column
+}
+
+// Column is the values of one path and leaf kind over the rows of its group. Methods may be called from several
+// goroutines at once; errors are corruption or disk errors and carry file and offset.
+type Column interface {
+	Path() types.Path
+	Leaf() types.Leaf
+	// Stats describes the whole column. It is read from the directory, never from the values.
+	Stats() Stats
+	// BlockStats describes rows [b*vec.BatchRows, (b+1)*vec.BatchRows): a subset of what Stats knows.
+	BlockStats(b int) Stats
+	// Read makes dst the rows [from, to) of the column, a row without a value being NULL. It may leave dst in any
+	// vec.Form, with a Dict shared with the column and valid as long as the group. to-from is at most vec.BatchRows and
+	// the range does not cross a multiple of vec.BatchRows.
+	Read(from, to int, dst *vec.Vector) error
+	// Filter clears the bits of sel (one per row of [from, to), same range rule) whose row has no value or a value for
+	// which p does not hold. It works on the encoded form where the encoding allows it.
+	Filter(from, to int, p *Pred, sel vec.Bitmap) error
+}
+
+// Stats is what is known about a column without reading it. Min and Max are bounds, not necessarily attained for text
+// (which is cut to 32 bytes: MinB is a prefix, MaxB a prefix rounded up).
+type Stats struct {
+	Rows    int // rows covered
+	Present int // rows with a value
+	Bounded bool
+	MinI    int64 // LeafInt; LeafBool as 0 and 1
+	MaxI    int64
+	MinF    float64 // LeafFloat; NaNs are left out and set HasNaN
+	MaxF    float64
+	HasNaN  bool
+	MinB    []byte // LeafText
+	MaxB    []byte
+	Dict    *vec.Vector // the distinct values, if the column is dictionary encoded or constant; else nil
+}
+
+// Op is the comparison of a Pred.
+type Op uint8
+
+// The operations of a Pred.
+const (
+	OpEq Op = iota
+	OpNe
+	OpLt
+	OpLe
+	OpGt
+	OpGe
+	OpIn    // equal to any of List
+	OpMatch // Match decides
+)
+
+// Pred is a comparison of a column with constants, in the column's own physical class. A row without a value fails it.
+// Floats compare as PostgreSQL does: NaN equals NaN and is above everything. Text compares by bytes.
+type Pred struct {
+	Op   Op
+	Leaf types.Leaf
+	I    int64 // LeafInt; LeafBool as 0 and 1
+	F    float64
+	B    []byte
+	List *vec.Vector // OpIn: flat, no NULLs, sorted ascending
+	// Match decides for a vector of distinct values (no NULLs) and sets pass's bit for each that holds. It is called
+	// once per dictionary, or per block of plain values; it may not keep vals.
+	Match func(vals *vec.Vector, pass vec.Bitmap) error
+}
