@@ -55,6 +55,7 @@ type View struct {
 // SystemTable is a table made when asked.
 type SystemTable struct {
 	Name types.TableName
+	OID  uint32 // 0: one is made from the name
 	Cols []plan.Col
 	Rows func(ctx *expr.Ctx, s Snapshot, want plan.VirtualScan) (plan.Rows, error)
 }
