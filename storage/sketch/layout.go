@@ -11,6 +11,9 @@ func LinearBounds(low, high int64, n int) []int64 {
 	for i := 1; i < n; i++ {
 		x := (float64(low)*float64(n-1-i) + float64(high)*float64(i-1)) / float64(n-2)
 		b[i] = int64(x + 0.5)
+		if i > 1 && b[i] <= b[i-1] {
+			return nil // more buckets than whole numbers: no layout a client can report by bound
+		}
 	}
 	return b
 }

@@ -1,0 +1,23 @@
+// Package rollups keeps the telemetry aggregates: every histogram and numeric scalar of every main ping, summed over the
+// dimensions of its ping, continuously.
+//
+// # Layers
+//
+//	extract.go     one ping's columns → (metric, process, label) contributions, by the reference aggregator's rules
+//	cells.go       contributions → cells, one metric at a time
+//	states.go      cells → groups of states, sorted by key: what a seal writes as one small segment
+//	merge.go       groups of states → one sorted stream with equal keys added: segment merges and reads share it
+//	aggregates.go  the storage.Rollup that ties them together, and the state table's schema
+//	read.go        states plus the head's rows → the rows of rollups.histograms
+//
+// # Why states and not counters
+//
+// A seal of some thousand main pings touches 10^5 to 10^6 cells. Written as sorted columns their keys nearly vanish;
+// written as one key-value update each they would cost more CPU than decoding the pings. So a roll-up is a table of
+// states: Build makes a few thousand rows per metric, Merge adds equal keys, and a read groups what is left.
+//
+// # What keeps it equal to the raw rows
+//
+// Build is a pure function of rows, Merge is associative and commutative on integers, and the states of a seal are
+// published by the batch that publishes its rows. Reading adds Build of the head's rows. Nothing else changes a state.
+package rollups

@@ -1,0 +1,225 @@
+package rollups
+
+import (
+	"bytes"
+	"container/heap"
+	"encoding/binary"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/sketch"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// merge adds equal keys of sorted groups.
+func merge(in []column.Group) ([]column.Group, error) {
+	w := newGroupWriter()
+	m, err := newMerger(in, nil)
+	if err != nil {
+		return nil, err
+	}
+	for m.next() {
+		w.appendRow(&m.row, 0)
+	}
+	if m.err != nil {
+		return nil, m.err
+	}
+	return w.finish(), nil
+}
+
+// cursor walks the states of one group, a block at a time.
+type cursor struct {
+	cols  [stateCols]column.Column
+	block [stateCols]vec.Vector
+	rows  int
+	from  int // first row of the block
+	at    int // row within the block
+	sel   vec.Bitmap
+	key   []byte
+	ord   int // position in the input: ties go to the earlier group, so that float sums add in a fixed order
+}
+
+// newCursor returns nil for a group without the columns of a state table, which has no rows.
+func newCursor(g column.Group, ord int, preds []statePred) (*cursor, error) {
+	c := &cursor{rows: g.Rows(), ord: ord}
+	for i := range c.cols {
+		col, ok := g.Find(types.Path(stateColumns[i].Name), types.LeafOf(stateColumns[i].Type))
+		if !ok {
+			return nil, nil
+		}
+		c.cols[i] = col
+	}
+	for _, p := range preds {
+		if p.excludes(c.cols[p.col].Stats()) {
+			return nil, nil
+		}
+	}
+	c.from = -vec.BatchRows
+	ok, err := c.nextBlock(preds)
+	if !ok {
+		return nil, err
+	}
+	return c, err
+}
+
+// nextBlock reads the next block that has a row for which all preds hold and stands before its first such row.
+func (c *cursor) nextBlock(preds []statePred) (bool, error) {
+	for {
+		c.from += vec.BatchRows
+		if c.from >= c.rows {
+			return false, nil
+		}
+		n := min(vec.BatchRows, c.rows-c.from)
+		c.sel = c.sel.Resize(n)
+		c.sel.Fill(n)
+		for _, p := range preds {
+			if err := c.cols[p.col].Filter(c.from, c.from+n, &p.pred, c.sel); err != nil {
+				return false, err
+			}
+		}
+		if c.sel.Count() == 0 {
+			continue
+		}
+		for i := range c.cols {
+			if err := c.cols[i].Read(c.from, c.from+n, &c.block[i]); err != nil {
+				return false, err
+			}
+		}
+		c.at = -1
+		return c.advance(preds)
+	}
+}
+
+// advance moves to the next selected row; false at the end of the group.
+func (c *cursor) advance(preds []statePred) (bool, error) {
+	n := min(vec.BatchRows, c.rows-c.from)
+	for c.at++; c.at < n; c.at++ {
+		if c.sel.Get(c.at) {
+			c.key = c.appendKey(c.key[:0])
+			return true, nil
+		}
+	}
+	return c.nextBlock(preds)
+}
+
+// appendKey appends the row's key in a form whose byte order is the sort order. Texts hold no NUL.
+func (c *cursor) appendKey(dst []byte) []byte {
+	for i := range keyCols {
+		if i == colDate {
+			dst = binary.BigEndian.AppendUint64(dst, uint64(c.block[i].Int(c.at))^(1<<63))
+			continue
+		}
+		dst = append(dst, c.block[i].Bytes(c.at)...)
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// merger yields the union of sorted groups with equal keys added, one row at a time in row.
+type merger struct {
+	row   [stateCols]vec.Vector // one row; valid until the next call of next
+	err   error
+	heap  cursorHeap
+	preds []statePred
+	key   []byte
+	sum   sketch.Histogram
+	one   sketch.Histogram
+	buf   []byte
+}
+
+func newMerger(in []column.Group, preds []statePred) (*merger, error) {
+	m := &merger{preds: preds}
+	for i, g := range in {
+		c, err := newCursor(g, i, preds)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			m.heap = append(m.heap, c)
+		}
+	}
+	heap.Init(&m.heap)
+	return m, nil
+}
+
+// next makes row the next key's state; false at the end or on an error.
+func (m *merger) next() bool {
+	if len(m.heap) == 0 || m.err != nil {
+		return false
+	}
+	c := m.heap[0]
+	m.key = append(m.key[:0], c.key...)
+	for i := range m.row {
+		m.row[i].Reset(stateLeafType(i))
+		if i < keyCols {
+			m.row[i].AppendFrom(&c.block[i], c.at)
+		}
+	}
+	count, fraction, added := int64(0), 0.0, 0
+	for len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
+		c := m.heap[0]
+		count = clampedAdd(count, c.block[colCount].Int(c.at))
+		fraction += c.block[colFraction].Float(c.at)
+		if m.err = m.addHistogram(c, added == 0); m.err != nil {
+			return false
+		}
+		added++
+		if !m.step(c) {
+			return false
+		}
+	}
+	m.row[colCount].AppendInt(count)
+	m.row[colFraction].AppendFloat(fraction)
+	m.buf = m.sum.AppendTo(m.buf[:0])
+	m.row[colHistogram].AppendBytes(m.buf)
+	return true
+}
+
+func (m *merger) addHistogram(c *cursor, first bool) error {
+	b := c.block[colHistogram].Bytes(c.at)
+	if first {
+		return m.sum.Decode(b)
+	}
+	if err := m.one.Decode(b); err != nil {
+		return err
+	}
+	return m.sum.Merge(&m.one)
+}
+
+// step moves the top cursor on; false on an error.
+func (m *merger) step(c *cursor) bool {
+	ok, err := c.advance(m.preds)
+	switch {
+	case err != nil:
+		m.err = err
+		return false
+	case ok:
+		heap.Fix(&m.heap, 0)
+	default:
+		heap.Pop(&m.heap)
+	}
+	return true
+}
+
+func stateLeafType(i int) types.Type { return types.LeafOf(stateColumns[i].Type).Type() }
+
+type cursorHeap []*cursor
+
+func (h cursorHeap) Len() int { return len(h) }
+func (h cursorHeap) Less(i, j int) bool {
+	if c := bytes.Compare(h[i].key, h[j].key); c != 0 {
+		return c < 0
+	}
+	return h[i].ord < h[j].ord
+}
+func (h cursorHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push is part of heap.Interface; a merge only removes.
+func (h *cursorHeap) Push(x any) { *h = append(*h, x.(*cursor)) }
+
+// Pop implements heap.Interface.
+func (h *cursorHeap) Pop() any {
+	c := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return c
+}
