@@ -6,6 +6,7 @@ package session
 import (
 	"context"
 
+	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -19,7 +20,8 @@ type Column struct {
 }
 
 // Conn is one session. Its methods are called from one goroutine at a time, but for Cancel. All errors are
-// *sqlstate.Error.
+// *sqlstate.Error; a position counts characters from the beginning of the query string that Split was given, whatever
+// statement of it fails.
 type Conn interface {
 	// Split parses a query string, which may hold several statements (or none). A syntax error in any of them is an
 	// error of the whole, with the position in characters.
@@ -40,7 +42,12 @@ type Conn interface {
 	Reported() []Setting
 	// Notices returns and forgets the notices of the last statement.
 	Notices() []Notice
-	// Cancel makes the running statement fail with 57014, now or at its next look. Safe from any goroutine.
+	// Format is how the session's settings write and read values as text, with the names of reg* values. It changes with
+	// SET, so it is asked for before each result; the value is not changed after it was handed out.
+	Format() *datum.Format
+	// Cancel makes the running statement fail with 57014, now or at its next look; nothing happens if none runs. A
+	// result that is open and not at its end is running. reason is the error's message: "canceling statement due to
+	// user request". Safe from any goroutine.
 	Cancel(reason string)
 	Close()
 }
