@@ -1,0 +1,264 @@
+package shred
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/sketch"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Assemble makes dst, of type jsonb, the value at root of rows [from, to) of g in jsonb's output form; a row with nothing
+// at or under root is NULL. The range is one that Column.Read takes. sel, one bit per row of the range, says which rows
+// are wanted (nil: all); the others come out NULL.
+//
+// Every column at and under root is read once, in the order in which its values stand in the text, and appended to the
+// texts of all rows. So the work is columnar, and what is held is the texts and one column at a time.
+func Assemble(g column.Group, root types.Path, from, to int, sel vec.Bitmap, dst *vec.Vector) error {
+	a := assemblers.Get().(*assembler)
+	defer assemblers.Put(a)
+	a.begin(from, to, sel)
+	t := newTree()
+	t.add(g.Under(root), root, t.root)
+	if err := a.walk(t.root); err != nil {
+		return err
+	}
+	a.emit(types.Of(types.JSONB), dst)
+	return nil
+}
+
+var assemblers = sync.Pool{New: func() any { return new(assembler) }}
+
+// tree is the columns of a value as its members nest, members in jsonb's order.
+type tree struct {
+	root *treeNode
+}
+
+type treeNode struct {
+	key    []byte // `"key": ` as it is written
+	name   string
+	values []column.Column // the values of the member itself
+	kids   []*treeNode
+	byName map[string]*treeNode
+}
+
+func newTree() *tree { return &tree{root: &treeNode{}} }
+
+func (n *treeNode) child(name string) *treeNode {
+	if c := n.byName[name]; c != nil {
+		return c
+	}
+	if n.byName == nil {
+		n.byName = map[string]*treeNode{}
+	}
+	c := &treeNode{name: name, key: append(AppendQuoted(nil, name), ": "...)}
+	n.byName[name] = c
+	n.kids = append(n.kids, c)
+	return c
+}
+
+// add hangs the columns, all at or under root, below at.
+func (t *tree) add(cols []column.Column, root types.Path, at *treeNode) {
+	prefix := len(root)
+	for _, c := range cols {
+		n := at
+		if rest := string(c.Path())[prefix:]; rest != "" {
+			for _, key := range splitKeys(rest[1:]) {
+				n = n.child(key)
+			}
+		}
+		n.values = append(n.values, c)
+	}
+}
+
+func splitKeys(s string) []string {
+	var keys []string
+	for i := 0; i < len(s); i++ {
+		if s[i] == 0 {
+			keys = append(keys, s[:i])
+			s, i = s[i+1:], -1
+		}
+	}
+	return append(keys, s)
+}
+
+// sort brings the members of n into jsonb's order.
+func (n *treeNode) sort() {
+	slices.SortFunc(n.kids, func(a, b *treeNode) int {
+		if len(a.name) != len(b.name) {
+			return len(a.name) - len(b.name)
+		}
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+}
+
+// assembler writes the texts of a range of rows, walking the tree once.
+type assembler struct {
+	from, to int
+	rows     []uint16 // wanted rows, relative to from; scratch
+	sel      vec.Bitmap
+	texts    [][]byte // one per row; empty: NULL so far
+	// open is, per row, how many of the members on the way to the current one have their brace written.
+	open []int
+	way  []*treeNode
+	done vec.Bitmap // rows that have a value at the current node already
+	v    vec.Vector
+	hist sketch.Histogram
+}
+
+func (a *assembler) begin(from, to int, sel vec.Bitmap) {
+	n := to - from
+	a.from, a.to = from, to
+	a.sel = a.sel.Resize(n)
+	if sel == nil {
+		a.sel.Fill(n)
+	} else {
+		copy(a.sel, sel[:vec.Words(n)])
+	}
+	for len(a.texts) < n {
+		a.texts = append(a.texts, nil)
+	}
+	for i := range n {
+		a.texts[i] = keepSmall(a.texts[i])
+	}
+	a.open = append(a.open[:0], make([]int, n)...)
+	a.way = a.way[:0]
+}
+
+// walk writes n and what is below it.
+func (a *assembler) walk(n *treeNode) error {
+	if err := a.values(n); err != nil {
+		return err
+	}
+	if len(n.kids) == 0 {
+		return nil
+	}
+	n.sort()
+	a.way = append(a.way, n)
+	depth := len(a.way)
+	for _, k := range n.kids {
+		if err := a.walk(k); err != nil {
+			return err
+		}
+	}
+	for i, open := range a.open {
+		if open >= depth {
+			a.texts[i] = append(a.texts[i], '}')
+			a.open[i] = depth - 1
+		}
+	}
+	a.way = a.way[:depth-1]
+	return nil
+}
+
+// values writes the values of n itself. Where a number has a typed value and a text, the text is written.
+func (a *assembler) values(n *treeNode) error {
+	if len(n.values) == 0 {
+		return nil
+	}
+	a.done = a.done.Resize(a.to - a.from)
+	for i := len(n.values) - 1; i >= 0; i-- { // LeafJSON is the last of the kinds, and wins
+		c := n.values[i]
+		if c.BlockStats(a.from/vec.BatchRows).Present == 0 {
+			continue
+		}
+		if err := c.Read(a.from, a.to, &a.v); err != nil {
+			return err
+		}
+		if err := a.column(n, c.Leaf()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// column writes a.v, values of n of the given kind, to the rows that want them.
+func (a *assembler) column(n *treeNode, leaf types.Leaf) error {
+	a.rows = present(&a.v, a.sel, a.rows[:0])
+	v := &a.v
+	for _, r := range a.rows {
+		i := int(r)
+		if a.done.Get(i) {
+			continue
+		}
+		a.done.Set(i)
+		text := a.member(i, n)
+		switch leaf {
+		case types.LeafBool:
+			text = appendBool(text, v.Bool(i))
+		case types.LeafInt:
+			text = appendInt(text, v.Int(i))
+		case types.LeafFloat:
+			text = appendFloat(text, v.Float(i))
+		case types.LeafText:
+			text = AppendQuoted(text, v.Bytes(i))
+		case types.LeafJSON:
+			text = append(text, v.Bytes(i)...)
+		case types.LeafHistogram:
+			if err := a.hist.Decode(v.Bytes(i)); err != nil {
+				return err
+			}
+			text = a.hist.AppendJSON(text)
+		}
+		a.texts[i] = text
+	}
+	return nil
+}
+
+// member opens, in row i, the objects on the way to n that are not open yet, and writes n's key.
+func (a *assembler) member(i int, n *treeNode) []byte {
+	text := a.texts[i]
+	if len(a.way) == 0 {
+		return text // the root itself has no key
+	}
+	for a.open[i] < len(a.way) {
+		if k := a.open[i]; k > 0 {
+			text = appendKey(text, a.way[k].key)
+		}
+		text = append(text, '{')
+		a.open[i]++
+	}
+	return appendKey(text, n.key)
+}
+
+func appendKey(text, key []byte) []byte {
+	if text[len(text)-1] != '{' {
+		text = append(text, ", "...)
+	}
+	return append(text, key...)
+}
+
+// emit makes dst the texts.
+func (a *assembler) emit(t types.Type, dst *vec.Vector) {
+	dst.Reset(t)
+	for _, text := range a.texts[:a.to-a.from] {
+		if len(text) == 0 {
+			dst.AppendNull()
+		} else {
+			dst.AppendBytes(text)
+		}
+	}
+}
+
+// present appends the rows of v that have a value and are in sel.
+func present(v *vec.Vector, sel vec.Bitmap, rows []uint16) []uint16 {
+	switch {
+	case v.Valid == nil:
+		return sel.Positions(rows)
+	case v.Form == vec.Const:
+		if !v.Valid.Get(0) {
+			return rows
+		}
+		return sel.Positions(rows)
+	}
+	for i, w := range v.Valid[:vec.Words(v.N)] {
+		w &= sel[i]
+		rows = appendBits(rows, i<<6, w)
+	}
+	return rows
+}

@@ -1,0 +1,241 @@
+package shred
+
+import (
+	"math"
+	"slices"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/sketch"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// The members of a histogram object; it must have exactly these.
+const (
+	histBucketCount = iota
+	histType
+	histSum
+	histRange
+	histValues
+	histMembers
+)
+
+var histKeys = [histMembers]string{`"bucket_count"`, `"histogram_type"`, `"sum"`, `"range"`, `"values"`}
+
+// mayBeHistogram reports whether the object whose first key is at p begins as a histogram does.
+func mayBeHistogram(b []byte, p int) bool {
+	if p+5 >= len(b) || b[p] != '"' {
+		return false
+	}
+	switch b[p+1] {
+	case 'b', 'h', 's', 'r', 'v':
+	default:
+		return false
+	}
+	for _, k := range histKeys {
+		if len(b)-p >= len(k) && string(b[p:p+len(k)]) == k {
+			return true
+		}
+	}
+	return false
+}
+
+// histogram reads the object whose first key is at p as a histogram, if that form prints back the same jsonb: exactly
+// the five members, all numbers canonical, none repeated. Otherwise it adds nothing, and the object is read again as
+// any other: the attempt gives up at the first byte that does not fit, so that costs at most a second look.
+func (s *Shredder) histogram(b []byte, p int, id uint32) (end int, ok bool) {
+	h := &s.hist
+	seen := 0
+	for i := 0; i < histMembers; i++ {
+		k := s.histKey(b, p, i)
+		if k < 0 || seen&(1<<k) != 0 {
+			return 0, false
+		}
+		seen |= 1 << k
+		p = skipSpace(b, p+len(histKeys[k]))
+		if p >= len(b) || b[p] != ':' {
+			return 0, false
+		}
+		p = skipSpace(b, p+1)
+		var x int64
+		switch k {
+		case histBucketCount:
+			if x, p, ok = scanCount(b, p); !ok || x > math.MaxInt32 {
+				return 0, false
+			}
+			h.Layout.Buckets = int32(x)
+		case histType:
+			if x, p, ok = scanCount(b, p); !ok || x > math.MaxInt32 {
+				return 0, false
+			}
+			h.Layout.Type = int32(x)
+		case histSum:
+			if h.Sum, p, ok = scanCount(b, p); !ok {
+				return 0, false
+			}
+		case histRange:
+			if p, ok = s.histRange(b, p); !ok {
+				return 0, false
+			}
+		case histValues:
+			if p, ok = s.histValues(b, p); !ok {
+				return 0, false
+			}
+		}
+		p = skipSpace(b, p)
+		want := byte(',')
+		if i == histMembers-1 {
+			want = '}'
+		}
+		if p >= len(b) || b[p] != want {
+			return 0, false
+		}
+		p++
+		if want == ',' {
+			p = skipSpace(b, p)
+		}
+	}
+	row := s.row
+	off := len(row.Arena)
+	row.Arena = h.AppendTo(row.Arena)
+	row.Values = append(row.Values, column.RowValue{Path: id, Leaf: types.LeafHistogram, Num: uint64(off), Len: uint32(len(row.Arena) - off)})
+	return p, true
+}
+
+// histKey returns which member's key is at p, expecting the one that was the i-th last time; -1 for none.
+func (s *Shredder) histKey(b []byte, p, i int) int {
+	for j := i; j < histMembers; j++ {
+		k := s.order[j]
+		if lit := histKeys[k]; len(b)-p >= len(lit) && string(b[p:p+len(lit)]) == lit {
+			s.order[i], s.order[j] = k, s.order[i]
+			return int(k)
+		}
+	}
+	return -1
+}
+
+// scanCount reads a canonical whole number of at most math.MaxInt64.
+func scanCount(b []byte, p int) (x int64, end int, ok bool) {
+	from := p
+	v := uint64(0)
+	for p < len(b) {
+		d := b[p] - '0'
+		if d > 9 {
+			break
+		}
+		v = v*10 + uint64(d)
+		p++
+	}
+	n := p - from
+	if n == 0 || n > 19 || n > 1 && b[from] == '0' || v > math.MaxInt64 {
+		return 0, 0, false
+	}
+	return int64(v), p, true
+}
+
+func (s *Shredder) histRange(b []byte, p int) (int, bool) {
+	if p >= len(b) || b[p] != '[' {
+		return 0, false
+	}
+	low, p, ok := scanSigned(b, skipSpace(b, p+1))
+	if !ok {
+		return 0, false
+	}
+	if p = skipSpace(b, p); p >= len(b) || b[p] != ',' {
+		return 0, false
+	}
+	high, p, ok := scanSigned(b, skipSpace(b, p+1))
+	if !ok {
+		return 0, false
+	}
+	if p = skipSpace(b, p); p >= len(b) || b[p] != ']' {
+		return 0, false
+	}
+	s.hist.Layout.Low, s.hist.Layout.High = low, high
+	return p + 1, true
+}
+
+func scanSigned(b []byte, p int) (x int64, end int, ok bool) {
+	if p < len(b) && b[p] == '-' {
+		x, end, ok = scanCount(b, p+1)
+		return -x, end, ok && x != 0
+	}
+	return scanCount(b, p)
+}
+
+// histValues reads the object of bound and count pairs at p.
+func (s *Shredder) histValues(b []byte, p int) (int, bool) {
+	if p >= len(b) || b[p] != '{' {
+		return 0, false
+	}
+	buckets := s.hist.Buckets[:0]
+	sorted, prev := true, int64(-1)
+	if p = skipSpace(b, p+1); p < len(b) && b[p] == '}' {
+		s.hist.Buckets = buckets
+		return p + 1, true
+	}
+	for {
+		if p >= len(b) || b[p] != '"' {
+			return 0, false
+		}
+		bound, q, ok := scanCount(b, p+1)
+		if !ok || q+1 >= len(b) || b[q] != '"' {
+			return 0, false
+		}
+		if q++; b[q] != ':' {
+			if q = skipSpace(b, q); q >= len(b) || b[q] != ':' {
+				return 0, false
+			}
+		}
+		if q++; q < len(b) && b[q] <= ' ' {
+			q = skipSpace(b, q)
+		}
+		count, q, ok := scanCount(b, q)
+		if !ok || len(buckets) == bucketsMax {
+			return 0, false
+		}
+		sorted = sorted && bound > prev
+		prev = bound
+		buckets = append(buckets, sketch.Bucket{Bound: bound, Count: count})
+		if q < len(b) && b[q] <= ' ' {
+			q = skipSpace(b, q)
+		}
+		if q >= len(b) {
+			return 0, false
+		}
+		p = q + 1
+		if b[q] == '}' {
+			break
+		}
+		if b[q] != ',' {
+			return 0, false
+		}
+		if p < len(b) && b[p] <= ' ' {
+			p = skipSpace(b, p)
+		}
+	}
+	s.hist.Buckets = buckets
+	s.tokens -= 2 * len(buckets)
+	if s.tokens < 0 {
+		return 0, false // the plain way reports it
+	}
+	return p, sorted || sortBuckets(buckets)
+}
+
+// sortBuckets orders buckets by bound; false if one is repeated.
+func sortBuckets(buckets []sketch.Bucket) bool {
+	slices.SortFunc(buckets, func(a, b sketch.Bucket) int {
+		switch {
+		case a.Bound < b.Bound:
+			return -1
+		case a.Bound > b.Bound:
+			return 1
+		}
+		return 0
+	})
+	for i := 1; i < len(buckets); i++ {
+		if buckets[i].Bound == buckets[i-1].Bound {
+			return false
+		}
+	}
+	return true
+}
