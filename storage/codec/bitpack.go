@@ -1,0 +1,110 @@
+package codec
+
+import "encoding/binary"
+
+//go:generate go run gen_unpack.go
+
+// packedLen is the number of bytes n values of w bits take.
+func packedLen(n int, w uint) int { return (n*int(w) + 7) >> 3 }
+
+// appendPacked appends the low w bits of each value, the first value in the lowest bits of the first byte.
+func appendPacked(dst []byte, vals []uint64, w uint) []byte {
+	if w == 0 {
+		return dst
+	}
+	mask := ^uint64(0) >> (64 - w)
+	var acc uint64
+	var fill uint
+	for _, v := range vals {
+		v &= mask
+		acc |= v << fill
+		fill += w
+		if fill >= 64 {
+			dst = binary.LittleEndian.AppendUint64(dst, acc)
+			fill -= 64
+			acc = 0
+			if fill > 0 {
+				acc = v >> (w - fill)
+			}
+		}
+	}
+	for ; fill > 0; fill -= min(fill, 8) {
+		dst = append(dst, byte(acc))
+		acc >>= 8
+	}
+	return dst
+}
+
+// unpack reads len(dst) values of w bits that begin at value number first of src, and adds base to each. src may go on
+// behind the packed values: what follows is read but not used. The caller has checked that src holds the values.
+func unpack(dst []int64, src []byte, first int, w uint, base int64) {
+	if w == 0 {
+		fill(dst, base)
+		return
+	}
+	if w <= generatedWidth && first&63 == 0 {
+		n := len(dst) >> 6
+		src = src[first*int(w)>>3:]
+		unpackers[w](dst[:n<<6], src, base)
+		dst, src, first = dst[n<<6:], src[n*int(w)<<3:], 0
+	}
+	if w > 57 {
+		unpackWide(dst, src, first, w, base)
+		return
+	}
+	n := unpackAny(dst, src, uint(first)*w, w, base)
+	unpackWide(dst[n:], src, first+n, w, base)
+}
+
+func fill(dst []int64, v int64) {
+	for i := range dst {
+		dst[i] = v
+	}
+}
+
+// unpackAny unpacks values of at most 57 bits with one load each, as many as have 8 readable bytes, and returns their
+// number.
+func unpackAny(dst []int64, src []byte, bit, w uint, base int64) int {
+	if len(src) < 8 {
+		return 0
+	}
+	last := uint(len(src)-8)<<3 + 7 // the highest bit at which a load may start
+	if bit > last {
+		return 0
+	}
+	n := min(uint(len(dst)), (last-bit)/w+1)
+	dst = dst[:n]
+	mask := uint64(1)<<w - 1
+	for i := range dst {
+		dst[i] = base + int64(binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
+		bit += w
+	}
+	return int(n)
+}
+
+// unpackWide unpacks values of any width anywhere, byte by byte at the end of src: the plain twin of the other loops.
+func unpackWide(dst []int64, src []byte, first int, w uint, base int64) {
+	mask := ^uint64(0) >> (64 - w)
+	bit := uint(first) * w
+	for i := range dst {
+		at, shift := bit>>3, bit&7
+		v := loadTail(src, at) >> shift
+		if shift+w > 64 {
+			v |= uint64(src[at+8]) << (64 - shift)
+		}
+		dst[i] = base + int64(v&mask)
+		bit += w
+	}
+}
+
+// loadTail loads up to 8 bytes, as if zeros followed src.
+func loadTail(src []byte, at uint) uint64 {
+	if at+8 <= uint(len(src)) {
+		return binary.LittleEndian.Uint64(src[at:])
+	}
+	v := uint64(0)
+	for i := uint(len(src)); i > at; i-- {
+		v = v<<8 | uint64(src[i-1])
+	}
+	return v
+}

@@ -1,0 +1,200 @@
+package codec
+
+import "encoding/binary"
+
+// codes are the indexes into a dictionary: of 1, 2, 4, 8 or 16 bits each, which need no unpacking across bytes, or an
+// integer stream where they come in runs.
+type codes struct {
+	width uint // 0: stream
+	n     int
+	limit int // size of the dictionary
+	at    int
+	runs  *ints
+}
+
+func parseCodes(c *cursor, n, limit int) (k codes, err error) {
+	k = codes{width: uint(c.u8()), n: n, limit: limit}
+	switch k.width {
+	case 0:
+		k.runs, err = parseInts(c, n)
+	case 1, 2, 4, 8, 16:
+		k.at = c.skip(packedLen(n, k.width))
+		if c.bad {
+			err = corrupt("codes cut short")
+		}
+	default:
+		err = corrupt("codes of %d bits", k.width)
+	}
+	return k, err
+}
+
+// codeWidth returns the width for a dictionary of n values.
+func codeWidth(n int, aligned bool) uint {
+	switch {
+	case n > 256:
+		return 16
+	case n > 16 || aligned:
+		return 8
+	case n > 4:
+		return 4
+	case n > 2:
+		return 2
+	}
+	return 1
+}
+
+// read writes codes [a, b) to dst and checks that the dictionary has them.
+func (k *codes) read(data []byte, a, b int, dst []uint32) error {
+	dst = dst[:b-a]
+	top := uint32(0)
+	switch k.width {
+	case 0:
+		sc := getScratch()
+		defer sc.put()
+		if err := k.runs.read(data, a, b, sc.a[:]); err != nil {
+			return err
+		}
+		bad := uint64(0)
+		for i, v := range sc.a[:b-a] {
+			bad |= uint64(v) >> 16
+			top = max(top, uint32(v))
+			dst[i] = uint32(v)
+		}
+		if bad != 0 {
+			return corrupt("code beyond 16 bits")
+		}
+	case 8:
+		top = widen8(dst, data[k.at+a:])
+	case 16:
+		top = widen16(dst, data[k.at+2*a:])
+	default:
+		top = widenBits(dst, data[k.at:], a, k.width)
+	}
+	if int(top) >= k.limit {
+		return corrupt("code %d in a dictionary of %d", top, k.limit)
+	}
+	return nil
+}
+
+func widen8(dst []uint32, src []byte) (top uint32) {
+	src = src[:len(dst)]
+	for i, c := range src {
+		top = max(top, uint32(c))
+		dst[i] = uint32(c)
+	}
+	return top
+}
+
+func widen16(dst []uint32, src []byte) (top uint32) {
+	src = src[:2*len(dst)]
+	for i := range dst {
+		c := uint32(binary.LittleEndian.Uint16(src[2*i:]))
+		top = max(top, c)
+		dst[i] = c
+	}
+	return top
+}
+
+func widenBits(dst []uint32, src []byte, first int, w uint) (top uint32) {
+	mask := byte(1)<<w - 1
+	bit := uint(first) * w
+	for i := range dst {
+		c := uint32(src[bit>>3] >> (bit & 7) & mask)
+		top = max(top, c)
+		dst[i] = c
+		bit += w
+	}
+	return top
+}
+
+// filter sets the bits of those values among [a, b) whose code passes. pass has an entry for every possible code of the
+// width (256) or of the dictionary (16 bits and runs).
+func (k *codes) filter(data []byte, a, b int, pass []uint8, out bitset) error {
+	switch k.width {
+	case 0:
+		return k.filterRuns(data, a, b, pass, out)
+	case 8:
+		look8(data[k.at+a:k.at+b], (*[256]uint8)(pass), out)
+		return nil
+	}
+	sc := getScratch()
+	defer sc.put()
+	if err := k.read(data, a, b, sc.codes[:]); err != nil {
+		return err
+	}
+	look32(sc.codes[:b-a], pass, out)
+	return nil
+}
+
+// look8 looks every code up in a table of zeros and ones.
+func look8(src []byte, pass *[256]uint8, out bitset) {
+	for i := 0; len(src) > 0; i++ {
+		n := min(64, len(src))
+		word := uint64(0)
+		for k, c := range src[:n] {
+			word |= uint64(pass[c]) << uint(k)
+		}
+		out[i] = word
+		src = src[n:]
+	}
+}
+
+func look32(src []uint32, pass []uint8, out bitset) {
+	for i := 0; len(src) > 0; i++ {
+		n := min(64, len(src))
+		word := uint64(0)
+		for k, c := range src[:n] {
+			word |= uint64(pass[c]) << uint(k)
+		}
+		out[i] = word
+		src = src[n:]
+	}
+}
+
+func (k *codes) filterRuns(data []byte, a, b int, pass []uint8, out bitset) error {
+	if k.runs.kind != intsRuns {
+		sc := getScratch()
+		defer sc.put()
+		if err := k.read(data, a, b, sc.codes[:]); err != nil {
+			return err
+		}
+		look32(sc.codes[:b-a], pass, out)
+		return nil
+	}
+	s := k.runs
+	first, last := s.runOf(data, a), s.runOf(data, b-1)
+	sc := getScratch()
+	defer sc.put()
+	if err := s.vals.read(data, first, last+1, sc.a[:]); err != nil {
+		return err
+	}
+	at := a
+	for r := first; r <= last; r++ {
+		end := min(s.runLast(data, r)+1, b)
+		c := sc.a[r-first]
+		if c < 0 || c >= int64(k.limit) {
+			return corrupt("code %d in a dictionary of %d", c, k.limit)
+		}
+		if pass[c] != 0 {
+			out.setRange(at-a, end-a)
+		}
+		at = end
+	}
+	return nil
+}
+
+func (k *codes) name() string {
+	switch k.width {
+	case 0:
+		return k.runs.name()
+	case 1:
+		return "u1"
+	case 2:
+		return "u2"
+	case 4:
+		return "u4"
+	case 8:
+		return "u8"
+	}
+	return "u16"
+}

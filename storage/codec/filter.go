@@ -1,0 +1,281 @@
+package codec
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Filter is a predicate prepared for one chunk: what can be decided from the dictionary, the constant or the bounds
+// alone is decided once. It may be used by several goroutines at once.
+type Filter struct {
+	c    *Chunk
+	p    column.Pred
+	all  bool // every value passes
+	none bool
+	pass []uint8 // dictionary: 1 for the codes that pass; at least 256 long
+
+	isRange bool // integers: lo <= value <= hi, or its complement
+	lo, hi  int64
+	negate  bool
+
+	uuid   [uuidBytes]byte // encUUID and a comparison with a UUID
+	isUUID bool
+}
+
+// NewFilter prepares p, which may not change afterwards.
+func (c *Chunk) NewFilter(p *column.Pred) (*Filter, error) {
+	f := &Filter{c: c, p: *p}
+	switch {
+	case c.leaf.Phys() != p.Leaf.Phys():
+		return nil, fmt.Errorf("codec: predicate on %s values for a column of %s values", p.Leaf, c.leaf)
+	case c.dict != nil:
+		return f, f.passTable()
+	case p.Op == column.OpIn && p.List.N == 0:
+		f.none = true
+	case c.ints != nil && c.leaf.Phys() == types.PhysInt64:
+		f.intRange()
+	case c.enc == encUUID && p.Op <= column.OpGe:
+		f.uuid, f.isUUID = parseUUID(p.B)
+		f.none = !f.isUUID && p.Op == column.OpEq
+	}
+	return f, nil
+}
+
+// passTable evaluates the predicate once for each distinct value.
+func (f *Filter) passTable() error {
+	d := f.c.dict
+	f.pass = make([]uint8, max(256, d.N))
+	if f.p.Op <= column.OpGe {
+		f.passRange(d)
+	} else if err := f.passEach(d); err != nil {
+		return err
+	}
+	n := 0
+	for _, x := range f.pass[:d.N] {
+		n += int(x)
+	}
+	f.none, f.all = n == 0, n == d.N
+	return nil
+}
+
+// passRange finds the codes a comparison selects by binary search: the dictionary is sorted.
+func (f *Filter) passRange(d *vec.Vector) {
+	cmp := f.compareDict(d)
+	below := sort.Search(d.N, func(i int) bool { return cmp(i) >= 0 })
+	upto := below + sort.Search(d.N-below, func(i int) bool { return cmp(below+i) > 0 })
+	for i := range d.N {
+		sign := 0
+		if i < below {
+			sign = -1
+		} else if i >= upto {
+			sign = 1
+		}
+		if f.p.Op.Holds(sign) {
+			f.pass[i] = 1
+		}
+	}
+}
+
+// compareDict returns the sign of dictionary value i against the predicate's constant.
+func (f *Filter) compareDict(d *vec.Vector) func(i int) int {
+	switch d.Type.Phys() {
+	case types.PhysBool:
+		return func(i int) int { return signOf(boolInt(d.Bits.Get(i)), f.p.I) }
+	case types.PhysInt64:
+		return func(i int) int { return signOf(d.I64[i], f.p.I) }
+	case types.PhysFloat64:
+		return func(i int) int { return column.CompareFloat(d.F64[i], f.p.F) }
+	}
+	return func(i int) int { return bytes.Compare(d.Bytes(i), f.p.B) }
+}
+
+func signOf(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (f *Filter) passEach(d *vec.Vector) error {
+	hold := vec.MakeBitmap(d.N)
+	hold.Fill(d.N)
+	if err := f.p.Apply(d, hold); err != nil {
+		return err
+	}
+	hold.All(func(i int) { f.pass[i] = 1 })
+	return nil
+}
+
+// intRange turns a comparison into a range of integers, both ends included, or the complement of one.
+func (f *Filter) intRange() {
+	f.isRange = true
+	f.lo, f.hi = math.MinInt64, math.MaxInt64
+	k := f.p.I
+	switch f.p.Op {
+	case column.OpEq, column.OpNe:
+		f.lo, f.hi, f.negate = k, k, f.p.Op == column.OpNe
+	case column.OpLt:
+		f.hi, f.none = k-1, k == math.MinInt64
+	case column.OpLe:
+		f.hi = k
+	case column.OpGt:
+		f.lo, f.none = k+1, k == math.MaxInt64
+	case column.OpGe:
+		f.lo = k
+	default:
+		f.isRange = false
+	}
+}
+
+// Filter clears the bits of sel whose row in [from, to) has no value or fails the predicate: see column.Column.
+func (f *Filter) Filter(data []byte, from, to int, sel vec.Bitmap) error {
+	c := f.c
+	if err := c.checkRange(from, to); err != nil {
+		return err
+	}
+	sel = sel[:vec.Words(to-from)]
+	a, b := c.pres.before(data, from), c.pres.before(data, to)
+	if f.none || a == b {
+		clear(sel)
+		return nil
+	}
+	var valid vec.Bitmap
+	var room [2][blockValues / 64]uint64
+	if b-a < to-from {
+		valid = room[0][:vec.Words(to-from)]
+		c.pres.bits(data, from, to, a, valid)
+		sel.And(valid)
+	}
+	if f.all || sel.Count() == 0 {
+		return nil
+	}
+	out := bitset(room[1][:vec.Words(b-a)])
+	if err := f.eval(data, a, b, out); err != nil {
+		return err
+	}
+	if valid == nil {
+		sel.And(vec.Bitmap(out))
+		return nil
+	}
+	deposit(valid, valid, vec.Bitmap(out))
+	sel.And(valid)
+	return nil
+}
+
+// eval sets the bits of those packed values [a, b) for which the predicate holds.
+func (f *Filter) eval(data []byte, a, b int, out bitset) error {
+	c := f.c
+	switch {
+	case c.enc == encDict:
+		return c.code.filter(data, a, b, f.pass, out)
+	case f.isRange:
+		if err := c.ints.filterRange(data, a, b, f.lo, f.hi, out); err != nil {
+			return err
+		}
+		if f.negate {
+			out.invert(b - a)
+		}
+		return nil
+	case c.enc == encBits && f.p.Op <= column.OpGe:
+		readBits(data[c.at:], a, b, vec.Bitmap(out))
+		f.boolBits(out, b-a)
+		return nil
+	case c.leaf == types.LeafFloat && f.p.Op <= column.OpGe:
+		sc := getScratch()
+		defer sc.put()
+		vals := sc.floats[:b-a]
+		if err := c.readFloats(data, a, b, vals); err != nil {
+			return err
+		}
+		compareFloats(vals, f.p.Op, f.p.F, out)
+		return nil
+	case f.isUUID:
+		f.compareUUIDs(data[c.at+a*uuidBytes:c.at+b*uuidBytes], out)
+		return nil
+	case c.enc == encPlain && f.p.Op == column.OpEq:
+		return f.textEqual(data, a, b, out)
+	}
+	return f.applyPlain(data, a, b, out)
+}
+
+// boolBits turns values into outcomes: what false and true give decides between four bitmaps.
+func (f *Filter) boolBits(out bitset, n int) {
+	onFalse, onTrue := f.p.Op.Holds(signOf(0, f.p.I)), f.p.Op.Holds(signOf(1, f.p.I))
+	switch {
+	case onFalse && onTrue:
+		clear(out)
+		out.setRange(0, n)
+	case onFalse:
+		out.invert(n)
+	case !onTrue:
+		clear(out)
+	}
+}
+
+func (f *Filter) compareUUIDs(src []byte, out bitset) {
+	k := f.uuid[:]
+	for i := 0; len(src) >= uuidBytes; i++ {
+		if f.p.Op.Holds(bytes.Compare(src[:uuidBytes], k)) {
+			out[i>>6] |= 1 << (uint(i) & 63)
+		}
+		src = src[uuidBytes:]
+	}
+}
+
+// textEqual compares lengths first, and bytes where they are equal.
+func (f *Filter) textEqual(data []byte, a, b int, out bitset) error {
+	t := &f.c.text
+	sc := getScratch()
+	defer sc.put()
+	if err := t.lens.read(data, a, b, sc.a[:]); err != nil {
+		return err
+	}
+	at, err := t.start(data, a)
+	if err != nil {
+		return err
+	}
+	key := f.p.B
+	for i, n := range sc.a[:b-a] {
+		if uint64(n) > uint64(t.size-at) {
+			return corrupt("values end behind the data")
+		}
+		if int(n) == len(key) && bytes.Equal(data[t.data+at:t.data+at+len(key)], key) {
+			out[i>>6] |= 1 << (uint(i) & 63)
+		}
+		at += int(n)
+	}
+	return nil
+}
+
+// applyPlain decodes the values and asks the predicate: the plain way, for what has no better one.
+func (f *Filter) applyPlain(data []byte, a, b int, out bitset) error {
+	sc := getScratch()
+	defer sc.put()
+	v := &sc.vec
+	v.Reset(f.c.leaf.Type())
+	if f.c.enc == encConst {
+		v.SetConst(f.c.dict, 0, b-a)
+		v.Flatten()
+	} else if err := f.c.decode(data, a, b, b-a, v); err != nil {
+		return err
+	}
+	v.N = b - a
+	out.setRange(0, b-a)
+	return f.p.Apply(v, vec.Bitmap(out))
+}

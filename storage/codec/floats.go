@@ -1,0 +1,91 @@
+package codec
+
+import (
+	"math"
+
+	"github.com/telemdb/telemdb/storage/column"
+)
+
+// readFloats decodes values [a, b) of a float chunk that is no dictionary.
+func (c *Chunk) readFloats(data []byte, a, b int, dst []float64) error {
+	dst = dst[:b-a]
+	if c.enc == encPlain {
+		loadFloats(dst, data[c.at+8*a:])
+		return nil
+	}
+	sc := getScratch()
+	defer sc.put()
+	if err := c.ints.read(data, a, b, sc.b[:]); err != nil {
+		return err
+	}
+	for i, v := range sc.b[:b-a] {
+		dst[i] = float64(v)
+	}
+	return nil
+}
+
+// integral stores v as an integer if that gives back the same bits.
+func integral(v float64) (int64, bool) {
+	if !(v >= -1<<53 && v <= 1<<53) {
+		return 0, false
+	}
+	i := int64(v)
+	return i, math.Float64bits(float64(i)) == math.Float64bits(v)
+}
+
+// compareFloats sets the bit of each value for which "value op k" holds, in SQL's order of floats: NaN equals itself and
+// is above every number. Three loops and a complement give all of it.
+func compareFloats(vals []float64, op column.Op, k float64, out bitset) {
+	n := len(vals)
+	switch {
+	case math.IsNaN(k) && op == column.OpLe:
+		out.setRange(0, n)
+	case math.IsNaN(k) && op == column.OpGt:
+	case math.IsNaN(k):
+		floatsEqual(vals, vals, out)
+		if op == column.OpEq || op == column.OpGe {
+			out.invert(n)
+		}
+	case op == column.OpEq || op == column.OpNe:
+		floatsBetween(vals, k, k, out)
+	case op == column.OpLt || op == column.OpGe:
+		floatsBelow(vals, k, out)
+	default:
+		floatsBetween(vals, math.Inf(-1), k, out)
+	}
+	if !math.IsNaN(k) && (op == column.OpNe || op == column.OpGe || op == column.OpGt) {
+		out.invert(n)
+	}
+}
+
+// floatsEqual sets the bits where a and b are equal; NaN equals nothing.
+func floatsEqual(a, b []float64, out bitset) {
+	b = b[:len(a)]
+	for i := range a {
+		bit := uint64(0)
+		if a[i] == b[i] {
+			bit = 1
+		}
+		out[i>>6] |= bit << (uint(i) & 63)
+	}
+}
+
+func floatsBetween(vals []float64, lo, hi float64, out bitset) {
+	for i, v := range vals {
+		bit := uint64(0)
+		if v >= lo && v <= hi {
+			bit = 1
+		}
+		out[i>>6] |= bit << (uint(i) & 63)
+	}
+}
+
+func floatsBelow(vals []float64, hi float64, out bitset) {
+	for i, v := range vals {
+		bit := uint64(0)
+		if v < hi {
+			bit = 1
+		}
+		out[i>>6] |= bit << (uint(i) & 63)
+	}
+}

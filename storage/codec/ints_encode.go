@@ -1,0 +1,283 @@
+package codec
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// intsWriter chooses the form of an integer stream and writes it. Its memory is reused.
+type intsWriter struct {
+	blocks  []blockPlan
+	deltas  []blockPlan
+	packed  []uint64
+	runVals []int64
+	runLast []uint16
+	inner   *intsWriter // writes the values of the runs
+}
+
+// blockPlan is what the statistics pass decides for one block.
+type blockPlan struct {
+	base  int64 // least value, or least step
+	width uint
+	exc   int // values that do not fit the width
+	excB  int // bytes of their high parts
+}
+
+func (p blockPlan) size(n int) int { return packedLen(n, p.width) + p.exc*(2+p.excB) }
+
+// intsPlan is a choice with its exact size in bytes.
+type intsPlan struct {
+	kind     uint8
+	size     int
+	min, max int64
+	runs     int
+}
+
+// Penalties in percent: what a form costs when it is scanned from memory (engine.md 4.4).
+const (
+	penaltyFOR   = 5
+	penaltyRuns  = 5
+	penaltyDelta = 15
+)
+
+func penalised(size, percent int) int { return size + size*percent/100 }
+
+// minRunLength is the mean length from which runs are considered.
+const minRunLength = 6
+
+// plan looks at the values once and returns the best form. vals stays the caller's.
+func (w *intsWriter) plan(vals []int64, nested bool) intsPlan {
+	if len(vals) == 0 {
+		return intsPlan{kind: intsConst, size: 2}
+	}
+	p := intsPlan{kind: intsPlain, size: 1 + 8*len(vals)}
+	p.min, p.max, p.runs = intStats(vals)
+	if p.min == p.max {
+		p.kind, p.size = intsConst, 1+varintLen(p.min)
+		return p
+	}
+	best := penalised(p.size, 0)
+	consider := func(kind uint8, size, penalty int) {
+		if s := penalised(size, penalty); s < best {
+			best, p.kind, p.size = s, kind, size
+		}
+	}
+	consider(intsFOR, w.planFOR(vals, p.min), penaltyFOR)
+	if !nested && p.runs*minRunLength <= len(vals) && len(vals) <= MaxRows {
+		w.findRuns(vals)
+		inner := w.innerWriter().plan(w.runVals, true)
+		consider(intsRuns, 4+2*p.runs+inner.size, penaltyRuns)
+	}
+	if len(vals) >= 16 {
+		consider(intsDelta, w.planDelta(vals), penaltyDelta)
+	}
+	return p
+}
+
+func (w *intsWriter) innerWriter() *intsWriter {
+	if w.inner == nil {
+		w.inner = &intsWriter{}
+	}
+	return w.inner
+}
+
+func intStats(vals []int64) (lo, hi int64, runs int) {
+	lo, hi, runs = vals[0], vals[0], 1
+	prev := vals[0]
+	for _, v := range vals[1:] {
+		lo, hi = min(lo, v), max(hi, v)
+		if v != prev {
+			runs++
+		}
+		prev = v
+	}
+	return lo, hi, runs
+}
+
+func varintLen(v int64) int { return max(1, (bits.Len64(uint64(v<<1)^uint64(v>>63))+6)/7) }
+
+func (w *intsWriter) planFOR(vals []int64, least int64) int {
+	w.blocks = w.blocks[:0]
+	size := 0
+	maxBase := uint64(0)
+	for rest := vals; len(rest) > 0; {
+		n := min(blockValues, len(rest))
+		p := planBlock(rest[:n], slices.Min(rest[:n]))
+		maxBase = max(maxBase, uint64(p.base)-uint64(least))
+		size += p.size(n)
+		w.blocks = append(w.blocks, p)
+		rest = rest[n:]
+	}
+	head := forHeadBytes
+	if len(w.blocks) > 1 {
+		head += 4 + bytesFor(maxBase)
+	}
+	return 2 + varintLen(least) + size + head*len(w.blocks)
+}
+
+// planBlock picks the width that makes the block smallest, at most one value in 16 being an exception.
+func planBlock(vals []int64, base int64) blockPlan {
+	var lens [65]int
+	for _, v := range vals {
+		lens[bits.Len64(uint64(v)-uint64(base))]++
+	}
+	top := 64
+	for top > 0 && lens[top] == 0 {
+		top--
+	}
+	best := blockPlan{base: base, width: uint(top)}
+	bestSize := best.size(len(vals))
+	exc := 0
+	for width := top - 1; width >= 0; width-- {
+		exc += lens[width+1]
+		if exc > len(vals)/16 {
+			break
+		}
+		p := blockPlan{base: base, width: uint(width), exc: exc, excB: (top - width + 7) / 8}
+		if s := p.size(len(vals)); s < bestSize {
+			best, bestSize = p, s
+		}
+	}
+	return best
+}
+
+func (w *intsWriter) planDelta(vals []int64) int {
+	w.deltas = w.deltas[:0]
+	size := 0
+	for rest := vals; len(rest) > 0; {
+		n := min(blockValues, len(rest))
+		p := planSteps(rest[:n])
+		size += packedLen(n-1, p.width)
+		w.deltas = append(w.deltas, p)
+		rest = rest[n:]
+	}
+	return 1 + size + deltaHeadBytes*len(w.deltas)
+}
+
+// planSteps computes steps modulo 2^64, so that no pair of values is too far apart.
+func planSteps(vals []int64) blockPlan {
+	if len(vals) < 2 {
+		return blockPlan{}
+	}
+	least := vals[1] - vals[0]
+	for i := 2; i < len(vals); i++ {
+		least = min(least, vals[i]-vals[i-1])
+	}
+	var all uint64
+	for i := 1; i < len(vals); i++ {
+		all |= uint64(vals[i]-vals[i-1]) - uint64(least)
+	}
+	return blockPlan{base: least, width: uint(bits.Len64(all))}
+}
+
+func (w *intsWriter) findRuns(vals []int64) {
+	w.runVals, w.runLast = w.runVals[:0], w.runLast[:0]
+	for i, v := range vals {
+		if i+1 == len(vals) || vals[i+1] != v {
+			w.runVals = append(w.runVals, v)
+			w.runLast = append(w.runLast, uint16(i))
+		}
+	}
+}
+
+// append plans and writes the stream.
+func (w *intsWriter) append(dst []byte, vals []int64) []byte {
+	return w.write(dst, vals, w.plan(vals, false))
+}
+
+// write writes the stream in the form the last plan of the same values chose.
+func (w *intsWriter) write(dst []byte, vals []int64, p intsPlan) []byte {
+	dst = append(dst, p.kind)
+	switch p.kind {
+	case intsConst:
+		return binary.AppendVarint(dst, p.min)
+	case intsFOR:
+		return w.writeFOR(dst, vals, p.min)
+	case intsDelta:
+		return w.writeDelta(dst, vals)
+	case intsRuns:
+		dst = binary.AppendUvarint(dst, uint64(len(w.runLast)))
+		for _, last := range w.runLast {
+			dst = binary.LittleEndian.AppendUint16(dst, last)
+		}
+		in := w.innerWriter()
+		return in.write(dst, w.runVals, in.plan(w.runVals, true))
+	}
+	for _, v := range vals {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(v))
+	}
+	return dst
+}
+
+func (w *intsWriter) writeFOR(dst []byte, vals []int64, least int64) []byte {
+	maxBase := uint64(0)
+	for _, b := range w.blocks {
+		maxBase = max(maxBase, uint64(b.base)-uint64(least))
+	}
+	baseBytes := bytesFor(maxBase)
+	if len(w.blocks) == 1 {
+		baseBytes = 0
+	}
+	dst = binary.AppendVarint(dst, least)
+	dst = append(dst, byte(baseBytes))
+	end := 0
+	for i, b := range w.blocks {
+		dst = append(dst, byte(b.width), byte(b.excB))
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(b.exc))
+		if len(w.blocks) > 1 {
+			end += b.size(min(blockValues, len(vals)-i*blockValues))
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(end))
+			dst = appendBytes(dst, uint64(b.base)-uint64(least), baseBytes)
+		}
+	}
+	for i, b := range w.blocks {
+		block := vals[i*blockValues:]
+		dst = w.writeBlock(dst, block[:min(blockValues, len(block))], b)
+	}
+	return dst
+}
+
+func (w *intsWriter) writeBlock(dst []byte, vals []int64, b blockPlan) []byte {
+	w.packed = w.packed[:0]
+	for _, v := range vals {
+		w.packed = append(w.packed, uint64(v)-uint64(b.base))
+	}
+	dst = appendPacked(dst, w.packed, b.width)
+	if b.exc == 0 {
+		return dst
+	}
+	for i, v := range w.packed {
+		if v>>b.width != 0 {
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(i))
+		}
+	}
+	for _, v := range w.packed {
+		if high := v >> b.width; high != 0 {
+			dst = appendBytes(dst, high, b.excB)
+		}
+	}
+	return dst
+}
+
+func (w *intsWriter) writeDelta(dst []byte, vals []int64) []byte {
+	end := 0
+	for i, b := range w.deltas {
+		block := vals[i*blockValues:]
+		end += packedLen(min(blockValues, len(block))-1, b.width)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(end))
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(block[0]))
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(b.base))
+		dst = append(dst, byte(b.width))
+	}
+	for i, b := range w.deltas {
+		block := vals[i*blockValues:]
+		block = block[:min(blockValues, len(block))]
+		w.packed = w.packed[:0]
+		for k := 1; k < len(block); k++ {
+			w.packed = append(w.packed, uint64(block[k]-block[k-1])-uint64(b.base))
+		}
+		dst = appendPacked(dst, w.packed, b.width)
+	}
+	return dst
+}

@@ -1,0 +1,156 @@
+package codec
+
+// bitset is the outcome of a predicate over packed values: one bit per value of a range of at most blockValues.
+type bitset []uint64
+
+// setRange sets bits [lo, hi).
+func (b bitset) setRange(lo, hi int) {
+	for lo < hi {
+		w, from := lo>>6, uint(lo)&63
+		n := min(64-int(from), hi-lo)
+		b[w] |= (^uint64(0) >> (64 - uint(n))) << from
+		lo += n
+	}
+}
+
+// orShifted ors the first n bits of o into b, beginning at bit at. Bits of o from n on are zero.
+func (b bitset) orShifted(o bitset, at, n int) {
+	shift := uint(at) & 63
+	for i := range (n + 63) >> 6 {
+		w := at>>6 + i
+		b[w] |= o[i] << shift
+		if shift != 0 && o[i]>>(64-shift) != 0 {
+			b[w+1] |= o[i] >> (64 - shift)
+		}
+	}
+}
+
+// invert flips the first n bits.
+func (b bitset) invert(n int) {
+	for i := range n >> 6 {
+		b[i] = ^b[i]
+	}
+	if tail := uint(n) & 63; tail != 0 {
+		b[n>>6] = ^b[n>>6] & (1<<tail - 1)
+	}
+}
+
+// inRange sets the bit of each value of [lo, hi] (as distances from lo, so one unsigned compare) and clears the others.
+func inRange(vals []int64, lo, hi int64, out bitset) {
+	span := uint64(hi) - uint64(lo)
+	for i := 0; len(vals) > 0; i++ {
+		n := min(64, len(vals))
+		word := uint64(0)
+		for k, v := range vals[:n] {
+			in := uint64(0)
+			if uint64(v)-uint64(lo) <= span {
+				in = 1
+			}
+			word |= in << uint(k)
+		}
+		out[i] = word
+		vals = vals[n:]
+	}
+}
+
+// filterRange sets the bits of those values among [a, b) that lie in [lo, hi]; out is zero before. b-a <= blockValues.
+func (s *ints) filterRange(data []byte, a, b int, lo, hi int64, out bitset) error {
+	if lo > hi {
+		return nil
+	}
+	switch s.kind {
+	case intsConst:
+		if s.base >= lo && s.base <= hi {
+			out.setRange(0, b-a)
+		}
+		return nil
+	case intsFOR:
+		return s.filterFOR(data, a, b, lo, hi, out)
+	case intsRuns:
+		return s.filterRuns(data, a, b, lo, hi, out)
+	}
+	sc := getScratch()
+	defer sc.put()
+	if err := s.read(data, a, b, sc.a[:]); err != nil {
+		return err
+	}
+	inRange(sc.a[:b-a], lo, hi, out)
+	return nil
+}
+
+// filterFOR compares in the packed domain: the bounds are moved down by the block's base, and the block is decided
+// whole where its base and width allow.
+func (s *ints) filterFOR(data []byte, a, b int, lo, hi int64, out bitset) error {
+	start := a
+	for a < b {
+		i := a / blockValues
+		first := i * blockValues
+		end := min(b, first+blockValues)
+		blk := s.forBlock(data, i)
+		none, all := blk.decide(lo, hi)
+		switch {
+		case none:
+		case all:
+			out.setRange(a-start, end-start)
+		default:
+			if err := blk.filter(data, a-first, end-first, lo, hi, out, a-start); err != nil {
+				return err
+			}
+		}
+		a = end
+	}
+	return nil
+}
+
+// decide tells whether no value, or every value of the block is in [lo, hi]. Exceptions have no known upper bound.
+func (b *forBlock) decide(lo, hi int64) (none, all bool) {
+	if hi < b.base {
+		return true, false
+	}
+	if b.exc > 0 || b.width >= 63 {
+		return false, false
+	}
+	top := b.base + int64(uint64(1)<<b.width-1)
+	if top < b.base { // beyond the largest int64
+		return false, false
+	}
+	return lo > top, lo <= b.base && hi >= top
+}
+
+func (b *forBlock) filter(data []byte, from, to int, lo, hi int64, out bitset, at int) error {
+	sc := getScratch()
+	defer sc.put()
+	vals := sc.a[:to-from]
+	if err := b.read(data, from, to, 0, vals); err != nil {
+		return err
+	}
+	relLo, relHi := uint64(0), uint64(hi)-uint64(b.base)
+	if lo > b.base {
+		relLo = uint64(lo) - uint64(b.base)
+	}
+	if at == 0 {
+		inRange(vals, int64(relLo), int64(relHi), out)
+		return nil
+	}
+	inRange(vals, int64(relLo), int64(relHi), sc.bits[:])
+	out.orShifted(sc.bits[:], at, to-from)
+	return nil
+}
+
+func (s *ints) filterRuns(data []byte, a, b int, lo, hi int64, out bitset) error {
+	first, last := s.runOf(data, a), s.runOf(data, b-1)
+	sc := getScratch()
+	defer sc.put()
+	if err := s.vals.read(data, first, last+1, sc.a[:]); err != nil {
+		return err
+	}
+	at := a
+	for r := first; r <= last; r++ {
+		end := min(s.runLast(data, r)+1, b)
+		if v := sc.a[r-first]; v >= lo && v <= hi {
+			out.setRange(at-a, end-a)
+		}
+		at = end
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/telemdb/telemdb/storage/sketch"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// The shapes of values that drive each encoding; a test runs over all of them.
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+type shape struct {
+	name string
+	leaf types.Leaf
+	add  func(v *vec.Vector, r *rand.Rand, i, n int)
+	want string // the encoding a large dense chunk of it gets; "" for any
+}
+
+var shapes = []shape{
+	{"bool", types.LeafBool, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendBool(r.IntN(3) == 0) }, "bitmap"},
+	{"bool constant", types.LeafBool, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendBool(true) }, "const"},
+	{"int constant", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(-7) }, "const"},
+	{"int small", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(r.Int64N(1000) - 500) }, "for"},
+	{"int outliers", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if r.IntN(100) == 0 {
+			v.AppendInt(r.Int64())
+		} else {
+			v.AppendInt(r.Int64N(50))
+		}
+	}, "for"},
+	{"int any", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(r.Uint64())) }, ""},
+	{"int extremes", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendInt([]int64{math.MinInt64, math.MaxInt64, 0, -1}[r.IntN(4)])
+	}, "dict"},
+	{"int ascending", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendInt(1_700_000_000_000_000 + int64(i)*1000003 + r.Int64N(50))
+	}, "delta"},
+	{"int runs", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(i/37) * 99991 % 1009) }, "runs"},
+	{"int few", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(r.IntN(20)) * 1e15) }, "dict"},
+	{"float integral", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(float64(r.IntN(9999))) }, "for"},
+	{"float any", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(r.NormFloat64()) }, "plain"},
+	{"float odd", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendFloat([]float64{math.NaN(), 0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), 1.5, -2}[r.IntN(7)])
+	}, "dict"},
+	{"float NaN constant", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(math.NaN()) }, "const"},
+	{"float NaN some", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendFloat(r.Float64())
+		if r.IntN(9) == 0 {
+			v.F64[i] = math.NaN()
+		}
+	}, "plain"},
+	{"text few", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "channel-%d", r.IntN(5)) }, "dict"},
+	{"text runs", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "client-%05d", i/50) }, "dict"},
+	{"text many", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "v%d", r.IntN(1000)) }, ""},
+	{"text unique", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "%x", r.Uint64()>>r.IntN(60)) }, "plain"},
+	{"text uuid", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { appendUUID(v, r.Uint64(), r.Uint64()) }, "uuid"},
+	{"text uuid few", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { appendUUID(v, uint64(r.IntN(30)), 9) }, "dict"},
+	{"text long", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendString(strings.Repeat(fmt.Sprintf("stack frame %d; ", r.IntN(1<<30)), 1+r.IntN(20)))
+	}, "zstd"},
+	{"text empty and 0xff", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendString([]string{"", strings.Repeat("\xff", 40), strings.Repeat("a", 40), "b"}[r.IntN(4)])
+	}, "dict"},
+	{"json", types.LeafJSON, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		fmt.Fprintf(appender{v}, `[{"id": "addon-%d@mozilla.org", "version": "%d.0"}]`, r.IntN(400), r.IntN(1<<40))
+	}, "zstd"},
+	{"json constant", types.LeafJSON, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendString("{}") }, "const"},
+	{"histogram", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendBytes(randomHistogram(r, 0).AppendTo(nil))
+	}, "hist"},
+	{"histogram layouts", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendBytes(randomHistogram(r, r.Int64N(3)).AppendTo(nil))
+	}, "hist"},
+	{"histogram odd", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		b := randomHistogram(r, 0).AppendTo(nil)
+		if i == n-1 {
+			b = append(b, 0) // no canonical form any more
+		}
+		v.AppendBytes(b)
+	}, ""},
+}
+
+type appender struct{ v *vec.Vector }
+
+func (a appender) Write(b []byte) (int, error) { a.v.AppendBytes(b); return len(b), nil }
+
+func appendUUID(v *vec.Vector, a, b uint64) {
+	fmt.Fprintf(appender{v}, "%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
+}
+
+func randomHistogram(r *rand.Rand, kind int64) *sketch.Histogram {
+	h := &sketch.Histogram{Layout: sketch.Layout{Type: int32(kind), Buckets: 50, Low: 1, High: 10000 + kind}}
+	bounds := h.Layout.Bounds()
+	for at := r.IntN(30); at < len(bounds) && r.IntN(8) > 0; at += 1 + r.IntN(12)/10 {
+		n := int64(r.ExpFloat64() * 20)
+		h.Buckets = append(h.Buckets, sketch.Bucket{Bound: bounds[at], Count: n})
+		h.Sum += n * bounds[at]
+	}
+	return h
+}
+
+// densities are shares of rows with a value, in 1/1000.
+var densities = []int{1000, 990, 500, 20, 1}
+
+// build makes a column of the shape with about the given density.
+func (s *shape) build(r *rand.Rand, rows, density int) *Values {
+	v := &Values{Leaf: s.leaf, Rows: rows}
+	v.Vec.Reset(s.leaf.Type())
+	pos := []uint16{}
+	for row := range rows {
+		if density == 1000 || r.IntN(1000) < density || (row == rows-1 && len(pos) == 0) {
+			pos = append(pos, uint16(row))
+		}
+	}
+	for i := range pos {
+		s.add(&v.Vec, r, i, len(pos))
+	}
+	if len(pos) < rows {
+		v.Pos = pos
+	}
+	return v
+}
+
+// flat returns the column with a slot per row: the reference.
+func (v *Values) flat() *vec.Vector {
+	out := &vec.Vector{}
+	out.Reset(v.Leaf.Type())
+	k := 0
+	for row := range v.Rows {
+		if v.Pos == nil || (k < len(v.Pos) && int(v.Pos[k]) == row) {
+			out.AppendFrom(&v.Vec, k)
+			k++
+		} else {
+			out.AppendNull()
+		}
+	}
+	return out
+}
