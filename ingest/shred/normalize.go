@@ -1,16 +1,14 @@
 package shred
 
-import (
-	"bytes"
-	"cmp"
-	"slices"
-	"sync"
-)
+import "sync"
 
 // AppendJSONB appends the jsonb output form of a JSON text, the one PostgreSQL prints: keys by length then bytes, the
 // last of equal keys, ", " and ": ", numbers without exponents but with their scale. The error is an *Error; dst is then
 // returned as it came.
 func AppendJSONB(dst, jsonText []byte) ([]byte, error) {
+	if len(jsonText) > textMax {
+		return dst, fail("text is longer than 1 GiB", textMax)
+	}
 	z := normalizers.Get().(*normalizer)
 	defer normalizers.Put(z)
 	z.begin(castLimits)
@@ -27,6 +25,9 @@ func AppendJSONB(dst, jsonText []byte) ([]byte, error) {
 // Valid reports what is wrong with a JSON text, by the rules by which documents are accepted: RFC 8259, UTF-8, no NUL,
 // no lone surrogates. The error is an *Error.
 func Valid(jsonText []byte) error {
+	if len(jsonText) > textMax {
+		return fail("text is longer than 1 GiB", textMax)
+	}
 	z := normalizers.Get().(*normalizer)
 	defer normalizers.Put(z)
 	z.begin(castLimits)
@@ -48,6 +49,9 @@ func keepSmall(b []byte) []byte {
 	return b[:0]
 }
 
+// textMax keeps offsets within 32 bits: the size of a text, and with room for its separators that of what it becomes.
+const textMax = 1 << 30
+
 // zerosMax bounds the zeros that exponents may add to one text, so that a few bytes cannot become gigabytes.
 const zerosMax = 1 << 20
 
@@ -59,6 +63,7 @@ type normalizer struct {
 	zeros   int // left
 	stack   []openValue
 	members []member // of all open objects, innermost last
+	ordered []member // scratch of sortMembers
 	keys    []byte   // unescaped keys
 	tmp     []byte
 	discard []byte
@@ -72,23 +77,22 @@ type openValue struct {
 	first  int  // index of its first member
 }
 
-type member struct {
-	key        []byte // unescaped
-	start, end int    // offsets in dst of `"key": value`
-}
-
 // begin readies z for one text.
 func (z *normalizer) begin(l Limits) {
 	z.limits, z.tokens, z.zeros = l, l.Tokens, zerosMax
 	z.stack, z.members, z.keys = z.stack[:0], z.members[:0], z.keys[:0]
 }
 
-// value appends the value at p and returns the offset behind it. depth is counted from the value itself.
+// value appends the value at p and returns the offset behind it. Depth is counted from the value itself.
 func (z *normalizer) value(b []byte, p int, dst []byte) ([]byte, int, error) {
 	base := len(z.stack)
 	var err error
 	for {
-		dst, p, err = z.scalarOrOpen(b, p, dst)
+		if p < len(b) && isDigit(b[p]) {
+			dst, p, err = z.whole(b, p, dst)
+		} else {
+			dst, p, err = z.scalarOrOpen(b, p, dst)
+		}
 		if err != nil {
 			return dst, p, err
 		}
@@ -101,19 +105,23 @@ func (z *normalizer) value(b []byte, p int, dst []byte) ([]byte, int, error) {
 			if len(z.stack) == base {
 				return dst, p, nil
 			}
-			p = skipSpace(b, p)
+			if p < len(b) && b[p] <= ' ' {
+				p = skipSpace(b, p)
+			}
 			if p >= len(b) {
 				return dst, p, fail("unexpected end", p)
 			}
 			o := &z.stack[len(z.stack)-1]
 			if o.object {
-				z.members[len(z.members)-1].end = len(dst)
+				z.members[len(z.members)-1].end = uint32(len(dst))
 			}
 			if b[p] == ',' {
 				dst = append(dst, ", "...)
-				p = skipSpace(b, p+1)
+				if p++; p < len(b) && b[p] <= ' ' {
+					p = skipSpace(b, p)
+				}
 				if o.object {
-					if dst, p, err = z.key(b, p, dst); err != nil {
+					if dst, p, err = z.key(b, p, dst, o); err != nil {
 						return dst, p, err
 					}
 				}
@@ -121,7 +129,7 @@ func (z *normalizer) value(b []byte, p int, dst []byte) ([]byte, int, error) {
 			}
 			switch {
 			case o.object && b[p] == '}':
-				dst = z.closeObject(o, dst)
+				dst = z.closeObject(b, o, dst)
 			case !o.object && b[p] == ']':
 				dst = append(dst, ']')
 			default:
@@ -155,7 +163,7 @@ func (z *normalizer) scalarOrOpen(b []byte, p int, dst []byte) ([]byte, int, err
 		dst = append(dst, c)
 		z.stack = append(z.stack, openValue{object: c == '{', sorted: true, start: len(dst), first: len(z.members)})
 		if c == '{' {
-			if dst, q, err = z.key(b, q, dst); err != nil {
+			if dst, q, err = z.key(b, q, dst, &z.stack[len(z.stack)-1]); err != nil {
 				return dst, q, err
 			}
 		}
@@ -185,6 +193,24 @@ func (z *normalizer) scalarOrOpen(b []byte, p int, dst []byte) ([]byte, int, err
 	return z.number(b, p, dst)
 }
 
+// whole appends the number at p, which begins with a digit: nearly always a short whole number.
+func (z *normalizer) whole(b []byte, p int, dst []byte) ([]byte, int, error) {
+	if z.tokens--; z.tokens < 0 {
+		return dst, p, fail("too many keys and values", p)
+	}
+	q := p + 1
+	for q < len(b) && isDigit(b[q]) {
+		q++
+	}
+	if q < len(b) && (b[q] == '.' || b[q]|0x20 == 'e') || b[p] == '0' && q > p+1 || q-p > numericScaleMax {
+		return z.number(b, p, dst)
+	}
+	if q == p+1 {
+		return append(dst, b[p]), q, nil
+	}
+	return append(dst, b[p:q]...), q, nil
+}
+
 func (z *normalizer) number(b []byte, p int, dst []byte) ([]byte, int, error) {
 	end, _, exponent, err := scanNumber(b, p)
 	if err != nil {
@@ -200,8 +226,8 @@ func (z *normalizer) number(b []byte, p int, dst []byte) ([]byte, int, error) {
 	return dst, end, nil
 }
 
-// key appends `"key": ` of the member that begins at p, and returns the offset of its value.
-func (z *normalizer) key(b []byte, p int, dst []byte) ([]byte, int, error) {
+// key appends `"key": ` of the member of o that begins at p, and returns the offset of its value.
+func (z *normalizer) key(b []byte, p int, dst []byte, o *openValue) ([]byte, int, error) {
 	if p >= len(b) || b[p] != '"' {
 		return dst, p, fail("expected a key", p)
 	}
@@ -215,59 +241,54 @@ func (z *normalizer) key(b []byte, p int, dst []byte) ([]byte, int, error) {
 	if end-p > z.limits.KeyBytes {
 		return dst, p, fail("key is too long", p)
 	}
-	key := b[p+1 : end]
-	start := len(dst)
+	m := member{at: int32(p + 1), len: uint32(end - p - 1), start: uint32(len(dst))}
 	if flags&strEscape != 0 {
 		n := len(z.keys)
-		if z.keys, err = appendUnescaped(z.keys, key, p+1); err != nil {
+		if z.keys, err = appendUnescaped(z.keys, b[p+1:end], p+1); err != nil {
 			return dst, p, err
 		}
-		key = z.keys[n:len(z.keys):len(z.keys)]
-		dst = AppendQuoted(dst, key)
+		m.at, m.len = int32(^n), uint32(len(z.keys)-n)
+		m.head = keyHead(z.keys, n, m.len)
+		dst = append(AppendQuoted(dst, z.keys[n:]), ": "...)
 	} else {
-		dst = append(dst, b[p:end+1]...)
+		m.head = keyHead(b, p+1, m.len)
+		dst = append(append(dst, b[p:end+1]...), ": "...)
 	}
-	dst = append(dst, ": "...)
-	o := &z.stack[len(z.stack)-1]
-	if len(z.members) > o.first && compareKeys(z.members[len(z.members)-1].key, key) >= 0 {
-		o.sorted = false
+	if len(z.members) > o.first && o.sorted {
+		o.sorted = z.compare(b, &z.members[len(z.members)-1], &m) < 0
 	}
-	z.members = append(z.members, member{key: key, start: start})
-	p = skipSpace(b, end+1)
+	z.members = append(z.members, m)
+	if p = end + 1; p < len(b) && b[p] <= ' ' {
+		p = skipSpace(b, p)
+	}
 	if p >= len(b) || b[p] != ':' {
 		return dst, p, fail("expected a colon behind the key", p)
 	}
-	return dst, skipSpace(b, p+1), nil
-}
-
-// compareKeys is jsonb's order of keys: by length, then by bytes.
-func compareKeys(a, b []byte) int {
-	if len(a) != len(b) {
-		return len(a) - len(b)
+	if p++; p < len(b) && b[p] <= ' ' {
+		p = skipSpace(b, p)
 	}
-	return bytes.Compare(a, b)
+	return dst, p, nil
 }
 
 // closeObject ends the innermost object, bringing its members into order.
-func (z *normalizer) closeObject(o *openValue, dst []byte) []byte {
+func (z *normalizer) closeObject(b []byte, o *openValue, dst []byte) []byte {
 	m := z.members[o.first:]
 	z.members = z.members[:o.first]
 	if o.sorted {
 		return append(dst, '}')
 	}
-	slices.SortFunc(m, func(x, y member) int {
-		return cmp.Or(compareKeys(x.key, y.key), x.start-y.start)
-	})
+	m = z.sortMembers(b, m)
 	z.tmp = append(z.tmp[:0], dst[o.start:]...)
 	dst = dst[:o.start]
+	base := uint32(o.start)
 	for i := range m {
-		if i+1 < len(m) && bytes.Equal(m[i].key, m[i+1].key) {
+		if i+1 < len(m) && z.compare(b, &m[i], &m[i+1]) == 0 {
 			continue // the last one wins
 		}
 		if len(dst) > o.start {
 			dst = append(dst, ", "...)
 		}
-		dst = append(dst, z.tmp[m[i].start-o.start:m[i].end-o.start]...)
+		dst = append(dst, z.tmp[m[i].start-base:m[i].end-base]...)
 	}
 	return append(dst, '}')
 }
