@@ -250,6 +250,9 @@ func (p *arrayParse) body() error {
 			if expectItem && (count[depth-1] > 0 || p.vals.N > 0 && depth == p.ndim) {
 				return errArray(p.whole, "Unexpected \"}\" character.")
 			}
+			if depth > 1 && count[depth-1] == 0 {
+				return errArray(p.whole, "Unexpected \"}\" character.")
+			}
 			p.i++
 			depth--
 			if err := p.close(depth, count[depth]); err != nil {

@@ -29,7 +29,7 @@ const (
 // Ranges: dates as in PostgreSQL; timestamps from 4713 BC to the last day whose microseconds since 1970 fit 64 bits.
 const (
 	dateMin = -2440588               // 4714-11-24 BC, Julian day 0
-	dateMax = 2145031948             // 5874897-12-31
+	dateMax = 2145042905             // 5874897-12-31
 	tsMin   = dateMin * int64(usDay) // inclusive
 	tsMax   = math.MaxInt64 / usDay * int64(usDay)
 )

@@ -610,7 +610,7 @@ func (p *dateParse) numberField(s []byte, afterT bool) error {
 		}
 	}
 	switch {
-	case afterT:
+	case afterT || p.kind == types.Time && (len(s) == 4 || point == 4 || point == 6 || point < 0 && len(s) == 6):
 		return p.runTogether(s)
 	case point >= 0 && p.seen&seenYMD == 0 && len(s)-point-1 > 0 && point <= 4 && point >= 3:
 		if err := p.number(s[:point]); err != nil {
@@ -636,7 +636,7 @@ func (p *dateParse) runTogether(s []byte) error {
 			break
 		}
 	}
-	if p.seen&seenYMD != seenYMD && len(frac) == 0 && len(whole) >= 6 {
+	if p.seen&seenYMD != seenYMD && len(frac) == 0 && len(whole) >= 6 && p.kind != types.Time {
 		if p.seen&seenYMD != 0 {
 			return p.bad()
 		}

@@ -166,6 +166,9 @@ func ParseInterval(s []byte, f *Format, mod int32) (Interval, error) {
 	}
 	iv, ok := p.sum.interval()
 	if !ok {
+		if years := p.sum.months / 12; !p.sum.overflow && years == int64(int32(years)) && p.sum.days == int64(int32(p.sum.days)) {
+			return Interval{}, errInterval()
+		}
 		return Interval{}, errIntervalField(s)
 	}
 	return iv, nil
@@ -204,9 +207,6 @@ func (p *intervalParse) field(i int) (ok, inRange bool) {
 	case u == iNone || u == iQuarter:
 		return u == iNone, true
 	case u == iAgo:
-		if i != len(p.fields)-1 {
-			return false, true
-		}
 		p.ago = true
 	default:
 		p.unit, p.pending = u, true

@@ -377,7 +377,7 @@ func parseBytea(s []byte) ([]byte, error) {
 			i += 3
 			continue
 		}
-		return nil, errSyntax(types.Bytea, s)
+		return nil, sqlstate.New(sqlstate.InvalidText, "invalid input syntax for type bytea")
 	}
 	return out, nil
 }
@@ -454,15 +454,22 @@ func parseVector(t types.Type, s []byte, out *vec.Vector) error {
 		for n < len(rest) && !isSpace(rest[n]) {
 			n++
 		}
-		x, err := ParseInt(rest[:n], types.Int64)
-		if lo, hi := IntRange(elem); err != nil || x < lo || x > hi {
-			return errSyntax(t.Kind, s)
+		x, err := parseVectorElem(elem, rest[:n])
+		if err != nil {
+			return err
 		}
 		vals.AppendInt(x)
 		rest = trimSpace(rest[n:])
 	}
 	out.AppendBytes(EncodeArrayLower(nil, &vals, 0, vals.N, 0))
 	return nil
+}
+
+func parseVectorElem(elem types.Kind, s []byte) (int64, error) {
+	if elem == types.OID {
+		return parseOID(s, elem)
+	}
+	return ParseInt(s, elem)
 }
 
 // AppendNumeric appends n to a numeric vector.
