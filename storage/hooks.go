@@ -14,6 +14,10 @@ type DecodeEnv struct {
 	// claims the column named want for it; ok is false where that name belongs to another member or to the server, or
 	// the table has its cap of columns: the member then goes to additional_properties. Safe for concurrent use.
 	ColumnFor func(table types.TableName, member, want string) (ok bool)
+	// Admit tells why submissions can have no table of that name: it is a user's table or view, or there are too many
+	// tables. nil for a table that is there or may be made. The decoder makes an error row of what is not admitted. Safe
+	// for concurrent use; costs a map lookup.
+	Admit func(table types.TableName) error
 }
 
 // Decoder turns log records into rows. It is deterministic: the same payload and LSN give rows that are equal in SQL.

@@ -1,0 +1,235 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/telemdb/telemdb/storage/jobs"
+	"github.com/telemdb/telemdb/storage/meta"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// The names of the background jobs.
+const (
+	jobSeal   = "seal"
+	jobMerge  = "merge"
+	jobExpire = "expire"
+	jobTrim   = "trim"
+)
+
+func (s *Store) jobList() []jobs.Job {
+	return []jobs.Job{
+		{Name: jobSeal, Every: time.Second, Step: s.SealOnce},
+		{Name: jobMerge, Every: 5 * time.Second, Step: s.MergeOnce},
+		{Name: jobExpire, Every: 10 * time.Minute, Step: (&expiry{s: s}).step},
+		{Name: jobTrim, Every: 30 * time.Second, Step: s.trimOnce},
+	}
+}
+
+// kickSeal wakes the seal when the applier has filled a lane. touched are the rowsets that grew.
+func (s *Store) kickSeal(touched map[*rowset]bool) {
+	full := s.headBytes.Load() >= s.o.HeadMaxBytes*3/4
+	for rs := range touched {
+		full = full || rs.bytes >= s.o.SealBytes
+	}
+	if full {
+		s.jobs.Kick(jobSeal)
+	}
+}
+
+// SealOnce seals the lane that needs it most, if any does: by size, by age, because the heads are nearly full, or because
+// it holds back a log that grows long.
+func (s *Store) SealOnce(ctx context.Context) (did bool, err error) {
+	if err := s.usable(); err != nil {
+		return false, err
+	}
+	s.sealMu.Lock()
+	defer s.sealMu.Unlock()
+	l := s.pickSeal(s.o.Now())
+	if l == nil {
+		if s.log.UnsealedBytes() > s.o.WALFileBytes {
+			return false, mapError(s.advanceMark())
+		}
+		return false, nil
+	}
+	return true, mapError(s.sealLocked(ctx, l))
+}
+
+// pickSeal chooses a lane, nil if none needs a seal.
+func (s *Store) pickSeal(now time.Time) *lane {
+	unsealed := s.log.UnsealedBytes()
+	s.applyMu.Lock() // sizes are the applier's
+	defer s.applyMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var largest, oldest *lane
+	var most int64
+	for _, l := range s.heads.order {
+		rs := l.oldest()
+		if rs == nil {
+			continue
+		}
+		// What is frozen here is left from a seal that failed.
+		if l.frozen != nil || rs.bytes >= s.o.SealBytes || now.Sub(rs.since) >= s.o.SealMaxAge {
+			return l
+		}
+		if largest == nil || rs.bytes > most {
+			largest, most = l, rs.bytes
+		}
+		if oldest == nil || rs.first < oldest.oldest().first {
+			oldest = l
+		}
+	}
+	switch {
+	case largest != nil && s.headBytes.Load() >= s.o.HeadMaxBytes*3/4:
+		return largest
+	case oldest != nil && unsealed >= s.o.WALMaxBytes/2:
+		return oldest
+	}
+	return nil
+}
+
+// oldest returns the rowset that is sealed next.
+func (l *lane) oldest() *rowset {
+	if l.frozen != nil {
+		return l.frozen
+	}
+	return l.active
+}
+
+// trimOnce removes log files that are sealed and past their time, and looks at the disk.
+func (s *Store) trimOnce(context.Context) (again bool, err error) {
+	if err := s.usable(); err != nil {
+		return false, err
+	}
+	s.lookAtDisk()
+	limit := s.o.LandfillMaxBytes
+	if limit == 0 {
+		limit = -1
+		if u, err := s.fs.DiskUsage(s.dir); err == nil {
+			limit = int64(u.Total / 5)
+		}
+	}
+	removed, err := s.log.Trim(s.o.LandfillKeep, limit, s.o.Now())
+	if len(removed) > 0 {
+		s.o.Logger.Info("landfill trimmed", "files", len(removed))
+	}
+	return false, err
+}
+
+// spaceLeft says whether more may be written: the log's unsealed part and the disk have room.
+func (s *Store) spaceLeft() error {
+	if s.log.UnsealedBytes() >= s.o.WALMaxBytes {
+		s.jobs.Kick(jobSeal)
+		return fmt.Errorf("%w: %d bytes of the log wait to be sealed (wal.max_bytes)", ErrFull, s.o.WALMaxBytes)
+	}
+	if now := s.o.Now(); now.UnixNano()-s.diskSeen.Load() > int64(time.Second) {
+		s.lookAtDisk()
+	}
+	if free := s.diskFree.Load(); free >= 0 {
+		return fmt.Errorf("%w: %d bytes are free, below disk.hard_reserve", ErrFull, free)
+	}
+	return nil
+}
+
+// lookAtDisk notes whether free space is below the reserve.
+func (s *Store) lookAtDisk() {
+	s.diskSeen.Store(s.o.Now().UnixNano())
+	u, err := s.fs.DiskUsage(s.dir)
+	if err != nil || s.o.HardReserve < 0 {
+		s.diskFree.Store(-1)
+		return
+	}
+	reserve := uint64(s.o.HardReserve)
+	if reserve == 0 {
+		reserve = max(u.Total/50, 1<<30)
+	}
+	if u.Free >= reserve {
+		s.diskFree.Store(-1)
+		return
+	}
+	s.diskFree.Store(int64(u.Free))
+}
+
+// expiry removes what is past its time, a step at a time.
+type expiry struct {
+	s      *Store
+	cursor []byte // where the scan of document keys goes on
+}
+
+const expireKeysStep = 50_000
+
+func (e *expiry) step(ctx context.Context) (again bool, err error) {
+	did, err := e.s.expireRows(ctx)
+	if did || err != nil {
+		return did, mapError(err)
+	}
+	e.cursor, err = e.s.expireKeys(e.cursor)
+	return len(e.cursor) > 0, mapError(err)
+}
+
+// ExpireOnce drops the errors, duplicates and document keys that are past their time.
+func (s *Store) ExpireOnce(ctx context.Context) error {
+	e := expiry{s: s}
+	for {
+		if again, err := e.step(ctx); err != nil || !again {
+			return err
+		}
+	}
+}
+
+const daySeconds = 24 * 60 * 60
+
+func (s *Store) daysAgo(d time.Duration) int64 { return s.o.Now().Add(-d).Unix() / daySeconds }
+
+// expireRows drops the segments of errors and duplicates whose day is past its time.
+func (s *Store) expireRows(ctx context.Context) (did bool, err error) {
+	for _, e := range []struct {
+		table types.TableName
+		keep  time.Duration
+	}{{ErrorsTable, s.o.ErrorsKeep}, {DuplicatesTable, s.o.DuplicatesKeep}} {
+		t, ok := s.catalog.byName(e.table)
+		if !ok || len(s.pastDay(t.ID, s.daysAgo(e.keep))) == 0 {
+			continue
+		}
+		if err := s.ddl(ctx, func() (publication, error) { return s.dropPast(t, s.daysAgo(e.keep)), nil }); err != nil {
+			return false, err
+		}
+		did = true
+	}
+	return did, nil
+}
+
+// pastDay lists the segments of a table whose day is before the given one.
+func (s *Store) pastDay(table uint32, before int64) (out []*file) {
+	for _, f := range s.manifest.currentFiles(table) {
+		if f.Meta.HasPartition && f.Meta.Partition < before {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (s *Store) dropPast(t *types.Table, before int64) publication {
+	files, total := s.pastDay(t.ID, before), s.balanceOf(t.FullName())
+	for _, f := range files {
+		total.Removed += uint64(f.Meta.Rows)
+	}
+	return publication{
+		edit:    edit{drop: files},
+		stage:   func(b *meta.Batch) { b.PutBalance(t.FullName(), total) },
+		install: func() { s.balance[t.FullName()] = total },
+	}
+}
+
+// expireKeys removes old document keys, from cursor on.
+func (s *Store) expireKeys(cursor []byte) (next []byte, err error) {
+	s.publishMu.Lock() // Close takes it before it closes the catalog
+	defer s.publishMu.Unlock()
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	next, _, err = s.meta.ExpireKeys(cursor, int32(s.daysAgo(s.o.DedupHorizon)), expireKeysStep)
+	return next, err
+}

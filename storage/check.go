@@ -1,0 +1,293 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/compact"
+	"github.com/telemdb/telemdb/storage/meta"
+	"github.com/telemdb/telemdb/storage/segment"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// Problem is a violated invariant or a broken checksum.
+type Problem struct {
+	Where string // a file, a table, a route
+	What  string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What }
+
+// Check verifies everything a store promises of its files and reports every violation it finds: each checksum, the
+// manifest against the directory, the places of segments in the log, the balance, the document keys, and every roll-up
+// against a recomputation from the raw rows. It looks at one moment while the store goes on. An error means that the
+// check could not be made.
+func (s *Store) Check(report func(Problem)) error {
+	sn, err := s.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer sn.Release()
+	c := &checker{s: s, sn: sn, report: report}
+	for _, d := range s.Damage() {
+		c.problem(d.File, "%s", d.What)
+	}
+	c.directory()
+	for _, files := range sn.version.tables {
+		for _, f := range files {
+			c.file(f)
+		}
+		c.places(files)
+	}
+	if err := c.catalog(); err != nil {
+		return err
+	}
+	for _, r := range s.rollups {
+		if err := c.rollup(r); err != nil {
+			return fmt.Errorf("check roll-up %s: %w", r.states.FullName(), err)
+		}
+	}
+	return nil
+}
+
+type checker struct {
+	s      *Store
+	sn     *Snapshot
+	report func(Problem)
+}
+
+func (c *checker) problem(where, format string, args ...any) {
+	c.report(Problem{Where: where, What: fmt.Sprintf(format, args...)})
+}
+
+// directory looks for segment files that nothing accounts for.
+func (c *checker) directory() {
+	names, err := c.s.fs.List(c.s.segmentsDir())
+	if err != nil {
+		c.problem(c.s.segmentsDir(), "%v", err)
+		return
+	}
+	known := c.s.manifest.knownFiles()
+	for _, n := range names {
+		if id, ok := parseSegmentName(n); ok && !known(id) {
+			c.problem(path.Join(c.s.segmentsDir(), n), "no manifest entry names this file")
+		}
+	}
+}
+
+// knownFiles tells the segments that are published, dropped and not removed yet, or being written.
+func (m *manifest) knownFiles() func(id uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := map[uint64]bool{}
+	for _, files := range m.current.tables {
+		for _, f := range files {
+			known[f.ID] = true
+		}
+	}
+	for _, d := range m.obsolete {
+		known[d.ID] = true
+	}
+	for _, id := range m.gone {
+		known[id] = true
+	}
+	for id := range m.building {
+		known[id] = true
+	}
+	next := m.next // what is made while the check runs is newer
+	return func(id uint64) bool { return known[id] || id >= next }
+}
+
+// file verifies one segment and holds it against its manifest entry.
+func (c *checker) file(f *file) {
+	if c.sn.names.byID[f.Table] == nil {
+		c.problem(f.path, "belongs to table %d, which is not in the catalog", f.Table)
+	}
+	if err := c.s.checkFile(f); err != nil {
+		c.problem(f.path, "%v", err)
+		return
+	}
+	r, err := f.open(c.s.fs, c.s.cache)
+	if err != nil {
+		c.problem(f.path, "%v", err)
+		return
+	}
+	r.Check(func(p segment.Problem) { c.problem(f.path, "%v", p) })
+	rows := 0
+	for i := range r.Groups() {
+		if r.GroupRows(i) != int(f.Meta.GroupRows[i]) {
+			c.problem(f.path, "group %d has %d rows, the manifest says %d", i, r.GroupRows(i), f.Meta.GroupRows[i])
+		}
+		rows += r.GroupRows(i)
+	}
+	if rows != int(f.Meta.Rows) {
+		c.problem(f.path, "has %d rows, the manifest says %d", rows, f.Meta.Rows)
+	}
+}
+
+// places checks that the segments of a partition, but for those written beside the log, hold disjoint ranges of the log,
+// below what is applied.
+func (c *checker) places(files []*file) {
+	for _, part := range partitionsOf(files) {
+		var last *file
+		for _, f := range part {
+			t := c.sn.names.byID[f.Table]
+			if t == nil || t.Kind == types.TableStates {
+				continue
+			}
+			if f.Meta.MaxLSN > c.sn.lsn && !f.Bulk {
+				c.problem(f.path, "holds record %d, the log is applied up to %d", f.Meta.MaxLSN, c.sn.lsn)
+			}
+			if f.Bulk {
+				continue
+			}
+			if last != nil && f.Meta.MinLSN <= last.Meta.MaxLSN && t.Kind != types.TableErrors {
+				c.problem(f.path, "its records %d to %d overlap those of segment %d (%d to %d)",
+					f.Meta.MinLSN, f.Meta.MaxLSN, last.ID, last.Meta.MinLSN, last.Meta.MaxLSN)
+			}
+			last = f
+		}
+	}
+}
+
+// catalog checks what is on disk of the catalog, at a moment between two publications.
+func (c *checker) catalog() error {
+	c.s.publishMu.Lock()
+	defer c.s.publishMu.Unlock()
+	if err := c.s.usable(); err != nil {
+		return err
+	}
+	state, err := c.s.meta.Load()
+	if err != nil {
+		c.problem(metaDir, "%v", err)
+		return nil
+	}
+	c.balance(state)
+	for route, lsn := range state.Marks {
+		if lsn <= state.LogMark || lsn > c.s.log.Synced() {
+			c.problem(route.String(), "mark %d is not between the log's mark %d and its end %d", lsn, state.LogMark, c.s.log.Synced())
+		}
+	}
+	keys := uint64(0)
+	err = c.s.meta.Keys(func(key []byte, lsn uint64, _ int32) error {
+		keys++
+		if lsn > c.s.log.Synced() {
+			c.problem("document key "+string(key), "is held by record %d, the log ends at %d", lsn, c.s.log.Synced())
+		}
+		return nil
+	})
+	if err != nil {
+		c.problem(metaDir, "%v", err)
+	}
+	return nil
+}
+
+// balance checks that the rows, errors and duplicates counted are the rows there are.
+func (c *checker) balance(state *meta.State) {
+	kinds := map[uint32]*types.Table{}
+	for _, t := range state.Tables {
+		kinds[t.ID] = t
+	}
+	var have meta.Balance
+	for _, e := range state.Segments {
+		t := kinds[e.Table]
+		switch {
+		case t == nil:
+			c.problem(segmentName(e.ID), "belongs to table %d, which is not in the catalog", e.Table)
+		case t.Kind == types.TablePing:
+			have.Rows += uint64(e.Meta.Rows)
+		case t.FullName() == ErrorsTable:
+			have.Errors += uint64(e.Meta.Rows)
+		case t.FullName() == DuplicatesTable:
+			have.Duplicates += uint64(e.Meta.Rows)
+		}
+	}
+	var want, removed meta.Balance
+	for route, b := range state.Balance {
+		want = want.Add(meta.Balance{Rows: b.Rows, Errors: b.Errors, Duplicates: b.Duplicates})
+		switch route {
+		case ErrorsTable:
+			removed.Errors += b.Removed
+		case DuplicatesTable:
+			removed.Duplicates += b.Removed
+		default:
+			removed.Rows += b.Removed
+		}
+	}
+	for _, n := range []struct {
+		what                string
+		want, removed, have uint64
+	}{
+		{"rows of pings", want.Rows, removed.Rows, have.Rows},
+		{"errors", want.Errors, removed.Errors, have.Errors},
+		{"duplicates", want.Duplicates, removed.Duplicates, have.Duplicates},
+	} {
+		if n.want != n.have+n.removed {
+			c.problem("balance", "%d %s were published and %d removed, but %d are there", n.want, n.what, n.removed, n.have)
+		}
+	}
+}
+
+// rollup recomputes a roll-up from the raw rows, partition by partition, and compares. A partition whose raw rows are
+// gone keeps its states and cannot be compared.
+func (c *checker) rollup(r *rollup) error {
+	source := c.sealedOf(r.Source())
+	states := map[int64][]*file{}
+	for _, part := range partitionsOf(c.sn.version.tables[r.states.ID]) {
+		states[partitionOf(part[0])] = part
+	}
+	for _, part := range partitionsOf(source) {
+		p := partitionOf(part[0])
+		want, err := c.s.statesOf(r, part)
+		if err != nil {
+			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)
+			continue
+		}
+		got, err := c.s.inputsOf(states[p])
+		if err != nil {
+			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)
+			continue
+		}
+		diff, err := compareStates(r, want, got)
+		if err != nil {
+			return err
+		}
+		if diff != "" {
+			c.problem(r.states.FullName().String(), "partition %d differs from its rows: %s", p, diff)
+		}
+	}
+	return nil
+}
+
+func (c *checker) sealedOf(n types.TableName) []*file {
+	for id, t := range c.sn.names.byID {
+		if t.FullName() == n {
+			return c.sn.version.tables[id]
+		}
+	}
+	return nil
+}
+
+// gathered is a Sink that keeps the rows as groups in memory.
+type gathered struct{ groups []column.Group }
+
+func (g *gathered) AddGroup(src []column.Group, rows []segment.RowRef) error {
+	m, err := compact.Copy(src, rows)
+	g.groups = append(g.groups, m)
+	return err
+}
+
+// compareStates adds up both sides and tells the first difference.
+func compareStates(r *rollup, want, got []compact.Input) (diff string, err error) {
+	sides := make([]gathered, 2)
+	key := compact.KeyOf(r.states)
+	for i, in := range [][]compact.Input{want, got} {
+		if err := compact.MergeStates(context.Background(), &sides[i], in, key, r.Merge); err != nil {
+			return "", err
+		}
+	}
+	return compact.Diff(r.states, slices.Clip(sides[0].groups), slices.Clip(sides[1].groups))
+}

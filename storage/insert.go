@@ -1,0 +1,192 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/head"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// shortInsertBytes is how much an INSERT may bring as one log record. What is longer is written as segments beside the
+// log.
+const shortInsertBytes = 4 << 20
+
+// Insert gathers the rows of one statement: all of them are durable and visible when Commit returns, or none. A short one
+// is a record in the log. A long one goes into segments as it comes, and Commit publishes them with one batch; the log
+// gets an empty record, which only gives the rows their LSN. It is used by one goroutine, and ends in Commit or Abort.
+type Insert struct {
+	s     *Store
+	table *types.Table
+	place place
+	short *rowEncoder
+	long  *longInsert // nil while the insert is short
+	row   column.RowBuf
+	rows  int64
+	done  bool
+}
+
+// longInsert is the part of an Insert that does not fit a record.
+type longInsert struct {
+	lsn uint64
+	gen *head.Generation
+	w   *segmentsWriter
+}
+
+// NewInsert begins an insert into an ordinary table, of which only the ID is looked at.
+func (s *Store) NewInsert(t *types.Table) (*Insert, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	own, ok := s.catalog.byIDLive(t.ID)
+	if !ok {
+		return nil, fmt.Errorf("table %s %w", t.FullName(), ErrNotFound)
+	}
+	if own.Kind != types.TableUser {
+		return nil, fmt.Errorf("table %s %w: rows come by submission", own.FullName(), ErrSystem)
+	}
+	return &Insert{s: s, table: own, place: placeOf(own, s.paths), short: newRowEncoder(own.ID, s.paths)}, nil
+}
+
+// Add adds a row: a value for each column that is not NULL, under its path (Store.Paths) and leaf kind (types.LeafOf);
+// jsonb columns shredded. The row's memory may be reused.
+func (in *Insert) Add(ctx context.Context, row *column.RowBuf) error {
+	in.rows++
+	if in.long != nil {
+		return in.addLong(ctx, row)
+	}
+	in.short.add(row)
+	if in.short.bytes() < shortInsertBytes {
+		return nil
+	}
+	return in.goLong(ctx)
+}
+
+// Rows returns the number of rows added.
+func (in *Insert) Rows() int64 { return in.rows }
+
+// goLong moves the rows gathered so far out of their record.
+func (in *Insert) goLong(ctx context.Context) error {
+	var payload []byte
+	for _, p := range in.short.parts() {
+		payload = append(payload, p...)
+	}
+	lsn, err := in.s.append(ctx, kindBulk, binary.LittleEndian.AppendUint32(nil, in.table.ID))
+	if err != nil {
+		return err
+	}
+	w := in.s.newSegments(in.s.o.Now())
+	w.bulk = true
+	in.long = &longInsert{lsn: lsn, gen: head.NewGeneration(in.s.paths), w: w}
+	in.short = nil
+	rd, err := openRows(payload, in.s.paths)
+	for err == nil {
+		in.row.Reset()
+		var more bool
+		if more, err = rd.next(&in.row); !more || err != nil {
+			return err
+		}
+		err = in.addLong(ctx, &in.row)
+	}
+	return err
+}
+
+func (in *Insert) addLong(ctx context.Context, row *column.RowBuf) error {
+	l := in.long
+	if !l.gen.Fits(head.SizeOf(row)) {
+		if err := in.spill(ctx); err != nil {
+			return err
+		}
+	}
+	row.Int(in.place.lsn, int64(l.lsn))
+	l.gen.Append(row, in.place.of(row))
+	return nil
+}
+
+// spill writes the gathered rows to segments that nobody sees yet.
+func (in *Insert) spill(ctx context.Context) error {
+	l := in.long
+	if err := in.s.usable(); err != nil {
+		return err
+	}
+	if err := in.s.spaceLeft(); err != nil {
+		return err
+	}
+	p := part{table: in.table, gens: []*view{{gen: l.gen}}}
+	if err := l.w.rows(ctx, in.table, p.groups()); err != nil {
+		return mapError(err)
+	}
+	l.gen = head.NewGeneration(in.s.paths)
+	return nil
+}
+
+// Commit makes the rows durable and visible. After an error other than ErrFailed none of them is, but for ctx ending
+// while a short insert waits for the disk: then they may be.
+func (in *Insert) Commit(ctx context.Context) error {
+	if in.done {
+		return errors.New("the insert has ended already")
+	}
+	if in.rows == 0 {
+		in.done = true
+		return nil
+	}
+	if in.long != nil {
+		return in.commitLong(ctx)
+	}
+	in.done = true
+	lsn, err := in.s.append(ctx, kindRows, in.short.parts()...)
+	if err != nil {
+		return err
+	}
+	return in.s.WaitVisible(ctx, lsn)
+}
+
+func (in *Insert) commitLong(ctx context.Context) error {
+	l := in.long
+	if l.gen.Rows() > 0 {
+		if err := in.spill(ctx); err != nil {
+			return errors.Join(err, in.Abort())
+		}
+	}
+	in.done = true
+	// DROP holds sealMu: a table that is there now is there until the rows are published.
+	in.s.sealMu.Lock()
+	defer in.s.sealMu.Unlock()
+	if _, ok := in.s.catalog.byIDLive(in.table.ID); !ok {
+		return errors.Join(fmt.Errorf("table %s %w", in.table.FullName(), ErrNotFound), l.w.abandon())
+	}
+	err := in.s.publish(publication{edit: edit{add: l.w.files}, tables: l.w.states})
+	if err != nil {
+		return mapError(l.w.unpublished(err))
+	}
+	return nil
+}
+
+// Abort forgets the rows. It does nothing after Commit.
+func (in *Insert) Abort() error {
+	if in.done {
+		return nil
+	}
+	in.done = true
+	if in.long == nil {
+		return nil
+	}
+	return in.long.w.abandon()
+}
+
+// InsertRows inserts rows into an ordinary table, all or none; see Insert.
+func (s *Store) InsertRows(ctx context.Context, t *types.Table, rows []*column.RowBuf) error {
+	in, err := s.NewInsert(t)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := in.Add(ctx, r); err != nil {
+			return errors.Join(err, in.Abort())
+		}
+	}
+	return in.Commit(ctx)
+}

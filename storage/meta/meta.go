@@ -1,0 +1,189 @@
+// Package meta is the one Pebble instance of a store: its catalog, its manifest, the marks of its log, its document keys
+// and its counters. Whatever must agree changes in one Batch, committed with a sync: that batch is the only publication
+// there is. FORMAT.md documents the key space.
+//
+// # Failure
+//
+// Pebble reports a failed log write or sync through its logger's Fatalf and takes a return from it as permission to go
+// on as if nothing had been lost. Here Fatalf cuts the instance off from its files, marks it failed and parks the
+// goroutine for good; Commit, which runs Pebble on a goroutine of its own, returns the failure to its caller.
+package meta
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"github.com/telemdb/telemdb/storage/vfs"
+)
+
+// FormatVersion is the version of the key space and of the directory that this program writes.
+const FormatVersion = 1
+
+// ErrFailed is wrapped by every error after the instance has failed.
+var ErrFailed = errors.New("the catalog has failed and must be opened again")
+
+// Options says where the instance lives.
+type Options struct {
+	FS       vfs.FS
+	Dir      string
+	Logger   *slog.Logger
+	OnFailed func(error) // called once, from any goroutine
+}
+
+// DB is an open instance. Its methods are safe for concurrent use.
+type DB struct {
+	pdb  *pebble.DB
+	lock *pebble.Lock
+	gate *gate
+
+	failedOnce sync.Once
+	failed     chan struct{} // closed on failure
+	failure    error         // written before failed is closed
+	onFailed   func(error)
+}
+
+// Open opens the instance in o.Dir, making it if there is none. One written by a newer program is refused.
+func Open(o Options) (*DB, error) {
+	if err := o.FS.MkdirAll(o.Dir); err != nil {
+		return nil, fmt.Errorf("make catalog directory: %w", err)
+	}
+	db := &DB{gate: newGate(o.FS), failed: make(chan struct{}), onFailed: o.OnFailed}
+	pfs := vfs.Pebble(db.gate)
+	lock, err := pebble.LockDirectory(o.Dir, pfs)
+	if err != nil {
+		return nil, fmt.Errorf("lock catalog %s: %w", o.Dir, err)
+	}
+	db.lock = lock
+	po := &pebble.Options{
+		FS:                 pfs,
+		Lock:               lock,
+		FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize:       16 << 20,
+		CacheSize:          16 << 20,
+		Logger:             logger{db: db, to: o.Logger},
+	}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if db.pdb, err = pebble.Open(o.Dir, po); err != nil {
+		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", o.Dir, err), lock.Close())
+	}
+	if err := db.checkFormat(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) checkFormat() error {
+	v, ok, err := db.get(formatKey)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		b := db.NewBatch()
+		b.set(formatKey, binary.LittleEndian.AppendUint32(nil, FormatVersion))
+		return db.Commit(b)
+	}
+	if len(v) != 4 {
+		return fmt.Errorf("catalog: format version has %d bytes, want 4", len(v))
+	}
+	if got := binary.LittleEndian.Uint32(v); got > FormatVersion {
+		return fmt.Errorf("catalog has format %d, this program knows formats up to %d: use a newer telemdb", got, FormatVersion)
+	}
+	return nil
+}
+
+// get returns a copy of a value.
+func (db *DB) get(key []byte) (v []byte, ok bool, err error) {
+	if err := db.err(); err != nil {
+		return nil, false, err
+	}
+	raw, closer, err := db.pdb.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read catalog key %q: %w", key, err)
+	}
+	v = append([]byte(nil), raw...)
+	return v, true, closer.Close()
+}
+
+// Commit applies b and syncs it. On an error other than ErrFailed nothing of b is there; on ErrFailed, b is there after
+// the next Open or it is not. b may not be used again.
+func (db *DB) Commit(b *Batch) error {
+	if b.err != nil {
+		return errors.Join(b.err, b.Close())
+	}
+	if err := db.err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- db.pdb.Apply(b.b, pebble.Sync) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			db.fail(err)
+			return db.err()
+		}
+		return b.Close()
+	case <-db.failed:
+		return db.err()
+	}
+}
+
+// fail marks the instance failed.
+func (db *DB) fail(err error) {
+	db.failedOnce.Do(func() {
+		db.gate.shut()
+		db.failure = fmt.Errorf("%w: %w", ErrFailed, err)
+		close(db.failed)
+		if db.onFailed != nil {
+			db.onFailed(db.failure)
+		}
+	})
+}
+
+// err returns the failure, if there has been one.
+func (db *DB) err() error {
+	select {
+	case <-db.failed:
+		return db.failure
+	default:
+		return nil
+	}
+}
+
+// Close closes the instance. A failed one is abandoned as it is, cut off from its files, and its lock released: what it
+// had not synced is found out by the next Open.
+func (db *DB) Close() error {
+	if db.err() == nil {
+		return errors.Join(db.pdb.Close(), db.lock.Close())
+	}
+	// Pebble counts one reference for us and one for the instance that will never be closed.
+	return errors.Join(db.lock.Close(), db.lock.Close())
+}
+
+// logger is what Pebble writes to.
+type logger struct {
+	db *DB
+	to *slog.Logger
+}
+
+func (l logger) Infof(string, ...any) {}
+
+func (l logger) Errorf(format string, args ...any) {
+	l.to.Error("catalog: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf does not return: Pebble would go on with lost data.
+func (l logger) Fatalf(format string, args ...any) {
+	l.db.fail(fmt.Errorf(format, args...))
+	select {}
+}

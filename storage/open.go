@@ -1,0 +1,285 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/jobs"
+	"github.com/telemdb/telemdb/storage/meta"
+	"github.com/telemdb/telemdb/storage/segment"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vfs"
+	"github.com/telemdb/telemdb/storage/wal"
+)
+
+// memoryDir is the name of a store's directory in a file system of its own.
+const memoryDir = "/telemdb"
+
+// Open opens the store in dir, making it if there is none; an empty dir is a store in memory. It returns when everything
+// acknowledged before is visible again. A directory that another process has open is refused at once with *LockedError,
+// one written by a newer program with both versions in the error and without being changed.
+//
+// The order: lock, format, catalog (its own recovery), manifest against the directory, removal of what was never
+// published, the log above each lane's mark. Each step may be cut off by a crash and run again.
+func Open(dir string, o Options) (*Store, error) {
+	inMemory := o.memory(dir)
+	o.fill(dir)
+	if inMemory {
+		dir = memoryDir
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		o: o, fs: o.FS, dir: path.Clean(strings.ReplaceAll(dir, "\\", "/")),
+		cache: segment.NewCache(o.CacheBytes), paths: column.NewInterner(), heads: newHeads(),
+	}
+	s.diskFree.Store(-1)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) segmentsDir() string { return path.Join(s.dir, segmentDir) }
+
+func (s *Store) open() error {
+	start := s.o.Now()
+	if err := s.fs.MkdirAll(s.dir); err != nil {
+		return fmt.Errorf("make data directory %s: %w", s.dir, err)
+	}
+	if err := s.takeLock(start); err != nil {
+		return err
+	}
+	if err := s.checkFormat(); err != nil {
+		return err
+	}
+	for _, d := range []string{s.segmentsDir(), path.Join(s.dir, walDir)} {
+		if err := s.fs.MkdirAll(d); err != nil {
+			return fmt.Errorf("make data directory: %w", err)
+		}
+	}
+	state, err := s.openMeta()
+	if err != nil {
+		return err
+	}
+	if err := s.openSegments(state); err != nil {
+		return err
+	}
+	if err := s.openLog(state); err != nil {
+		return err
+	}
+	if err := s.openTables(); err != nil {
+		return err
+	}
+	return s.startUp(state, start)
+}
+
+func (s *Store) takeLock(now time.Time) (err error) {
+	holder := fmt.Sprintf("pid %d, started %s", os.Getpid(), now.UTC().Format(time.RFC3339))
+	s.lock, err = s.fs.Lock(path.Join(s.dir, lockFile), []byte(holder))
+	var locked *vfs.LockedError
+	if errors.As(err, &locked) {
+		return &LockedError{Dir: s.dir, Holder: string(locked.Content)}
+	}
+	if err != nil {
+		return fmt.Errorf("lock data directory %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+const formatPrefix = "telemdb "
+
+// checkFormat reads the FORMAT file, or writes it into a new directory.
+func (s *Store) checkFormat() error {
+	name := path.Join(s.dir, formatFile)
+	raw, err := vfs.ReadFile(s.fs, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 {
+		return vfs.WriteFile(s.fs, name, func(f vfs.File) error {
+			_, err := fmt.Fprintf(f, "%s%d\n", formatPrefix, meta.FormatVersion)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	text, ok := strings.CutPrefix(strings.TrimSpace(string(raw)), formatPrefix)
+	v, err := strconv.Atoi(text)
+	if !ok || err != nil {
+		return fmt.Errorf("%s holds %q: this is not a telemdb data directory", name, raw)
+	}
+	if v > meta.FormatVersion {
+		return fmt.Errorf("data directory %s has format %d, this program knows formats up to %d: use a newer telemdb",
+			s.dir, v, meta.FormatVersion)
+	}
+	return nil
+}
+
+func (s *Store) openMeta() (*meta.State, error) {
+	db, err := meta.Open(meta.Options{FS: s.fs, Dir: path.Join(s.dir, metaDir), Logger: s.o.Logger, OnFailed: s.fail})
+	if err != nil {
+		return nil, err
+	}
+	s.meta = db
+	state, err := db.Load()
+	if err != nil {
+		return nil, err
+	}
+	s.catalog = newCatalog(state, s.o.TablesMax, s.o.ColumnsMax)
+	s.marks, s.logMark, s.balance = state.Marks, state.LogMark, state.Balance
+	s.bootMarks = map[types.TableName]uint64{}
+	for route, lsn := range state.Marks {
+		s.bootMarks[route] = lsn
+	}
+	return state, nil
+}
+
+// openSegments holds the manifest against the directory: every listed file is there with its size, and what was never
+// published, or is not any more, goes.
+func (s *Store) openSegments(state *meta.State) error {
+	names, err := s.fs.List(s.segmentsDir())
+	if err != nil {
+		return err
+	}
+	listed := map[string]bool{}
+	var files []*file
+	for _, e := range state.Segments {
+		f := &file{Segment: *e, path: s.segmentPath(e.ID)}
+		listed[segmentName(e.ID)] = true
+		files = append(files, f)
+		if err := s.checkFile(f); err != nil {
+			s.damage.add(f.path, err)
+			s.o.Logger.Error("a segment is damaged; statements that need it will fail", "file", f.path, "err", err)
+		}
+	}
+	s.manifest = newManifest(s.fs, files, state.NextSegment)
+	for _, name := range names {
+		if listed[name] {
+			continue
+		}
+		if !s.mayRemove(name, state) {
+			s.damage.add(path.Join(s.segmentsDir(), name), errors.New("no manifest entry names this file"))
+			s.o.Logger.Warn("file in the data directory is not ours", "file", name)
+			continue
+		}
+		if err := s.fs.Remove(path.Join(s.segmentsDir(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove unpublished file: %w", err)
+		}
+	}
+	s.manifest.gone = state.Obsolete
+	return nil
+}
+
+// mayRemove tells whether a file without a manifest entry is known to be one that was never published, or is not any
+// more.
+func (s *Store) mayRemove(name string, state *meta.State) bool {
+	if vfs.IsTemp(name) {
+		return true
+	}
+	id, ok := parseSegmentName(name)
+	return ok && (id >= state.NextSegment || slices.Contains(state.Building, id) || slices.Contains(state.Obsolete, id))
+}
+
+func (s *Store) checkFile(f *file) error {
+	info, err := s.fs.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	if info.Size != f.Meta.Bytes {
+		return fmt.Errorf("file has %d bytes, the manifest says %d", info.Size, f.Meta.Bytes)
+	}
+	return nil
+}
+
+func (s *Store) openLog(state *meta.State) error {
+	floor := state.LogMark
+	high := floor
+	for _, lsn := range state.Marks {
+		high = max(high, lsn)
+	}
+	for {
+		log, rec, err := wal.Open(wal.Options{
+			FS: s.fs, Dir: path.Join(s.dir, walDir), FileBytes: s.o.WALFileBytes, QueueBytes: s.o.WALQueueBytes,
+			Logger: s.o.Logger, OnFailed: s.fail,
+		}, floor)
+		if err != nil {
+			return fmt.Errorf("open log: %w", err)
+		}
+		for _, d := range rec.Damage {
+			s.damage.add(path.Join(s.dir, walDir, d.File), errors.New(d.String()))
+		}
+		if log.Synced() >= high {
+			s.log, s.logLast = log, rec.Last
+			return nil
+		}
+		// Files of the log are missing. What is sealed is safe, but LSNs must not be given twice.
+		s.damage.add(path.Join(s.dir, walDir), fmt.Errorf("the log ends at %d, but records up to %d were sealed", log.Synced(), high))
+		if err := log.Close(); err != nil {
+			return err
+		}
+		floor = high
+	}
+}
+
+// openTables puts the system tables and the tables of states into the catalog.
+func (s *Store) openTables() error {
+	for _, t := range s.o.SystemTables {
+		s.catalog.ensure(t)
+	}
+	for _, r := range s.o.Rollups {
+		s.rollups = append(s.rollups, &rollup{Rollup: r, states: s.catalog.ensure(r.States())})
+	}
+	if missing := s.catalog.orphanStates(); len(missing) > 0 {
+		return fmt.Errorf("the data directory has roll-ups that this program does not keep: %v", missing)
+	}
+	if s.o.Decoder == nil {
+		return nil
+	}
+	d, err := s.o.Decoder(DecodeEnv{Paths: s.paths, ColumnFor: s.catalog.columnFor, Admit: s.catalog.admit})
+	if err != nil {
+		return fmt.Errorf("make decoder: %w", err)
+	}
+	s.decoder = d
+	return nil
+}
+
+// startUp replays the log and starts the jobs.
+func (s *Store) startUp(state *meta.State, start time.Time) error {
+	s.applied = state.LogMark
+	synced := s.log.Synced()
+	s.clock.synced(synced, start)
+	s.jobs = jobs.New(s.o.Logger, s.jobList())
+	if err := s.buildNewRollups(); err != nil {
+		return err
+	}
+	if !s.o.Manual {
+		s.jobs.Start()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.pipeline.s = s
+	if err := s.pipeline.start(ctx, state.LogMark); err != nil {
+		s.stop = nil
+		stop()
+		return fmt.Errorf("read log: %w", err)
+	}
+	if err := s.WaitVisible(context.Background(), s.logLast); err != nil {
+		return fmt.Errorf("replay log: %w", err)
+	}
+	s.mu.Lock()
+	s.applied = synced // what lies above logLast is lost, and reported as damage
+	s.mu.Unlock()
+	if n := synced - state.LogMark; n > 0 {
+		s.o.Logger.Info("log replayed", "records", n, "took", s.o.Now().Sub(start))
+	}
+	return nil
+}

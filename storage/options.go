@@ -1,0 +1,120 @@
+package storage
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vfs"
+)
+
+// The system tables that a store fills itself. Options.SystemTables brings their columns.
+var (
+	ErrorsTable     = types.TableName{Schema: "telemdb", Name: "errors"}
+	DuplicatesTable = types.TableName{Schema: "telemdb", Name: "duplicates"}
+)
+
+// Options configures a store. The zero value of a limit means its default.
+type Options struct {
+	// FS is the file system; nil is the operating system's, or one in memory if the directory's name is empty.
+	FS vfs.FS
+	// Decoder makes the decoder of log records; nil is a store without submissions.
+	Decoder func(DecodeEnv) (Decoder, error)
+	// SystemTables are tables every store has: telemdb.errors and telemdb.duplicates among them if there is a decoder.
+	// Their IDs are the store's to give. A table whose columns differ from the stored ones takes the new ones.
+	SystemTables []*types.Table
+	// Rollups are kept equal to their source tables. A store must always be opened with the roll-ups it has; one that
+	// is new to it is built from the rows that are there.
+	Rollups []Rollup
+	Logger  *slog.Logger     // nil: discard
+	Now     func() time.Time // nil: time.Now
+	// Manual starts no background jobs: seals, merges and expiry happen when they are asked for. For tests.
+	Manual bool
+
+	SealBytes    int64         // a table is sealed when its head holds this many bytes of values; 256 MiB
+	SealMaxAge   time.Duration // or when its oldest row is this old; 10 min
+	HeadMaxBytes int64         // all heads together; decoding waits beyond it; 1 GiB
+	CacheBytes   int64         // verified chunks of segments; 256 MiB
+	DecodeWorker int           // parallel decoders; the number of CPUs
+
+	WALFileBytes     int64         // 64 MiB; 4 MiB in memory
+	WALMaxBytes      int64         // unsealed part of the log, then ErrFull; 4 GiB
+	WALQueueBytes    int64         // bytes waiting for the disk, then ErrOverloaded; 64 MiB
+	LandfillKeep     time.Duration // how long log files are kept after they are sealed; 7 days (none in memory)
+	LandfillMaxBytes int64         // or up to this many bytes; 20 % of the disk
+	HardReserve      int64         // free space below which submissions are refused; max(2 %, 1 GiB) of the disk
+	DedupHorizon     time.Duration // 15 days, never less than LandfillKeep
+	ErrorsKeep       time.Duration // 28 days
+	DuplicatesKeep   time.Duration // 14 days
+	TablesMax        int           // ping tables; 10,000
+	ColumnsMax       int           // columns of a ping table; 10,000
+	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
+}
+
+// memory tells whether the store is to live in memory only.
+func (o *Options) memory(dir string) bool { return dir == "" && o.FS == nil }
+
+func def[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// fill puts defaults in place.
+func (o *Options) fill(dir string) {
+	if o.memory(dir) {
+		o.FS = vfs.NewMem()
+		def(&o.WALFileBytes, 4<<20)
+		def(&o.LandfillKeep, time.Nanosecond)
+		def(&o.HardReserve, -1)
+	}
+	if o.FS == nil {
+		o.FS = vfs.OS()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	def(&o.SealBytes, 256<<20)
+	def(&o.SealMaxAge, 10*time.Minute)
+	def(&o.HeadMaxBytes, 1<<30)
+	def(&o.CacheBytes, 256<<20)
+	def(&o.DecodeWorker, runtime.GOMAXPROCS(0))
+	def(&o.WALFileBytes, 64<<20)
+	def(&o.WALMaxBytes, 4<<30)
+	def(&o.WALQueueBytes, 64<<20)
+	def(&o.LandfillKeep, 7*24*time.Hour)
+	def(&o.DedupHorizon, 15*24*time.Hour)
+	o.DedupHorizon = max(o.DedupHorizon, o.LandfillKeep)
+	def(&o.ErrorsKeep, 28*24*time.Hour)
+	def(&o.DuplicatesKeep, 14*24*time.Hour)
+	def(&o.TablesMax, 10_000)
+	def(&o.ColumnsMax, 10_000)
+	def(&o.MergeMaxBytes, 2<<30)
+}
+
+// validate looks at what would only show later, before any file is touched.
+func (o *Options) validate() error {
+	var errs []error
+	if o.SealBytes < 0 || o.HeadMaxBytes < 0 || o.CacheBytes < 0 || o.WALMaxBytes < 0 || o.DecodeWorker < 0 || o.SealMaxAge < 0 {
+		errs = append(errs, errors.New("storage options: a limit is negative"))
+	}
+	if o.Decoder != nil && (!o.hasSystem(ErrorsTable) || !o.hasSystem(DuplicatesTable)) {
+		errs = append(errs, errors.New("storage options: a decoder needs the system tables telemdb.errors and telemdb.duplicates"))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) hasSystem(n types.TableName) bool {
+	for _, t := range o.SystemTables {
+		if t.FullName() == n {
+			return true
+		}
+	}
+	return false
+}
