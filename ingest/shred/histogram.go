@@ -1,7 +1,9 @@
 package shred
 
 import (
+	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -218,24 +220,74 @@ func (s *Shredder) histValues(b []byte, p int) (int, bool) {
 	if s.tokens < 0 {
 		return 0, false // the plain way reports it
 	}
-	return p, sorted || sortBuckets(buckets)
+	return p, sorted || s.sortBuckets()
 }
 
-// sortBuckets orders buckets by bound; false if one is repeated.
-func sortBuckets(buckets []sketch.Bucket) bool {
-	slices.SortFunc(buckets, func(a, b sketch.Bucket) int {
-		switch {
-		case a.Bound < b.Bound:
-			return -1
-		case a.Bound > b.Bound:
-			return 1
+// sortBuckets orders s.hist.Buckets by bound; false if one is repeated. JSON texts often list them in the order of their
+// decimal text, in which those of one length are in order already: merging by length leaves little to sort.
+func (s *Shredder) sortBuckets() bool {
+	b := s.hist.Buckets
+	if len(b) > insertionMax {
+		b = s.bucketsByLength(b)
+	}
+	for i := 1; i < len(b); i++ {
+		if b[i].Bound > b[i-1].Bound {
+			continue
 		}
-		return 0
-	})
-	for i := 1; i < len(buckets); i++ {
-		if buckets[i].Bound == buckets[i-1].Bound {
+		x, j := b[i], i
+		if i > insertionMax && j > insertionMax && b[j-insertionMax].Bound > x.Bound {
+			slices.SortFunc(b, func(x, y sketch.Bucket) int { return cmp.Compare(x.Bound, y.Bound) })
+			break
+		}
+		for j > 0 && b[j-1].Bound > x.Bound {
+			b[j] = b[j-1]
+			j--
+		}
+		b[j] = x
+	}
+	for i := 1; i < len(b); i++ {
+		if b[i].Bound == b[i-1].Bound {
 			return false
 		}
 	}
 	return true
+}
+
+// bucketsByLength brings buckets into the order of the number of digits of their bounds, keeping the order of equals.
+func (s *Shredder) bucketsByLength(b []sketch.Bucket) []sketch.Bucket {
+	var from [digitsMax + 2]int
+	for i := range b {
+		from[digitsOf(b[i].Bound)+1]++
+	}
+	for i := 1; i < len(from); i++ {
+		from[i] += from[i-1]
+	}
+	s.buckets = slices.Grow(s.buckets[:0], len(b))[:len(b)]
+	for i := range b {
+		d := digitsOf(b[i].Bound)
+		s.buckets[from[d]] = b[i]
+		from[d]++
+	}
+	s.buckets, s.hist.Buckets = b, s.buckets
+	return s.hist.Buckets
+}
+
+const digitsMax = 19
+
+var powersOf10 = func() (p [digitsMax + 1]int64) {
+	p[0] = 1
+	for i := 1; i < digitsMax; i++ {
+		p[i] = p[i-1] * 10
+	}
+	p[digitsMax] = math.MaxInt64
+	return p
+}()
+
+// digitsOf returns the number of decimal digits of a non-negative number.
+func digitsOf(x int64) int {
+	d := (bits.Len64(uint64(x)|1) * 1233) >> 12 // log10(2) as a fraction: the number of digits, or one less
+	if x >= powersOf10[d] {
+		d++
+	}
+	return max(d, 1)
 }

@@ -3,6 +3,9 @@ package shred
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -131,6 +134,42 @@ func TestOnlyWhatPrintsBackIsAHistogram(t *testing.T) {
 			t.Errorf("%.80s: histogram %v, want %v", text, got, want)
 		}
 		checkRoundTrip(t, in, []*column.RowBuf{&row}, "payload", []string{doc[len(`{"payload":`) : len(doc)-1]})
+	}
+}
+
+func TestBucketsInAnyOrderAreOneHistogram(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bounds := rapid.SliceOfNDistinct(rapid.OneOf(rapid.Int64Range(0, 30), rapid.Int64Range(0, 1<<20), rapid.Int64Range(0, math.MaxInt64)), 0, 60, rapid.ID[int64]).Draw(t, "bounds")
+		if rapid.Bool().Draw(t, "as text") {
+			slices.SortFunc(bounds, func(a, b int64) int { return strings.Compare(strconv.FormatInt(a, 10), strconv.FormatInt(b, 10)) })
+		}
+		var b strings.Builder
+		for _, x := range bounds {
+			fmt.Fprintf(&b, `,"%d":%d`, x, x/2)
+		}
+		text := `{"h":{"bucket_count":9,"histogram_type":0,"sum":7,"range":[1,2],"values":{` + strings.TrimPrefix(b.String(), ",") + `}}}`
+		in := column.NewInterner()
+		var row column.RowBuf
+		if err := New(in, nil).Value([]byte(text), in.Intern("c"), &row); err != nil {
+			t.Fatal(err)
+		}
+		if len(row.Values) != 1 || row.Values[0].Leaf != types.LeafHistogram {
+			t.Fatalf("not stored as a histogram: %s", text)
+		}
+		checkRoundTrip(t, in, []*column.RowBuf{&row}, "c", []string{text})
+	})
+}
+
+func TestDigitsOf(t *testing.T) {
+	for x := int64(1); x > 0 && x < math.MaxInt64/10; x *= 10 {
+		for _, y := range []int64{x - 1, x, x + 1, 9*x + 1} {
+			if got := digitsOf(y); got != len(strconv.FormatInt(y, 10)) {
+				t.Errorf("digitsOf(%d) = %d", y, got)
+			}
+		}
+	}
+	if digitsOf(math.MaxInt64) != 19 {
+		t.Error("largest int64")
 	}
 }
 

@@ -24,6 +24,7 @@ type Shredder struct {
 	stack      []frame
 	norm       normalizer
 	hist       sketch.Histogram
+	buckets    []sketch.Bucket    // scratch of sortBuckets
 	order      [histMembers]uint8 // in which order the last histogram had its members
 	scratch    []byte
 	restRaw    []byte // members for Rules.Rest where that is a keyed map
