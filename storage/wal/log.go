@@ -65,7 +65,8 @@ func Open(o Options, floor uint64) (*Log, *Recovery, error) {
 		return &b
 	}
 	l.number.Store(found.number)
-	l.w = writer{l: l, prepared: make(chan preparedFile, 1), prepare: make(chan fileHeader, 1)}
+	l.w.l = l
+	l.w.prepare, l.w.prepared = make(chan preparation, 1), make(chan preparedFile, 1)
 	if found.next-1 != found.last {
 		l.w.base = &baseOf{lsn: found.next - 1, found: found.last}
 	}

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -236,6 +237,10 @@ func (r *Reader) skipDamage() error {
 	data := make([]byte, r.limit)
 	if n, err := r.handle.ReadAt(data[r.off:], r.off); int64(n) < r.limit-r.off {
 		return fmt.Errorf("wal: read %s: %w", r.file.path, err)
+	}
+	if len(bytes.TrimRight(data[r.off:], "\x00")) == 0 && r.next > r.lastOfFile() {
+		r.off = r.limit // the unused end of a file, which a crash brought back
+		return nil
 	}
 	bad := hole{off: r.off, end: r.limit, from: r.next, to: r.lastOfFile()}
 	for at := int(r.off) + recordAlign; at < len(data); at += recordAlign {

@@ -70,7 +70,7 @@ func recoverDir(o *Options, floor uint64) (*found, error) {
 			return nil, fmt.Errorf("wal: %s: %w", f.path, err)
 		}
 	}
-	if err := r.judgeTail(); err != nil {
+	if err := errors.Join(r.judgeTail(), r.confirm()); err != nil {
 		return nil, fmt.Errorf("wal: %w", err)
 	}
 	r.out.last = floor
@@ -350,6 +350,30 @@ func (r *recovery) cutTail(i int) error {
 	f.index = slices.DeleteFunc(s.index, func(e indexEntry) bool { return e.off >= at.off })
 	r.keepDamage(f, fileScan{holes: f.holes})
 	return r.cut(f, at.off, s.end+s.garbage-at.off)
+}
+
+// confirm makes durable what nothing proves to be: records of the last group that were read from the page cache but whose
+// sync never came back, or came back with an error. After a failed sync the system takes the pages for clean, so syncing
+// is not enough: they are written again.
+func (r *recovery) confirm() error {
+	f := r.tail
+	if f == nil || r.scan.last <= r.scan.proven {
+		return nil
+	}
+	handle, err := r.o.FS.OpenReadWrite(f.path)
+	if err != nil {
+		return err
+	}
+	if r.end.group < f.used {
+		_, err = handle.WriteAt(r.buf[r.end.group:f.used], r.end.group)
+	}
+	if err == nil {
+		err = handle.Sync()
+	}
+	if err = errors.Join(err, handle.Close()); err != nil {
+		return fmt.Errorf("make the last records of %s durable: %w", f.path, err)
+	}
+	return nil
 }
 
 // cut truncates a file, durably.

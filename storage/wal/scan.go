@@ -29,12 +29,13 @@ type fileScan struct {
 	end         int64 // end of the last valid record of any kind
 	holes       []hole
 	garbage     int64 // bytes behind end, up to the last that is not zero
+	group       int64 // where the last group starts, at the latest
 	index       []indexEntry
 }
 
 // file walks one file. data is the whole file, id its id. visit, if not nil, is called for each record of data.
 func (s *scanner) file(data []byte, id uint64, visit func(off int64, h header, payload []byte)) fileScan {
-	out := fileScan{end: min(headBytes, int64(len(data)))}
+	out := fileScan{end: min(headBytes, int64(len(data))), group: headBytes}
 	off := int(out.end)
 	bad := -1 // where the bad range that we are in starts
 	for off < len(data) {
@@ -46,7 +47,11 @@ func (s *scanner) file(data []byte, id uint64, visit func(off int64, h header, p
 			off = nextCandidate(data, off+recordAlign)
 			continue
 		}
+		proven := s.proven
 		from, to := s.take(&h, payload)
+		if s.proven > proven {
+			out.group = int64(off)
+		}
 		if bad >= 0 || from <= to {
 			if bad < 0 {
 				bad = off

@@ -60,6 +60,9 @@ type Options struct {
 	Logger *slog.Logger // nothing is logged without
 	// OnFailed is called once, from the writer, when a sync has failed. It must not call Close.
 	OnFailed func(error)
+
+	// fillAfter: a log that takes at least so long for half a file has the next one filled with zeros ahead of time.
+	fillAfter time.Duration
 }
 
 const (
@@ -68,6 +71,7 @@ const (
 	defaultGroupWait  = 2 * time.Millisecond
 	defaultQueueBytes = 64 << 20
 	defaultMaxPayload = 16 << 20
+	defaultFillAfter  = time.Second
 	// limitPayload keeps lengths of records far from the end of their field.
 	limitPayload = 1 << 30
 )
@@ -81,6 +85,7 @@ func (o *Options) fill() error {
 	setDefault(&o.GroupWait, defaultGroupWait)
 	setDefault(&o.QueueBytes, defaultQueueBytes)
 	setDefault(&o.MaxPayload, defaultMaxPayload)
+	setDefault(&o.fillAfter, defaultFillAfter)
 	if o.FileBytes < 2*headBytes || o.GroupBytes < recordSize(0) || o.MaxPayload < 0 || o.MaxPayload > limitPayload {
 		return fmt.Errorf("wal: FileBytes %d, GroupBytes %d or MaxPayload %d is out of range", o.FileBytes, o.GroupBytes, o.MaxPayload)
 	}

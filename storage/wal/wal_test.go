@@ -322,6 +322,26 @@ func TestAFailedSyncEndsTheLogForGood(t *testing.T) {
 	must(t, l.Close())
 }
 
+func TestAFileThatCannotBeRemovedStaysInTheLog(t *testing.T) {
+	in := vfs.NewInjector()
+	l, _ := open(t, small(vfs.Fault(newFS(t), in)), 0)
+	for i := range 60 {
+		appendOne(t, l, payloadOf(i))
+	}
+	l.SetMark(l.Synced())
+	before := l.Files()
+	in.Add(vfs.Rule{Ops: vfs.Ops(vfs.OpRemove), Nth: 2, Err: syscall.EIO})
+	removed, err := l.Trim(0, 0, time.Now().Add(time.Hour))
+	wantErr(t, "Trim", err, syscall.EIO)
+	if after := l.Files(); len(removed) != 1 || after[0].Name != before[1].Name || len(after) != len(before)-1 {
+		t.Fatalf("removed %v, left %v", removed, after)
+	}
+	if _, err := l.Trim(0, 0, time.Now().Add(time.Hour)); err != nil || len(l.Files()) != 1 {
+		t.Fatalf("%v, left %v", err, l.Files())
+	}
+	must(t, l.Close())
+}
+
 func TestTrimTakesOldLandfillAndNothingElse(t *testing.T) {
 	fsys := newFS(t)
 	l, _ := open(t, small(fsys), 0)

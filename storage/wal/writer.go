@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/vfs"
@@ -26,9 +27,11 @@ type writer struct {
 	before  int           // records in the group before
 	latency time.Duration // of recent syncs, smoothed
 
-	preparing bool // a file is being prepared, or is ready in prepared
-	prepare   chan fileHeader
+	preparing bool      // a file is being prepared, or is ready in prepared
+	started   time.Time // when cur was
+	prepare   chan preparation
 	prepared  chan preparedFile
+	hurry     atomic.Bool // the writer waits for prepared
 
 	closeErr error
 }
@@ -210,7 +213,7 @@ func (w *writer) synced(g *group, off int64, took time.Duration) {
 	l.mu.Unlock()
 	if !w.preparing && w.off > w.size/2 {
 		w.preparing = true
-		w.prepare <- l.newFileHeader()
+		w.prepare <- preparation{header: l.newFileHeader(), fill: time.Since(w.started) >= l.o.fillAfter}
 	}
 }
 
@@ -249,6 +252,7 @@ func (w *writer) die(err error) {
 		w.handle.Close() // its content cannot be trusted any more, so neither can this error
 	}
 	if w.preparing {
+		w.hurry.Store(true)
 		if p := <-w.prepared; p.handle != nil {
 			p.handle.Close() // the file holds nothing; recovery removes it
 		}
