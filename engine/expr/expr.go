@@ -170,6 +170,11 @@ type Ctx struct {
 	Session SessionInfo
 	// Run executes a subplan for Ctx.Outer and returns its rows (op sets it).
 	Run func(ctx *Ctx, p any) ([]*vec.Batch, error)
+	// Once gives what make returned when it was first called with this key during the execution: what the evaluators of
+	// all workers share, such as the result of an uncorrelated subplan. Nil: every evaluator calls make for itself.
+	Once func(key any, make func() (any, error)) (any, error)
+	// OuterRefs lists the columns of the nearest enclosing row that a subplan refers to (op sets it); nil: unknown.
+	OuterRefs func(p any) []int
 	// RetType is the type the call under evaluation was resolved to; the evaluator sets it before Eval.
 	RetType types.Type
 }

@@ -1,0 +1,312 @@
+package agg
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/kernel"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+func newSum(_ *plan.AggCall, ts []types.Type) State { return newTotal(ts, false) }
+func newAvg(_ *plan.AggCall, ts []types.Type) State { return newTotal(ts, true) }
+
+func newTotal(ts []types.Type, mean bool) State {
+	if len(ts) != 1 {
+		return nil
+	}
+	switch ts[0].Kind {
+	case types.Int16, types.Int32, types.Int64:
+		return &intSum{kind: ts[0].Kind, mean: mean}
+	case types.Float32, types.Float64:
+		return &floatSum{single: ts[0].Kind == types.Float32, mean: mean}
+	case types.Numeric:
+		return &numericSum{mean: mean}
+	}
+	return nil
+}
+
+// intSum sums integers exactly: hi*2^32 + lo, see kernel.SumInt.
+type intSum struct {
+	kind  types.Kind
+	mean  bool
+	hi    []int64
+	lo    []uint64
+	n     []int64
+	added int64 // rows since carry
+	buf   vec.Bitmap
+	vals  []int64
+}
+
+// carryEvery is the number of values after which the low halves are carried over, well before they overflow.
+const carryEvery = 1 << 30
+
+func (s *intSum) Grow(n int) { s.hi, s.lo, s.n = grown(s.hi, n), grown(s.lo, n), grown(s.n, n) }
+
+func (s *intSum) Add(in *Input) error {
+	v := in.Args[0]
+	sel := in.present(v, &s.buf)
+	if s.added += int64(in.N); s.added > carryEvery {
+		s.carry()
+	}
+	addCounts(s.n, in, sel)
+	if v.Form == vec.Const && in.Groups == nil {
+		s.addConst(v, int64(count(sel, in.N)), in.One)
+		return nil
+	}
+	xs := ints(v, in.N, &s.vals)
+	switch {
+	case in.Groups == nil && sel == nil:
+		hi, lo := kernel.SumInt(xs)
+		s.hi[in.One] += hi
+		s.lo[in.One] += lo
+	case in.Groups == nil:
+		hi, lo := kernel.SumIntBits(xs, sel)
+		s.hi[in.One] += hi
+		s.lo[in.One] += lo
+	case sel == nil:
+		kernel.SumGroups(xs, in.Groups, s.hi, s.lo)
+	default:
+		kernel.SumGroupsBits(xs, in.Groups, sel, s.hi, s.lo)
+	}
+	return nil
+}
+
+func (s *intSum) addConst(v *vec.Vector, n int64, g uint32) {
+	if n > 0 {
+		x := v.Int(0)
+		s.hi[g] += (x >> 32) * n
+		s.lo[g] += uint64(uint32(x)) * uint64(n)
+	}
+}
+
+func (s *intSum) carry() {
+	s.added = 0
+	for g, lo := range s.lo {
+		s.hi[g] += int64(lo >> 32)
+		s.lo[g] = uint64(uint32(lo))
+	}
+}
+
+func (s *intSum) Merge(o State, to []uint32) error {
+	p := o.(*intSum)
+	p.carry()
+	if s.added += int64(len(to)); s.added > carryEvery {
+		s.carry()
+	}
+	for g, t := range to {
+		s.hi[t] += p.hi[g]
+		s.lo[t] += p.lo[g]
+		s.n[t] += p.n[g]
+	}
+	return nil
+}
+
+func (s *intSum) Result(from, to int, out *vec.Vector) error {
+	s.carry()
+	var sum, n datum.Numeric
+	var text []byte
+	for g := from; g < to; g++ {
+		if s.n[g] == 0 {
+			out.AppendNull()
+			continue
+		}
+		small, fits := s.small(g)
+		if !s.mean && s.kind != types.Int64 {
+			if !fits {
+				return datum.ErrRange(types.Int64)
+			}
+			out.AppendInt(small)
+			continue
+		}
+		if fits {
+			sum.SetInt64(small)
+		} else if err := setWide(&sum, s.hi[g], s.lo[g]); err != nil {
+			return err
+		}
+		if s.mean {
+			n.SetInt64(s.n[g])
+			if err := sum.Div(&sum, &n); err != nil {
+				return err
+			}
+		}
+		text = sum.AppendText(text[:0])
+		out.AppendBytes(text)
+	}
+	return nil
+}
+
+// small returns the sum of a carried group, if it is an int64.
+func (s *intSum) small(g int) (int64, bool) {
+	if h := s.hi[g]; h >= math.MinInt32 && h <= math.MaxInt32 {
+		return h<<32 + int64(s.lo[g]), true
+	}
+	return 0, false
+}
+
+// setWide makes n hi*2^32 + lo, lo being below 2^32.
+func setWide(n *datum.Numeric, hi int64, lo uint64) error {
+	var x datum.Numeric
+	n.SetInt64(hi)
+	x.SetInt64(1 << 32)
+	if err := n.Mul(n, &x); err != nil {
+		return err
+	}
+	x.SetInt64(int64(lo))
+	return n.Add(n, &x)
+}
+
+func (s *intSum) Bytes() int64 { return int64(cap(s.hi)) * 24 }
+
+// floatSum sums floats with a second word that keeps what rounding loses; batches of one group are summed pairwise first.
+type floatSum struct {
+	single bool
+	mean   bool
+	sum, c []float64
+	n      []int64
+	buf    vec.Bitmap
+	vals   []float64
+}
+
+func (s *floatSum) Grow(n int) { s.sum, s.c, s.n = grown(s.sum, n), grown(s.c, n), grown(s.n, n) }
+
+func (s *floatSum) Add(in *Input) error {
+	v := in.Args[0]
+	sel := in.present(v, &s.buf)
+	addCounts(s.n, in, sel)
+	xs := floats(v, in.N, &s.vals)
+	if in.Groups == nil {
+		x := 0.0
+		if sel == nil {
+			x = kernel.SumFloat(xs)
+		} else {
+			x = kernel.SumFloatBits(xs, sel)
+		}
+		s.add(in.One, x, 0)
+		return nil
+	}
+	if sel == nil {
+		for i, x := range xs {
+			g := in.Groups[i]
+			s.sum[g], s.c[g] = kernel.TwoSum(s.sum[g], s.c[g], x)
+		}
+		return nil
+	}
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			i := base + bits.TrailingZeros64(m)
+			g := in.Groups[i]
+			s.sum[g], s.c[g] = kernel.TwoSum(s.sum[g], s.c[g], xs[i])
+		}
+	}
+	return nil
+}
+
+func (s *floatSum) add(g uint32, x, c float64) {
+	s.sum[g], s.c[g] = kernel.TwoSum(s.sum[g], s.c[g], x)
+	s.c[g] += c
+}
+
+func (s *floatSum) Merge(o State, to []uint32) error {
+	p := o.(*floatSum)
+	for g, t := range to {
+		s.add(t, p.sum[g], p.c[g])
+		s.n[t] += p.n[g]
+	}
+	return nil
+}
+
+func (s *floatSum) Result(from, to int, out *vec.Vector) error {
+	for g := from; g < to; g++ {
+		if s.n[g] == 0 {
+			out.AppendNull()
+			continue
+		}
+		x := s.sum[g]
+		if !math.IsInf(x, 0) && !math.IsNaN(x) {
+			x += s.c[g]
+		}
+		if s.mean {
+			x /= float64(s.n[g])
+		} else if s.single {
+			x = float64(float32(x))
+		}
+		out.AppendFloat(x)
+	}
+	return nil
+}
+
+func (s *floatSum) Bytes() int64 { return int64(cap(s.sum)) * 24 }
+
+// numericSum sums decimals exactly.
+type numericSum struct {
+	mean bool
+	sum  []*datum.Numeric
+	n    []int64
+	buf  vec.Bitmap
+	x    datum.Numeric
+}
+
+func (s *numericSum) Grow(n int) { s.sum, s.n = grown(s.sum, n), grown(s.n, n) }
+
+func (s *numericSum) Add(in *Input) error {
+	v := in.Args[0]
+	var failed error
+	each(in.present(v, &s.buf), in.N, func(i int) {
+		if failed != nil {
+			return
+		}
+		if failed = s.x.Parse(v.Bytes(i)); failed == nil {
+			failed = s.add(in.group(i), &s.x, 1)
+		}
+	})
+	return failed
+}
+
+func (s *numericSum) add(g uint32, x *datum.Numeric, n int64) error {
+	s.n[g] += n
+	if s.sum[g] == nil {
+		s.sum[g] = &datum.Numeric{}
+		s.sum[g].Set(x)
+		return nil
+	}
+	return s.sum[g].Add(s.sum[g], x)
+}
+
+func (s *numericSum) Merge(o State, to []uint32) error {
+	p := o.(*numericSum)
+	for g, t := range to {
+		if p.n[g] > 0 {
+			if err := s.add(t, p.sum[g], p.n[g]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *numericSum) Result(from, to int, out *vec.Vector) error {
+	var n, x datum.Numeric
+	var text []byte
+	for g := from; g < to; g++ {
+		if s.n[g] == 0 {
+			out.AppendNull()
+			continue
+		}
+		x.Set(s.sum[g])
+		if s.mean {
+			n.SetInt64(s.n[g])
+			if err := x.Div(&x, &n); err != nil {
+				return err
+			}
+		}
+		text = x.AppendText(text[:0])
+		out.AppendBytes(text)
+	}
+	return nil
+}
+
+func (s *numericSum) Bytes() int64 { return int64(cap(s.n)) * 96 }

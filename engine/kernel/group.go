@@ -1,0 +1,84 @@
+package kernel
+
+import "math/bits"
+
+// CountGroups adds one to counts[g] for every g of groups. Four tables take turns while the groups are few, so that a
+// run of equal groups does not wait for its own store.
+func CountGroups(groups []uint32, counts []int64) {
+	if len(counts) <= 256 && len(groups) >= 256 {
+		countFew(groups, counts)
+		return
+	}
+	for _, g := range groups {
+		counts[g]++
+	}
+}
+
+func countFew(groups []uint32, counts []int64) {
+	var t [4][256]uint32
+	for len(groups) >= 4 {
+		t[0][groups[0]&255]++
+		t[1][groups[1]&255]++
+		t[2][groups[2]&255]++
+		t[3][groups[3]&255]++
+		groups = groups[4:]
+	}
+	for _, g := range groups {
+		t[0][g&255]++
+	}
+	for i := range counts {
+		counts[i] += int64(t[0][i]) + int64(t[1][i]) + int64(t[2][i]) + int64(t[3][i])
+	}
+}
+
+// CountGroupsBits is CountGroups for the rows whose bit is set.
+func CountGroupsBits(groups []uint32, sel []uint64, counts []int64) {
+	for w, m := range sel {
+		if m == ^uint64(0) {
+			for _, g := range groups[w<<6 : w<<6+64] {
+				counts[g]++
+			}
+			continue
+		}
+		for base := w << 6; m != 0; m &= m - 1 {
+			counts[groups[base+bits.TrailingZeros64(m)]]++
+		}
+	}
+}
+
+// SumGroups adds xs[i], split as in SumInt, to group groups[i].
+func SumGroups(xs []int64, groups []uint32, hi []int64, lo []uint64) {
+	groups = groups[:len(xs)]
+	for i, x := range xs {
+		g := groups[i]
+		hi[g] += x >> 32
+		lo[g] += uint64(uint32(x))
+	}
+}
+
+// SumGroupsBits is SumGroups for the rows whose bit is set.
+func SumGroupsBits(xs []int64, groups []uint32, sel []uint64, hi []int64, lo []uint64) {
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			i := base + bits.TrailingZeros64(m)
+			g, x := groups[i], xs[i]
+			hi[g] += x >> 32
+			lo[g] += uint64(uint32(x))
+		}
+	}
+}
+
+// TwoSum adds x to a running sum and keeps what rounding lost in c, so that sum+c is as good as twice the precision.
+func TwoSum(sum, c, x float64) (float64, float64) {
+	s := sum + x
+	b := s - sum
+	return s, c + ((sum - (s - b)) + (x - b))
+}
+
+// Remap writes table[codes[i]] to out[i].
+func Remap(codes, table, out []uint32) {
+	out = out[:len(codes)]
+	for i, c := range codes {
+		out[i] = table[c]
+	}
+}

@@ -1,0 +1,371 @@
+package keys
+
+import (
+	"bytes"
+	"math"
+	"math/bits"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// colTable is the dictionary of one key column: id -> value in vals, value -> id by one of the tables below.
+type colTable struct {
+	vals   vec.Vector // flat; NULL is an entry like others
+	canon  *vec.Vector
+	nullID uint32
+	bools  [2]uint32
+	words  wordTable
+	small  []uint32 // ids of the words base .. base+smallRange
+	base   int64
+	byt    byteTable
+}
+
+// smallRange is the number of consecutive integers that are looked up by array, centred on the first one seen.
+const smallRange = 1 << 14
+
+func (c *colTable) init(t types.Type) {
+	c.vals.Reset(t)
+	c.nullID = None
+	c.bools = [2]uint32{None, None}
+	if Canonical(t) {
+		c.canon = &vec.Vector{}
+		c.canon.Reset(types.Of(types.Bytea))
+	}
+}
+
+func (c *colTable) bytes() int64 {
+	n := vecBytes(&c.vals) + int64(len(c.words.slots))*16 + int64(cap(c.small))*4 + int64(len(c.byt.slots))*8
+	if c.canon != nil {
+		n += vecBytes(c.canon)
+	}
+	return n
+}
+
+func vecBytes(v *vec.Vector) int64 {
+	return int64(cap(v.I64))*8 + int64(cap(v.F64))*8 + int64(cap(v.Off))*4 + int64(cap(v.Data)) + int64(cap(v.Bits))*8
+}
+
+func errTooMany() error {
+	return sqlstate.New(sqlstate.ProgramLimit, "more distinct keys than one operator can number").
+		WithHint("Group by fewer columns or filter the input.")
+}
+
+func errTooLong() error {
+	return sqlstate.New(sqlstate.ProgramLimit, "the distinct values of one key column exceed 4 GiB").
+		WithHint("Group by shorter values or filter the input.")
+}
+
+// mapCol writes the id of each selected row's value in column c.
+func (m *Mapper) mapCol(c int, v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, add bool) (single bool, err error) {
+	t, s := &m.t.cols[c], &m.scratch[c]
+	if v.Form == vec.Const {
+		ids[0] = t.idAt(v, 0, s, add)
+		return true, nil
+	}
+	if len(t.vals.Data) > math.MaxUint32-1<<30 {
+		return false, errTooLong()
+	}
+	if v.Form == vec.Dict {
+		t.mapDict(v, sel, n, ids, s, add)
+		return false, nil
+	}
+	if v.Valid != nil {
+		t.mapEach(v, sel, n, ids, s, add)
+		return false, nil
+	}
+	switch t.vals.Type.Phys() {
+	case types.PhysInt64:
+		t.mapInts(v.I64, sel, n, ids, add)
+	default:
+		t.mapEach(v, sel, n, ids, s, add)
+	}
+	return false, nil
+}
+
+// eachSelected calls f for the selected rows below n.
+func eachSelected(sel vec.Bitmap, n int, f func(i int)) {
+	if sel == nil {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	sel.All(f)
+}
+
+func (c *colTable) mapEach(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s *colScratch, add bool) {
+	eachSelected(sel, n, func(i int) { ids[i] = c.idAt(v, i, s, add) })
+}
+
+func (c *colTable) mapDict(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s *colScratch, add bool) {
+	if s.dict != v.Dict {
+		s.dict = v.Dict
+		s.view = *v.Dict
+		s.view.Type = c.vals.Type
+		if cap(s.remap) < v.Dict.N {
+			s.remap = make([]uint32, v.Dict.N)
+		}
+		s.remap = s.remap[:v.Dict.N]
+		for i := range s.remap {
+			s.remap[i] = pending
+		}
+	}
+	remap, codes := s.remap, v.Codes
+	if v.Valid == nil && sel == nil {
+		for i, code := range codes[:n] {
+			id := remap[code]
+			if id == pending {
+				id = c.idAt(&s.view, int(code), s, add)
+				remap[code] = id
+			}
+			ids[i] = id
+		}
+		return
+	}
+	eachSelected(sel, n, func(i int) {
+		if v.Null(i) {
+			ids[i] = c.null(add)
+			return
+		}
+		code := codes[i]
+		id := remap[code]
+		if id == pending {
+			id = c.idAt(&s.view, int(code), s, add)
+			remap[code] = id
+		}
+		ids[i] = id
+	})
+}
+
+func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, add bool) {
+	if sel == nil {
+		for i, x := range xs[:n] {
+			ids[i] = c.word(x, add)
+		}
+		return
+	}
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			i := base + bits.TrailingZeros64(m)
+			ids[i] = c.word(xs[i], add)
+		}
+	}
+}
+
+// idAt returns the id of row i of v.
+func (c *colTable) idAt(v *vec.Vector, i int, s *colScratch, add bool) uint32 {
+	if v.Null(i) {
+		return c.null(add)
+	}
+	switch c.vals.Type.Phys() {
+	case types.PhysBool:
+		return c.boolean(v.Bool(i), add)
+	case types.PhysInt64:
+		return c.word(v.Int(i), add)
+	case types.PhysFloat64:
+		return c.float(v.Float(i), add)
+	}
+	b := v.Bytes(i)
+	if c.canon == nil {
+		return c.byt.find(b, xxh3.Hash(b), &c.vals, add)
+	}
+	s.canon = datum.AppendKey(s.canon[:0], v, i)
+	before := c.canon.N
+	if !add {
+		return c.byt.find(s.canon, xxh3.Hash(s.canon), c.canon, false)
+	}
+	// The two vectors grow together, so NULL needs an entry in canon too: see null.
+	id := c.byt.find(s.canon, xxh3.Hash(s.canon), c.canon, true)
+	if c.canon.N > before {
+		c.vals.AppendBytes(b)
+	}
+	return id
+}
+
+func (c *colTable) null(add bool) uint32 {
+	if c.nullID == None && add {
+		c.nullID = uint32(c.vals.N)
+		c.vals.AppendNull()
+		if c.canon != nil {
+			c.canon.AppendBytes(nil)
+		}
+	}
+	return c.nullID
+}
+
+func (c *colTable) boolean(x bool, add bool) uint32 {
+	k := 0
+	if x {
+		k = 1
+	}
+	if c.bools[k] == None && add {
+		c.bools[k] = uint32(c.vals.N)
+		c.vals.AppendBool(x)
+	}
+	return c.bools[k]
+}
+
+func (c *colTable) word(x int64, add bool) uint32 {
+	if d := uint64(x - c.base); d < uint64(len(c.small)) {
+		id := c.small[d]
+		if id == None && add {
+			id = uint32(c.vals.N)
+			c.vals.AppendInt(x)
+			c.small[d] = id
+		}
+		return id
+	}
+	if c.small == nil && add {
+		c.base = x - smallRange/2
+		c.small = make([]uint32, smallRange)
+		for i := range c.small {
+			c.small[i] = None
+		}
+		return c.word(x, add)
+	}
+	id, found := c.words.find(uint64(x), uint32(c.vals.N), add)
+	if !found && add {
+		c.vals.AppendInt(x)
+	}
+	return id
+}
+
+func (c *colTable) float(x float64, add bool) uint32 {
+	id, found := c.words.find(datum.FloatKey(x), uint32(c.vals.N), add)
+	if !found && add {
+		c.vals.AppendFloat(x)
+	}
+	return id
+}
+
+// wordTable maps 64-bit words to ids: open addressing, linear probing, at most half full.
+type wordTable struct {
+	slots []wordSlot
+	shift uint
+	used  int
+}
+
+type wordSlot struct {
+	key uint64
+	id  uint32 // plus one; 0 is an empty slot
+}
+
+func hashWord(x uint64) uint64 {
+	x ^= x >> 32
+	return x * 0x9E3779B97F4A7C15
+}
+
+// find returns the id of key; if it is new and add is set it gets next, and found is false.
+func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bool) {
+	if t.slots == nil {
+		if !add {
+			return None, false
+		}
+		t.resize(64)
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := hashWord(key) >> t.shift; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.id == 0 {
+			break
+		}
+		if s.key == key {
+			return s.id - 1, true
+		}
+	}
+	if !add {
+		return None, false
+	}
+	if (t.used+1)*2 > len(t.slots) {
+		t.resize(len(t.slots) * 2)
+	}
+	t.put(key, next+1)
+	t.used++
+	return next, false
+}
+
+func (t *wordTable) put(key uint64, id uint32) {
+	mask := uint64(len(t.slots) - 1)
+	i := hashWord(key) >> t.shift
+	for t.slots[i].id != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = wordSlot{key, id}
+}
+
+func (t *wordTable) resize(n int) {
+	old := t.slots
+	t.slots = make([]wordSlot, n)
+	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
+	for _, s := range old {
+		if s.id != 0 {
+			t.put(s.key, s.id)
+		}
+	}
+}
+
+// byteTable maps byte strings, held in a vector, to their index there. 32 bits of the hash stand in the slot and are
+// compared before the bytes.
+type byteTable struct {
+	slots []byteSlot
+	used  int
+}
+
+type byteSlot struct {
+	hash uint32
+	id   uint32 // plus one
+}
+
+func (t *byteTable) find(b []byte, hash uint64, vals *vec.Vector, add bool) uint32 {
+	if t.slots == nil {
+		if !add {
+			return None
+		}
+		t.slots = make([]byteSlot, 64)
+	}
+	mask := uint32(len(t.slots) - 1)
+	h := uint32(hash)
+	i := uint32(hash>>32) & mask
+	for ; t.slots[i].id != 0; i = (i + 1) & mask {
+		if s := t.slots[i]; s.hash == h && bytes.Equal(vals.Bytes(int(s.id-1)), b) {
+			return s.id - 1
+		}
+	}
+	if !add {
+		return None
+	}
+	id := uint32(vals.N)
+	vals.AppendBytes(b)
+	if (t.used+1)*2 > len(t.slots) {
+		t.grow(vals)
+		mask = uint32(len(t.slots) - 1)
+		for i = uint32(hash>>32) & mask; t.slots[i].id != 0; {
+			i = (i + 1) & mask
+		}
+	}
+	t.slots[i] = byteSlot{h, id + 1}
+	t.used++
+	return id
+}
+
+// grow doubles the table. Only 32 bits of each hash are kept, so the values are hashed again.
+func (t *byteTable) grow(vals *vec.Vector) {
+	old := t.slots
+	t.slots = make([]byteSlot, 2*len(old))
+	mask := uint32(len(t.slots) - 1)
+	for _, s := range old {
+		if s.id == 0 {
+			continue
+		}
+		i := uint32(xxh3.Hash(vals.Bytes(int(s.id-1)))>>32) & mask
+		for t.slots[i].id != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = s
+	}
+}

@@ -1,0 +1,389 @@
+package op
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/keys"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// joinStage probes a hash table with the rows of the pipeline. The other input is gathered before the pipeline starts;
+// its rows are listed by key, those of one key next to each other. Without keys all rows are under the one empty key:
+// a nested loop. A right join is a left join with the sides exchanged.
+type joinStage struct {
+	n       *plan.Join
+	swapped bool // the pipeline is R, the gathered side is L
+	build   *relation
+	table   *keys.Table
+	starts  []uint32 // per key id: where its rows start in rows; one more than ids
+	rows    []uint32
+	matched []atomic.Uint64 // Full: rows of the gathered side that have met one
+	mem     account
+}
+
+// newJoinStage returns the stage and the input whose rows run through it.
+func newJoinStage(n *plan.Join) (s *joinStage, probe plan.Node) {
+	s = &joinStage{n: n, swapped: n.Kind == plan.Right}
+	if s.swapped {
+		return s, n.R
+	}
+	return s, n.L
+}
+
+func (s *joinStage) sides() (build plan.Node, buildKeys, probeKeys []expr.Expr) {
+	if s.swapped {
+		return s.n.L, s.n.LeftKeys, s.n.RightKeys
+	}
+	return s.n.R, s.n.RightKeys, s.n.LeftKeys
+}
+
+func (s *joinStage) prepare(b *builder) error {
+	node, buildKeys, _ := s.sides()
+	rel, err := b.gather(node, "hash join")
+	if err != nil {
+		return err
+	}
+	s.build = rel
+	ts := make([]types.Type, len(buildKeys))
+	for i, e := range buildKeys {
+		ts[i] = e.Type()
+	}
+	s.table = keys.New(ts)
+	s.mem = account{m: b.x.mem, operator: "hash join"}
+	if s.n.Kind == plan.Full {
+		s.matched = make([]atomic.Uint64, vec.Words(rel.n))
+	}
+	ids, err := s.number(b, buildKeys)
+	if err != nil {
+		return err
+	}
+	s.list(ids)
+	return s.mem.to(s.table.Bytes() + int64(len(s.starts)+len(s.rows))*4)
+}
+
+// number returns the key id of every gathered row, keys.None for rows with a NULL key.
+func (s *joinStage) number(b *builder, buildKeys []expr.Expr) ([]uint32, error) {
+	ids := make([]uint32, s.build.n)
+	if len(buildKeys) == 0 {
+		return ids, nil
+	}
+	evs := expr.CompileAll(buildKeys)
+	m := s.table.NewMapper()
+	var part vec.Batch
+	var sel vec.Bitmap
+	vecs := make([]*vec.Vector, len(evs))
+	for from := 0; from < s.build.n; from += vec.BatchRows {
+		if err := expr.Canceled(b.ctx); err != nil {
+			return nil, err
+		}
+		to := min(from+vec.BatchRows, s.build.n)
+		s.build.slice(from, to, &part)
+		own := ids[from:to]
+		alive, err := evalKeys(b.ctx, evs, &part, nil, vecs, &sel)
+		if err != nil {
+			return nil, err
+		}
+		single, err := m.Map(vecs, alive, part.N, own)
+		if err != nil {
+			return nil, err
+		}
+		id := own[0]
+		for i := range own {
+			switch {
+			case !alive.Get(i):
+				own[i] = keys.None
+			case single:
+				own[i] = id
+			}
+		}
+	}
+	return ids, nil
+}
+
+// evalKeys evaluates join keys; alive is sel without the rows in which a key is NULL, in buf's memory.
+func evalKeys(ctx *expr.Ctx, evs []*expr.Evaluator, b *vec.Batch, sel vec.Bitmap, out []*vec.Vector, buf *vec.Bitmap) (alive vec.Bitmap, err error) {
+	alive = ownSelection(*buf, sel, b.N)
+	*buf = alive
+	for i, e := range evs {
+		v, err := e.Eval(ctx, b, sel)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+		switch {
+		case v.Valid == nil:
+		case v.Form == vec.Const:
+			if v.Null(0) {
+				clear(alive)
+			}
+		default:
+			alive.And(v.Valid)
+		}
+	}
+	return alive, nil
+}
+
+// list groups the gathered rows by key, in their own order within a key.
+func (s *joinStage) list(ids []uint32) {
+	s.starts = make([]uint32, s.table.Len()+1)
+	n := 0
+	for _, id := range ids {
+		if id != keys.None {
+			s.starts[id+1]++
+			n++
+		}
+	}
+	for i := 1; i < len(s.starts); i++ {
+		s.starts[i] += s.starts[i-1]
+	}
+	s.rows = make([]uint32, n)
+	at := append([]uint32(nil), s.starts...)
+	for row, id := range ids {
+		if id != keys.None {
+			s.rows[at[id]] = uint32(row)
+			at[id]++
+		}
+	}
+}
+
+func (s *joinStage) newSink(w *worker, next sink) (sink, error) {
+	_, _, probeKeys := s.sides()
+	p := &probe{s: s, w: w, next: next, keys: expr.CompileAll(probeKeys), finder: s.table.NewFinder()}
+	p.vecs = make([]*vec.Vector, len(probeKeys))
+	if s.n.Cond != nil {
+		p.cond = expr.Compile(s.n.Cond)
+	}
+	probeNode := s.n.L
+	if s.swapped {
+		probeNode = s.n.R
+	}
+	for _, c := range probeNode.Cols() {
+		v := &vec.Vector{}
+		v.Reset(c.Type)
+		p.probeCols = append(p.probeCols, v)
+	}
+	for i := range s.build.cols {
+		v := &vec.Vector{}
+		v.Reset(s.build.cols[i].Type)
+		p.buildCols = append(p.buildCols, v)
+	}
+	p.out.Cols = append(append([]*vec.Vector(nil), p.probeCols...), p.buildCols...)
+	if s.swapped {
+		p.out.Cols = append(append([]*vec.Vector(nil), p.buildCols...), p.probeCols...)
+	}
+	return p, nil
+}
+
+// probe is one worker's part of a join.
+type probe struct {
+	s         *joinStage
+	w         *worker
+	next      sink
+	keys      []*expr.Evaluator
+	cond      *expr.Evaluator
+	finder    *keys.Finder
+	vecs      []*vec.Vector
+	ids       []uint32
+	alive     vec.Bitmap
+	met       vec.Bitmap // rows of the batch that have a partner
+	left      []uint16   // pairs waiting to be put out: row of the batch
+	right     []uint32   // and gathered row
+	probeCols []*vec.Vector
+	buildCols []*vec.Vector
+	out       vec.Batch
+	sel       vec.Bitmap
+}
+
+func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
+	alive, err := evalKeys(p.w.ctx, p.keys, b, sel, p.vecs, &p.alive)
+	if err != nil {
+		return err
+	}
+	if cap(p.ids) < b.N {
+		p.ids = make([]uint32, b.N)
+	}
+	ids := p.ids[:max(b.N, 1)]
+	if p.finder.Find(p.vecs, alive, b.N, ids) {
+		id := ids[0]
+		for i := range ids {
+			ids[i] = id
+		}
+	}
+	p.met = p.met.Resize(b.N)
+	kind := p.s.n.Kind
+	if (kind == plan.Semi || kind == plan.Anti) && p.cond == nil {
+		alive.All(func(i int) {
+			if ids[i] != keys.None && p.s.starts[ids[i]] < p.s.starts[ids[i]+1] {
+				p.met.Set(i)
+			}
+		})
+		return p.finish(b, sel)
+	}
+	var failed error
+	alive.All(func(i int) {
+		if failed == nil && ids[i] != keys.None {
+			failed = p.pairs(b, i, p.s.rows[p.s.starts[ids[i]]:p.s.starts[ids[i]+1]])
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	if err := p.flush(b); err != nil {
+		return err
+	}
+	return p.finish(b, sel)
+}
+
+// pairs queues row i of b with each of the gathered rows.
+func (p *probe) pairs(b *vec.Batch, i int, rows []uint32) error {
+	for len(rows) > 0 {
+		n := min(len(rows), vec.BatchRows-len(p.left))
+		for range n {
+			p.left = append(p.left, uint16(i))
+		}
+		p.right = append(p.right, rows[:n]...)
+		rows = rows[n:]
+		if len(p.left) == vec.BatchRows {
+			if err := p.flush(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush checks the queued pairs and puts out those that hold.
+func (p *probe) flush(b *vec.Batch) error {
+	if len(p.left) == 0 {
+		return nil
+	}
+	if err := expr.Canceled(p.w.ctx); err != nil {
+		return err
+	}
+	for i, v := range p.probeCols {
+		v.Reset(b.Cols[i].Type)
+		vec.AppendIndexed(v, b.Cols[i], p.left)
+	}
+	for i, v := range p.buildCols {
+		v.Reset(p.s.build.cols[i].Type)
+		vec.AppendIndexed(v, &p.s.build.cols[i], p.right)
+	}
+	n := len(p.left)
+	p.out.N = n
+	sel := ownSelection(p.sel, nil, n)
+	p.sel = sel
+	if p.cond != nil {
+		if err := p.cond.Filter(p.w.ctx, &p.out, sel); err != nil {
+			return err
+		}
+	}
+	sel.All(func(k int) {
+		p.met.Set(int(p.left[k]))
+		if p.s.matched != nil {
+			p.s.matched[p.right[k]>>6].Or(1 << (p.right[k] & 63))
+		}
+	})
+	p.left, p.right = p.left[:0], p.right[:0]
+	if k := p.s.n.Kind; k == plan.Semi || k == plan.Anti {
+		return nil
+	}
+	switch sel.Count() {
+	case 0:
+		return nil
+	case n:
+		return p.next.push(&p.out, nil)
+	}
+	return p.next.push(&p.out, sel)
+}
+
+// finish puts out what depends on whether a row has a partner at all.
+func (p *probe) finish(b *vec.Batch, sel vec.Bitmap) error {
+	switch p.s.n.Kind {
+	case plan.Inner:
+		return nil
+	case plan.Semi:
+		if p.met.Count() == 0 {
+			return nil
+		}
+		return p.next.push(b, p.met)
+	}
+	lone := ownSelection(p.sel, sel, b.N)
+	p.sel = lone
+	lone.AndNot(p.met)
+	n := lone.Count()
+	if n == 0 {
+		return nil
+	}
+	if p.s.n.Kind == plan.Anti {
+		return p.next.push(b, lone)
+	}
+	for i, v := range p.probeCols {
+		v.Reset(b.Cols[i].Type)
+		v.AppendSelected(b.Cols[i], lone)
+	}
+	for i, v := range p.buildCols {
+		v.SetConstNull(p.s.build.cols[i].Type, n)
+	}
+	p.out.N = n
+	return p.next.push(&p.out, nil)
+}
+
+// fullJoin is a left join whose gathered rows without a partner follow at the end.
+func (b *builder) fullJoin(n *plan.Join) (plan.Rows, error) {
+	p := &pipeline{b: b}
+	s, probe := newJoinStage(n)
+	if err := p.descend(probe); err != nil {
+		return nil, err
+	}
+	slices.Reverse(p.stages)
+	slices.Reverse(p.nodes)
+	p.add(n, s)
+	return &fullJoinRows{s: s, in: b.rowsOf(p, n.Cols()), left: len(n.L.Cols())}, nil
+}
+
+type fullJoinRows struct {
+	s    *joinStage
+	in   plan.Rows
+	left int
+	tail bool
+	at   int
+	out  vec.Batch
+}
+
+func (r *fullJoinRows) Next() (*vec.Batch, error) {
+	if !r.tail {
+		b, err := r.in.Next()
+		if err != nil || b != nil {
+			return b, err
+		}
+		r.tail = true
+	}
+	var rows []uint32
+	for r.at < r.s.build.n && len(rows) < vec.BatchRows {
+		if r.s.matched[r.at>>6].Load()>>(r.at&63)&1 == 0 {
+			rows = append(rows, uint32(r.at))
+		}
+		r.at++
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	r.out = vec.Batch{N: len(rows)}
+	for i, c := range r.s.n.Cols() {
+		v := &vec.Vector{}
+		if i < r.left {
+			v.SetConstNull(c.Type, len(rows))
+		} else {
+			v.Reset(c.Type)
+			vec.AppendIndexed(v, &r.s.build.cols[i-r.left], rows)
+		}
+		r.out.Cols = append(r.out.Cols, v)
+	}
+	return &r.out, nil
+}
+
+func (r *fullJoinRows) Close() { r.in.Close() }

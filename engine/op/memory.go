@@ -1,0 +1,57 @@
+package op
+
+import (
+	"sync/atomic"
+
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// memory counts what an execution holds in hash tables, sorts and materialised rows.
+type memory struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// add reserves n bytes (or gives them back) for an operator; error 53200 if the query's limit is passed.
+func (m *memory) add(operator string, n int64) error {
+	used := m.used.Add(n)
+	if m.limit <= 0 || used <= m.limit || n <= 0 {
+		return nil
+	}
+	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than query_memory allows", operator).
+		WithDetail("The query holds %d bytes, query_memory is %d bytes.", used, m.limit).
+		WithHint("Filter or group the input further, or raise query_memory.")
+}
+
+// account is one operator's share.
+type account struct {
+	m        *memory
+	operator string
+	held     int64
+}
+
+// to tells that the operator holds n bytes now.
+func (a *account) to(n int64) error {
+	d := n - a.held
+	a.held = n
+	return a.m.add(a.operator, d)
+}
+
+func (a *account) free() {
+	_ = a.m.add(a.operator, -a.held) // giving back never fails
+	a.held = 0
+}
+
+func vectorBytes(v *vec.Vector) int64 {
+	return int64(cap(v.I64))*8 + int64(cap(v.F64))*8 + int64(cap(v.Off))*4 + int64(cap(v.Data)) +
+		int64(cap(v.Bits))*8 + int64(cap(v.Valid))*8 + int64(cap(v.Codes))*4
+}
+
+func batchBytes(b *vec.Batch) int64 {
+	n := int64(0)
+	for _, v := range b.Cols {
+		n += vectorBytes(v)
+	}
+	return n
+}

@@ -1,0 +1,282 @@
+// Package op executes query plans.
+//
+// A plan is cut into pipelines. A pipeline begins at a stored table or at the rows of a pipeline below, runs through
+// filters, projections, set-returning functions and probes of joins, and ends where rows are gathered: in groups, in a
+// sort, in a hash table, or at whoever asked. Over a stored table all workers run the whole pipeline, each on row groups
+// (morsels) it takes from a counter, each with buffers, evaluators and partial results of its own; what they made is put
+// together in the order of the morsels, so that one plan over one snapshot gives one answer to the last bit.
+//
+// Batches travel with a selection: a bitmap of the rows that are still alive, nil for all. A batch is lent to the
+// function it is pushed to and is overwritten after it returns.
+package op
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Env is what an execution needs from outside.
+type Env struct {
+	// Ctx carries parameters, session and the context that cancels the execution. Its hooks are set by Run, on a copy.
+	Ctx *expr.Ctx
+	// Source opens a stored table. It is called once per scan, and the source stays readable until Close.
+	Source  func(*types.Table) (column.Source, error)
+	Workers int       // 0: one for each core
+	Memory  int64     // query_memory in bytes; 0: no limit
+	Analyze *Analysis // nil: nothing is measured
+}
+
+// Run starts a plan. Nothing is read before the first Next. The batches have no Sel. Close stops what is running and
+// returns when the last goroutine has ended; it is to be called exactly once, also after an error.
+func Run(env *Env, n plan.Node) (plan.Rows, error) {
+	parent := context.Background()
+	if env.Ctx != nil && env.Ctx.Context != nil {
+		parent = env.Ctx.Context
+	}
+	ctx, cancel := context.WithCancelCause(parent)
+	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers}
+	if x.workers <= 0 {
+		x.workers = runtime.GOMAXPROCS(0)
+	}
+	base := expr.Ctx{}
+	if env.Ctx != nil {
+		base = *env.Ctx
+	}
+	base.Context = ctx
+	b := newBuilder(x, &base, nil)
+	rows, err := b.build(n)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return &result{rows: rows, cancel: cancel}, nil
+}
+
+// result is the outermost Rows.
+type result struct {
+	rows   plan.Rows
+	cancel context.CancelCauseFunc
+	out    vec.Batch
+	vecs   []vec.Vector
+}
+
+// errClosed is why workers stop when the reader has had enough.
+var errClosed = errors.New("result closed")
+
+func (r *result) Next() (*vec.Batch, error) {
+	for {
+		b, err := r.rows.Next()
+		if err != nil || b == nil {
+			return nil, err
+		}
+		if b.Sel == nil {
+			if b.N == 0 {
+				continue
+			}
+			return b, nil
+		}
+		if len(b.Sel) == 0 {
+			continue
+		}
+		if r.vecs == nil {
+			r.vecs = make([]vec.Vector, len(b.Cols))
+			for i := range r.vecs {
+				r.out.Cols = append(r.out.Cols, &r.vecs[i])
+			}
+		}
+		for i, v := range b.Cols {
+			r.vecs[i].Reset(v.Type)
+			vec.AppendIndexed(&r.vecs[i], v, b.Sel)
+		}
+		r.out.N = len(b.Sel)
+		return &r.out, nil
+	}
+}
+
+func (r *result) Close() {
+	r.cancel(errClosed)
+	r.rows.Close()
+}
+
+// exec is one execution: what all its pipelines share.
+type exec struct {
+	env     *Env
+	mem     *memory
+	workers int
+	once    sync.Map // any -> *onceValue
+}
+
+type onceValue struct {
+	do  sync.Once
+	val any
+	err error
+}
+
+func (x *exec) onceFor(key any, make func() (any, error)) (any, error) {
+	v, _ := x.once.LoadOrStore(key, &onceValue{})
+	o := v.(*onceValue)
+	o.do.Do(func() { o.val, o.err = make() })
+	return o.val, o.err
+}
+
+// builder turns plan nodes into Rows for one setting: the values of enclosing rows, the WITH items in scope.
+type builder struct {
+	x    *exec
+	ctx  *expr.Ctx
+	ctes map[int]*cte
+}
+
+func newBuilder(x *exec, ctx *expr.Ctx, ctes map[int]*cte) *builder {
+	b := &builder{x: x, ctes: ctes}
+	own := *ctx
+	own.Once = x.onceFor
+	own.OuterRefs = func(p any) []int { return plan.OuterRefs(p.(plan.Node)) }
+	own.Run = func(ctx *expr.Ctx, p any) ([]*vec.Batch, error) {
+		n, ok := p.(plan.Node)
+		if !ok {
+			return nil, sqlstate.New(sqlstate.Internal, "a subplan is not a plan but %T", p)
+		}
+		return newBuilder(x, ctx, ctes).collect(n)
+	}
+	b.ctx = &own
+	return b
+}
+
+// workers returns how many goroutines a pipeline may use. What runs once per row of an enclosing query runs on the
+// goroutine of that row.
+func (b *builder) workers() int {
+	if len(b.ctx.Outer) > 0 {
+		return 1
+	}
+	return b.x.workers
+}
+
+// build returns the rows of a node. It starts nothing.
+func (b *builder) build(n plan.Node) (plan.Rows, error) {
+	rows, err := b.open(n)
+	if err != nil {
+		return nil, err
+	}
+	if a := b.x.env.Analyze; a != nil {
+		if !pipelined(n) {
+			rows = &metered{rows: rows, st: a.node(n)}
+		}
+	}
+	return rows, nil
+}
+
+func (b *builder) open(n plan.Node) (plan.Rows, error) {
+	switch n := n.(type) {
+	case *plan.Scan, *plan.Filter, *plan.Project, *plan.ProjectSet, *plan.Virtual:
+		return b.stream(n)
+	case *plan.Join:
+		if n.Kind == plan.Full {
+			return b.fullJoin(n)
+		}
+		return b.stream(n)
+	case *plan.Values:
+		return &valuesRows{b: b, n: n}, nil
+	case *plan.Agg:
+		return &aggRows{b: b, n: n}, nil
+	case *plan.Sort:
+		return &sortRows{b: b, n: n}, nil
+	case *plan.Limit:
+		return b.limit(n)
+	case *plan.Distinct:
+		return b.distinct(n)
+	case *plan.SetOp:
+		return b.setOp(n)
+	case *plan.Apply:
+		return b.apply(n)
+	case *plan.With:
+		return b.with(n)
+	case *plan.CTEScan:
+		return b.cteScan(n)
+	}
+	return nil, sqlstate.New(sqlstate.FeatureNotSupported, "plan node %T cannot be executed", n)
+}
+
+// collect runs a node to its end and returns its rows as batches of their own, without Sel. The memory counts as the
+// execution's until its end.
+func (b *builder) collect(n plan.Node) ([]*vec.Batch, error) {
+	rows, err := b.build(n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []*vec.Batch
+	for {
+		in, err := rows.Next()
+		if err != nil {
+			return nil, err
+		}
+		if in == nil {
+			return out, nil
+		}
+		own := copyBatch(in)
+		if own.N == 0 {
+			continue
+		}
+		if err := b.x.mem.add("subquery", batchBytes(own)); err != nil {
+			return nil, err
+		}
+		out = append(out, own)
+	}
+}
+
+// copyBatch returns the live rows of b in memory of their own.
+func copyBatch(b *vec.Batch) *vec.Batch {
+	out := &vec.Batch{N: b.Rows(), Cols: make([]*vec.Vector, len(b.Cols))}
+	for i, v := range b.Cols {
+		w := &vec.Vector{}
+		w.Reset(v.Type)
+		if b.Sel == nil {
+			w.AppendRange(v, 0, b.N)
+		} else {
+			vec.AppendIndexed(w, v, b.Sel)
+		}
+		out.Cols[i] = w
+	}
+	return out
+}
+
+// selection returns b.Sel as a bitmap in buf, or nil if all rows are alive.
+func selection(b *vec.Batch, buf *vec.Bitmap) vec.Bitmap {
+	if b.Sel == nil {
+		return nil
+	}
+	*buf = buf.Resize(b.N)
+	for _, i := range b.Sel {
+		buf.Set(int(i))
+	}
+	return *buf
+}
+
+// metered counts the rows and the time of a node that is no part of a pipeline.
+type metered struct {
+	rows plan.Rows
+	st   *NodeStats
+}
+
+func (m *metered) Next() (*vec.Batch, error) {
+	start := time.Now()
+	b, err := m.rows.Next()
+	m.st.nanos.Add(int64(time.Since(start)))
+	if b != nil {
+		m.st.rows.Add(int64(b.Rows()))
+		m.st.batches.Add(1)
+	}
+	return b, err
+}
+
+func (m *metered) Close() { m.rows.Close() }

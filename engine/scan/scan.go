@@ -1,0 +1,260 @@
+package scan
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Scan is a plan.Scan over a source: what all workers share. It holds no goroutine and nothing to close.
+type Scan struct {
+	node    *plan.Scan
+	table   *types.Table
+	morsels []column.Morsel
+	preds   []*pred
+	never   bool // some conjunct is true for no row
+	left    atomic.Int64
+	mu      sync.Mutex
+	stats   Stats
+}
+
+// Stats counts what a scan did.
+type Stats struct {
+	Morsels       int64 // all of the source
+	MorselsPruned int64 // never opened: partition and manifest statistics
+	GroupsPruned  int64 // opened, then left out whole: zone maps and dictionaries
+	Blocks        int64 // blocks of the groups that were read
+	BlocksSkipped int64 // of those, blocks without a surviving row: nothing but filter columns was read
+	RowsIn        int64 // rows of all morsels
+	RowsOut       int64
+}
+
+func (s *Stats) add(o Stats) {
+	s.Morsels += o.Morsels
+	s.MorselsPruned += o.MorselsPruned
+	s.GroupsPruned += o.GroupsPruned
+	s.Blocks += o.Blocks
+	s.BlocksSkipped += o.BlocksSkipped
+	s.RowsIn += o.RowsIn
+	s.RowsOut += o.RowsOut
+}
+
+// New prepares a scan. Constant parts of the filter are evaluated here, once.
+func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
+	s := &Scan{node: n, table: src.Table(), morsels: src.Morsels()}
+	for _, c := range n.Read {
+		if s.table.Col(c.Column) < 0 {
+			return nil, sqlstate.New(sqlstate.UndefinedColumn, "column %q of table %s does not exist", c.Column, s.table.FullName())
+		}
+	}
+	for _, e := range n.Filter {
+		p := newPred(ctx, s, e)
+		s.never = s.never || p.never
+		s.preds = append(s.preds, p)
+	}
+	if n.Limit > 0 {
+		s.left.Store(n.Limit)
+	}
+	return s, nil
+}
+
+// Morsels returns the number of row groups: the units of work, in the order of the source.
+func (s *Scan) Morsels() int { return len(s.morsels) }
+
+// Done reports that the limit has been reached: the other morsels need not be read.
+func (s *Scan) Done() bool { return s.node.Limit > 0 && s.left.Load() <= 0 }
+
+// Stats returns what the workers that were closed have counted.
+func (s *Scan) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Emit takes a batch of rows that passed: the columns of the scan's output, and which rows are alive (nil: all). Both
+// are valid until it returns.
+type Emit func(b *vec.Batch, sel vec.Bitmap) error
+
+// Worker reads morsels for one goroutine.
+type Worker struct {
+	s     *Scan
+	ctx   *expr.Ctx
+	cols  []reader
+	vecs  []vec.Vector
+	batch vec.Batch // all columns of Read
+	out   vec.Batch // the first Out of them
+	fresh []bool    // per column: vecs holds the current block
+	preds []predState
+	order []int
+	sel   vec.Bitmap
+	tmp   vec.Bitmap
+	group column.Group
+	from  int
+	to    int
+	seen  int // morsels since the order was chosen
+	stats Stats
+}
+
+// NewWorker returns a worker. ctx belongs to its goroutine.
+func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
+	n := len(s.node.Read)
+	w := &Worker{s: s, ctx: ctx, cols: make([]reader, n), vecs: make([]vec.Vector, n), fresh: make([]bool, n)}
+	for i := range w.vecs {
+		w.batch.Cols = append(w.batch.Cols, &w.vecs[i])
+	}
+	w.out.Cols = w.batch.Cols[:s.node.Out]
+	for _, p := range s.preds {
+		w.preds = append(w.preds, newPredState(w, p))
+	}
+	w.order = make([]int, len(s.preds))
+	w.reorder()
+	return w
+}
+
+// Close hands the worker's counts to the scan.
+func (w *Worker) Close() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.stats.add(w.stats)
+	w.stats = Stats{}
+}
+
+// Morsel reads one row group, block by block, and emits what passes.
+func (w *Worker) Morsel(i int, emit Emit) error {
+	m := w.s.morsels[i]
+	w.stats.Morsels++
+	w.stats.RowsIn += int64(m.Rows())
+	if w.s.never || w.pruned(m) {
+		w.stats.MorselsPruned++
+		return nil
+	}
+	if len(w.s.preds) == 0 && len(w.s.node.Read) == 0 {
+		return w.countOnly(m.Rows(), emit)
+	}
+	if w.seen++; w.seen >= 8 {
+		w.reorder()
+	}
+	g, err := m.Open()
+	if err != nil {
+		return err
+	}
+	w.group = g
+	for c := range w.cols {
+		w.cols[c].open(g, w.s.table, w.s.node.Read[c])
+	}
+	for k := range w.preds {
+		if w.preds[k].begin(w) == none {
+			w.stats.GroupsPruned++
+			return nil
+		}
+	}
+	rows := g.Rows()
+	for from := 0; from < rows; from += vec.BatchRows {
+		if err := expr.Canceled(w.ctx); err != nil {
+			return err
+		}
+		if err := w.block(from, min(from+vec.BatchRows, rows), emit); err != nil {
+			return err
+		}
+		if w.s.Done() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// countOnly answers a scan that reads nothing: rows without columns.
+func (w *Worker) countOnly(rows int, emit Emit) error {
+	rows = w.take(rows)
+	if rows == 0 {
+		return nil
+	}
+	w.stats.RowsOut += int64(rows)
+	w.out.N = rows
+	return emit(&w.out, nil)
+}
+
+// take cuts n to what the limit still allows.
+func (w *Worker) take(n int) int {
+	if w.s.node.Limit <= 0 {
+		return n
+	}
+	left := w.s.left.Add(-int64(n))
+	if left < 0 {
+		n += int(max(left, -int64(n)))
+	}
+	return n
+}
+
+func (w *Worker) block(from, to int, emit Emit) error {
+	w.from, w.to = from, to
+	n := to - from
+	clear(w.fresh)
+	w.batch.N, w.out.N = n, n
+	w.sel = w.sel.Resize(n)
+	w.sel.Fill(n)
+	w.stats.Blocks++
+	alive := n
+	for _, k := range w.order {
+		p := &w.preds[k]
+		if p.verdict == all {
+			continue
+		}
+		before := alive
+		if err := p.apply(w); err != nil {
+			return err
+		}
+		alive = w.sel.Count()
+		p.in += int64(before)
+		p.out += int64(alive)
+		if alive == 0 {
+			w.stats.BlocksSkipped++
+			return nil
+		}
+	}
+	if keep := w.take(alive); keep < alive {
+		cut(w.sel, keep)
+		alive = keep
+		if alive == 0 {
+			return nil
+		}
+	}
+	for c := range w.s.node.Out {
+		if err := w.load(c); err != nil {
+			return err
+		}
+	}
+	w.stats.RowsOut += int64(alive)
+	if alive == n {
+		return emit(&w.out, nil)
+	}
+	return emit(&w.out, w.sel)
+}
+
+// cut leaves the first keep bits of sel.
+func cut(sel vec.Bitmap, keep int) {
+	sel.All(func(i int) {
+		if keep--; keep < 0 {
+			sel.Clear(i)
+		}
+	})
+}
+
+// load makes vecs[c] hold the current block, decoded for the rows that are still alive.
+func (w *Worker) load(c int) error {
+	if w.fresh[c] {
+		return nil
+	}
+	w.fresh[c] = true
+	return w.cols[c].read(w, &w.vecs[c])
+}
+
+// errRetry says that a predicate failed for a value that perhaps no selected row has.
+var errRetry = errors.New("predicate failed on a dictionary")
