@@ -320,3 +320,17 @@ func (s *ints) params(data []byte) string {
 }
 
 func loadU16(b []byte, i int) int { return int(binary.LittleEndian.Uint16(b[2*i:])) }
+
+// HeapBytes estimates the memory an opened chunk keeps.
+func (c *Chunk) HeapBytes() int64 {
+	n := int64(256 + 4*len(c.pres.rank) + 32*len(c.text.pages))
+	if c.dict != nil {
+		n += int64(8*len(c.dict.I64) + 8*len(c.dict.F64) + 4*len(c.dict.Off) + len(c.dict.Data))
+	}
+	if c.hist != nil {
+		for _, b := range c.hist.bounds {
+			n += int64(64 + 8*len(b))
+		}
+	}
+	return n
+}

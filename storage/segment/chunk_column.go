@@ -1,0 +1,161 @@
+package segment
+
+import (
+	"bytes"
+	"errors"
+	"sync/atomic"
+
+	"github.com/telemdb/telemdb/storage/codec"
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// chunkColumn is a column with a chunk of its own, or a constant one that needs none. It remembers its cache entry, the
+// opened chunk and the filter used last, so that the second block costs no lookup.
+type chunkColumn struct {
+	segmentColumn
+	open   atomic.Pointer[openChunk]
+	filter atomic.Pointer[openFilter]
+}
+
+type openChunk struct {
+	chunk *codec.Chunk
+	entry *cacheEntry // nil: a constant, without bytes
+}
+
+// openFilter is a prepared predicate. The predicate is compared field by field as well as by address, so that a caller
+// who changes one in place gets the new answer.
+type openFilter struct {
+	at   *column.Pred
+	pred column.Pred
+	f    *codec.Filter
+}
+
+// pinned returns the opened chunk and its bytes, which stay until unpin.
+func (c *chunkColumn) pinned() (o *openChunk, data []byte, err error) {
+	o = c.open.Load()
+	if o != nil && o.entry == nil {
+		return o, nil, nil
+	}
+	if o != nil {
+		if data, ok := o.entry.pin(); ok {
+			return o, data, nil
+		}
+	}
+	return c.load(o)
+}
+
+func (o *openChunk) unpin() {
+	if o.entry != nil {
+		o.entry.unpin()
+	}
+}
+
+// load finds or reads the chunk. A column keeps the dictionary it has once shown, so old is reused where there is one.
+func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
+	d, g := c.g.r.dir, c.g.dir
+	if d.b[g.kinds+int(c.i)] == kindConst {
+		return c.loadConstant()
+	}
+	off, size, crc := c.place()
+	key := cacheKey{c.g.r.number, g.base + int64(off)}
+	e, err := c.g.r.cache.get(key, int(size), func(dst []byte) error { return c.readVerified(dst, off, crc) })
+	if err != nil {
+		return nil, nil, err
+	}
+	o := &openChunk{entry: e}
+	switch {
+	case old != nil:
+		o.chunk = old.chunk
+	case e.chunk.Load() != nil:
+		o.chunk = e.chunk.Load()
+	default:
+		if o.chunk, err = codec.Open(c.Leaf(), g.rows, c.present(), e.data); err != nil {
+			e.unpin()
+			return nil, nil, c.corrupt(off, err)
+		}
+		c.g.r.cache.keep(e, o.chunk, o.chunk.HeapBytes())
+	}
+	if !c.open.CompareAndSwap(old, o) { // another goroutine was first: its chunk is the one the column shows
+		if now := c.open.Load(); now.chunk != o.chunk {
+			o.chunk = now.chunk
+		}
+	}
+	return o, e.data, nil
+}
+
+func (c *chunkColumn) loadConstant() (*openChunk, []byte, error) {
+	z, err := c.g.r.dir.openZones(c.g.dir, int(c.i))
+	value, ok := z.Constant()
+	if err == nil && !ok {
+		err = errors.New("constant column without a value")
+	}
+	if err != nil {
+		return nil, nil, c.corrupt(0, err)
+	}
+	o := &openChunk{chunk: codec.Constant(c.Leaf(), c.g.dir.rows, value)}
+	if !c.open.CompareAndSwap(nil, o) {
+		o = c.open.Load()
+	}
+	return o, nil, nil
+}
+
+// Stats implements column.Column. Only for the dictionary of a column that has one the chunk is read; a chunk that
+// cannot be read has none here, and its error is Read's to report.
+func (c *chunkColumn) Stats() column.Stats {
+	s := c.segmentColumn.Stats()
+	if s.Dict != nil {
+		return s
+	}
+	if o, _, err := c.pinned(); err == nil {
+		s.Dict = o.chunk.Dict()
+		o.unpin()
+	}
+	return s
+}
+
+// Read implements column.Column.
+func (c *chunkColumn) Read(from, to int, dst *vec.Vector) error {
+	o, data, err := c.pinned()
+	if err != nil {
+		return err
+	}
+	defer o.unpin()
+	return c.located(o.chunk.Read(data, from, to, dst))
+}
+
+// Filter implements column.Column.
+func (c *chunkColumn) Filter(from, to int, p *column.Pred, sel vec.Bitmap) error {
+	o, data, err := c.pinned()
+	if err != nil {
+		return err
+	}
+	defer o.unpin()
+	f := c.filter.Load()
+	if f == nil || f.at != p || !samePred(&f.pred, p) {
+		prepared, err := o.chunk.NewFilter(p)
+		if err != nil {
+			return c.located(err)
+		}
+		f = &openFilter{at: p, pred: *p, f: prepared}
+		f.pred.B = bytes.Clone(p.B)
+		c.filter.Store(f)
+	}
+	return c.located(f.f.Filter(data, from, to, sel))
+}
+
+// samePred compares all but Match, which belongs to the address.
+func samePred(a, b *column.Pred) bool {
+	return a.Op == b.Op && a.Leaf == b.Leaf && a.I == b.I && (a.F == b.F || a.F != a.F && b.F != b.F) &&
+		bytes.Equal(a.B, b.B) && a.List == b.List
+}
+
+// located gives the place to an error about malformed bytes.
+func (c *chunkColumn) located(err error) error {
+	var malformed *codec.Error
+	if !errors.As(err, &malformed) {
+		return err
+	}
+	off, _, _ := c.place()
+	return c.corrupt(off, err)
+}

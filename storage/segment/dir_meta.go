@@ -1,0 +1,85 @@
+package segment
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/telemdb/telemdb/storage/codec"
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// openZones opens the zone map of entry i of a group. Only a file that its writer did not write can fail here, the
+// directory being verified.
+func (d *directory) openZones(g *groupDir, i int) (codec.Zones, error) {
+	id := int(d.u32(g.ids, i))
+	at := g.zones + int(d.u32(g.zoneOff, i))
+	z, _, err := codec.OpenZones(d.leaf(id), g.rows, int(d.u16(g.present, i))+1, d.b[at:g.zonesEnd])
+	return z, err
+}
+
+// stats is what the zone map knows; without bounds if it cannot be read.
+func (d *directory) stats(g *groupDir, i int) column.Stats {
+	z, err := d.openZones(g, i)
+	if err != nil {
+		return column.Stats{Rows: g.rows, Present: int(d.u16(g.present, i)) + 1}
+	}
+	return z.Stats()
+}
+
+// groupStats returns the statistics of a column in every group, a group without it having no values.
+func (d *directory) groupStats(id int) []column.Stats {
+	out := make([]column.Stats, len(d.groups))
+	for k := range d.groups {
+		g := &d.groups[k]
+		out[k] = column.Stats{Rows: g.rows}
+		if i := d.indexIn(g, id); i < g.cols && int(d.u32(g.ids, i)) == id {
+			s := d.stats(g, i)
+			s.Dict = nil
+			s.MinB, s.MaxB = slices.Clone(s.MinB), slices.Clone(s.MaxB) // the metadata outlives the directory
+			out[k] = s
+		}
+	}
+	return out
+}
+
+func total(groups []column.Stats) column.Stats {
+	var out column.Stats
+	for _, s := range groups {
+		out = mergeStats(out, s)
+	}
+	return out
+}
+
+// lsnRange returns the least and greatest _lsn; 0 and 0 if the rows have none.
+func (d *directory) lsnRange() (lo, hi uint64) {
+	id := d.search(types.ColLSN, types.LeafInt)
+	if id == d.columns || d.path(id) != types.ColLSN || d.leaf(id) != types.LeafInt {
+		return 0, 0
+	}
+	s := total(d.groupStats(id))
+	return uint64(s.MinI), uint64(s.MaxI)
+}
+
+// meta sums up. It gives the same from a directory just written and from one read back.
+func (d *directory) meta(f *footer, size int64) *Meta {
+	m := &Meta{ID: f.id, TableID: f.table, Rows: int64(f.rows), Bytes: size, ValueBytes: int64(f.valueBytes),
+		Partition: f.partition, HasPartition: f.flags&footerHasPartition != 0, MinLSN: f.minLSN, MaxLSN: f.maxLSN,
+		LevelHint: int(f.levelHint), SortKey: d.sortKey}
+	for i := range d.groups {
+		m.GroupRows = append(m.GroupRows, d.groups[i].rows)
+	}
+	for id := range d.columns {
+		name := string(d.path(id))
+		if strings.Contains(name, "\x00") {
+			continue
+		}
+		groups := d.groupStats(id)
+		c := ColumnMeta{Name: strings.Clone(name), Leaf: d.leaf(id), Stats: total(groups)}
+		if slices.Contains(d.sortKey, name) || name == "submission_timestamp" {
+			c.Groups = groups
+		}
+		m.Columns = append(m.Columns, c)
+	}
+	return m
+}

@@ -1,0 +1,32 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+)
+
+// CorruptError reports bytes of a segment that are not what its writer wrote. It fails the statement that touched them;
+// the rest of the segment stays readable.
+type CorruptError struct {
+	File     string
+	Offset   int64
+	Section  string // "header", "footer", "directory", "row group 3, column payload.info.uptime (int)"
+	Expected string
+	Found    string
+	Err      error // cause, if there is one
+}
+
+func (e *CorruptError) Error() string {
+	s := fmt.Sprintf("segment %s is corrupt at offset %d, %s", e.File, e.Offset, e.Section)
+	if e.Expected != "" || e.Found != "" {
+		s += fmt.Sprintf(": expected %s, found %s", e.Expected, e.Found)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+var errPageSize = errors.New("page is too short for its decompressed size")
