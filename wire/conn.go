@@ -95,8 +95,9 @@ func (c *conn) serve() {
 	var reader sync.WaitGroup
 	reader.Go(c.in.run)
 	c.end(c.talk())
+	// The reader is woken without closing: a client that sees the end may count on its place being free again.
 	c.in.close()
-	c.nc.Close()
+	c.nc.SetReadDeadline(time.Unix(1, 0))
 	reader.Wait()
 }
 
