@@ -1,6 +1,10 @@
 package ingest
 
-import "github.com/telemdb/telemdb/ingest/shred"
+import (
+	"time"
+
+	"github.com/telemdb/telemdb/ingest/shred"
+)
 
 // DecodeOptions are the settings of the decoder. Zero fields take their defaults. The tags name the settings.
 type DecodeOptions struct {
@@ -32,7 +36,7 @@ func (o DecodeOptions) rules() *shred.Rules {
 	}
 }
 
-func orDefault[T int | int64](n, def T) T {
+func orDefault[T int | int64 | time.Duration](n, def T) T {
 	if n <= 0 {
 		return def
 	}
