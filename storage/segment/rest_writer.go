@@ -40,7 +40,7 @@ func (w *restWriter) add(v *codec.Values, flush func(page []byte) (off uint32, e
 		}
 		w.raw, k = codec.AppendFragment(w.raw, v, k, restPageBytes)
 		pages = uint32(len(w.pages)) + 1 - first
-		if len(w.raw) >= restPageBytes {
+		if k < v.Present() || len(w.raw) >= restPageBytes { // a column has at most one fragment in a page
 			if err := w.flush(flush); err != nil {
 				return 0, 0, 0, err
 			}

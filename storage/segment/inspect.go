@@ -1,0 +1,91 @@
+package segment
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// Inspect prints what the file consists of: header, row groups, columns with their encodings and zone maps, directory,
+// footer. It reads every chunk to name its encoding; a chunk that cannot be read is shown with its error.
+func (r *Reader) Inspect(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	h := &r.head
+	fmt.Fprintf(out, "segment %s, %d bytes\n", r.path, r.size)
+	fmt.Fprintf(out, "[0, %d) header: version %d.%d, required features %#x, optional %#x, segment %d, table %d\n",
+		headerBytes, h.major, h.minor, h.required, h.optional, h.id, h.table)
+	for i := range r.groups {
+		r.inspectGroup(out, &r.groups[i])
+	}
+	f := &r.foot
+	fmt.Fprintf(out, "[%d, %d) directory: %d columns, %d row groups, %d bytes decompressed, sorted by %s\n", f.dirOffset,
+		f.dirOffset+uint64(f.dirStored), f.columns, f.groups, f.dirRaw, orNone(strings.Join(r.dir.sortKey, ", ")))
+	fmt.Fprintf(out, "[%d, %d) footer: %d rows, %d bytes of values, LSN %d to %d", r.size-footerBytes-trailerBytes, r.size,
+		f.rows, f.valueBytes, f.minLSN, f.maxLSN)
+	if f.flags&footerHasPartition != 0 {
+		fmt.Fprintf(out, ", partition %d", f.partition)
+	}
+	fmt.Fprintln(out)
+	return out.Flush()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+func (r *Reader) inspectGroup(out io.Writer, g *group) {
+	fmt.Fprintf(out, "[%d, %d) row group %d: %d rows, %d columns, %d pages, %d bytes of values\n", g.dir.base,
+		g.dir.base+g.dir.size, g.index, g.dir.rows, g.dir.cols, g.dir.pages, g.dir.valueBytes)
+	for _, col := range g.Under("") {
+		fmt.Fprintf(out, "  %s %s: %s\n", col.Path(), col.Leaf(), r.describe(g, col))
+	}
+	for i := range g.dir.pages {
+		off := g.dir.base + int64(r.dir.u32(g.dir.pageOff, i))
+		fmt.Fprintf(out, "  [%d, %d) page %d: zstd of %d bytes, from row %d\n", off, off+int64(r.dir.u32(g.dir.pageLen, i)), i,
+			r.dir.u32(g.dir.pageRaw, i), r.dir.u16(g.dir.pageRow, i))
+	}
+}
+
+func (r *Reader) describe(g *group, col column.Column) string {
+	seg := segmentOf(col)
+	a, b, n := seg.place()
+	stats := fmt.Sprintf("%d of %d rows%s", seg.present(), g.dir.rows, zoneText(seg.Stats(), col.Leaf()))
+	c, ok := col.(*chunkColumn)
+	if !ok {
+		return fmt.Sprintf("rest, page %d at %d, %d pages, %s", a, b, n, stats)
+	}
+	o, data, err := c.pinned()
+	if err != nil {
+		return fmt.Sprintf("%s, %v", stats, err)
+	}
+	defer o.unpin()
+	if o.entry == nil {
+		return "const in the directory, " + stats
+	}
+	at := g.dir.base + int64(a)
+	return fmt.Sprintf("[%d, %d) %d bytes, %s, %s", at, at+int64(b), b, o.chunk.Describe(data), stats)
+}
+
+func zoneText(s column.Stats, leaf types.Leaf) string {
+	nan := ""
+	if s.HasNaN {
+		nan = ", NaN"
+	}
+	if !s.Bounded {
+		return nan
+	}
+	switch leaf {
+	case types.LeafFloat:
+		return fmt.Sprintf(", %g to %g%s", s.MinF, s.MaxF, nan)
+	case types.LeafText:
+		return fmt.Sprintf(", %q to %q", s.MinB, s.MaxB)
+	}
+	return fmt.Sprintf(", %d to %d", s.MinI, s.MaxI)
+}
