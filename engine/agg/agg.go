@@ -9,6 +9,7 @@ package agg
 import (
 	"math/bits"
 
+	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/types"
@@ -42,6 +43,14 @@ type State interface {
 // Ordered reports whether the last bit of the result may depend on the order in which rows and states are added, so
 // that the caller has to add and merge in the order of the rows.
 func Ordered(call *plan.AggCall) bool {
+	if call.Distinct {
+		for _, e := range call.Args {
+			if keys.Canonical(e.Type()) || e.Type().Phys() == types.PhysFloat64 {
+				return true // of equal values that print differently the first stays
+			}
+		}
+		return false
+	}
 	switch call.Fn.Name {
 	case "count", "bool_and", "bool_or", "every", "hist_merge", "approx_count_distinct", "approx_distinct",
 		"bit_and", "bit_or", "percentile_disc", "percentile_cont", "median":
@@ -60,7 +69,13 @@ func floatArg(call *plan.AggCall) bool {
 
 // New returns an empty state for a call, or error 42883 if no such aggregate exists for the argument types.
 func New(call *plan.AggCall) (State, error) {
-	return newPlain(call)
+	if call.Distinct {
+		return newDistinct(call)
+	}
+	if len(call.Order) > 0 && !call.Fn.OrderedSet && orderMatters(call.Fn.Name) {
+		return newOrdered(call)
+	}
+	return newPlain(withoutOrder(call))
 }
 
 // orderMatters reports whether ORDER BY inside the call changes the result.
@@ -125,6 +140,18 @@ func init() {
 		"hist_merge":            newHistMerge,
 		"approx_count_distinct": newHLL,
 		"approx_distinct":       newHLL,
+
+		"array_agg":        collecting(arrayFinish),
+		"string_agg":       collecting(stringFinish),
+		"jsonb_agg":        collecting(jsonFinish),
+		"json_agg":         collecting(jsonFinish),
+		"jsonb_object_agg": collecting(objectFinish),
+		"json_object_agg":  collecting(objectFinish),
+		"percentile_cont":  collecting(percentileContFinish),
+		"percentile_disc":  collecting(percentileDiscFinish),
+		"mode":             collecting(modeFinish),
+		"any_value":        collecting(firstFinish),
+		"arbitrary":        collecting(firstFinish),
 	}
 }
 

@@ -25,6 +25,8 @@ func newTotal(ts []types.Type, mean bool) State {
 		return &floatSum{single: ts[0].Kind == types.Float32, mean: mean}
 	case types.Numeric:
 		return &numericSum{mean: mean}
+	case types.Interval:
+		return &intervalSum{mean: mean}
 	}
 	return nil
 }

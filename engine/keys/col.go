@@ -269,7 +269,8 @@ func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bo
 		t.resize(64)
 	}
 	mask := uint64(len(t.slots) - 1)
-	for i := hashWord(key) >> t.shift; ; i = (i + 1) & mask {
+	i := hashWord(key) >> t.shift
+	for ; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.id == 0 {
 			break
@@ -281,11 +282,13 @@ func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bo
 	if !add {
 		return None, false
 	}
-	if (t.used+1)*2 > len(t.slots) {
-		t.resize(len(t.slots) * 2)
-	}
-	t.put(key, next+1)
 	t.used++
+	if t.used*2 > len(t.slots) {
+		t.resize(len(t.slots) * 2)
+		t.put(key, next+1)
+	} else {
+		t.slots[i] = wordSlot{key, next + 1}
+	}
 	return next, false
 }
 

@@ -56,7 +56,7 @@ func (r *aggRows) compute() error {
 	for i := range r.n.Aggs {
 		m.ordered = m.ordered || agg.Ordered(&r.n.Aggs[i])
 	}
-	m.ordered = m.ordered && p.parallel() > 1
+	m.ordered = m.ordered && p.morsels() > 1
 	err = p.drive(func(w *worker) (terminal, error) {
 		t, err := newGroupTable(r.n, w)
 		if err != nil {

@@ -59,12 +59,13 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 		cancel(nil)
 		return nil, err
 	}
-	return &result{rows: rows, cancel: cancel}, nil
+	return &result{rows: rows, ctx: b.ctx, cancel: cancel}, nil
 }
 
 // result is the outermost Rows.
 type result struct {
 	rows   plan.Rows
+	ctx    *expr.Ctx
 	cancel context.CancelCauseFunc
 	out    vec.Batch
 	vecs   []vec.Vector
@@ -75,6 +76,9 @@ var errClosed = errors.New("result closed")
 
 func (r *result) Next() (*vec.Batch, error) {
 	for {
+		if err := expr.Canceled(r.ctx); err != nil {
+			return nil, err
+		}
 		b, err := r.rows.Next()
 		if err != nil || b == nil {
 			return nil, err

@@ -109,10 +109,14 @@ type sortRun struct {
 	cols  []vec.Vector
 	keys  []vec.Vector
 	place []uint64 // morsel<<32 | row within it
-	next  uint64   // rows of the current morsel so far
+	next  uint64   // rows of the current morsel pushed so far
 	in    int      // the morsel next counts in
 	mem   account
 	limit int
+	full  bool     // limit rows are held, and only rows up to bound can be among the first
+	bound sortItem // the first key of the last of them
+	item  func(v *vec.Vector, i int) uint64
+	sel   vec.Bitmap
 }
 
 func newSortRun(n *plan.Sort, w *worker) *sortRun {
@@ -130,6 +134,9 @@ func newSortRun(n *plan.Sort, w *worker) *sortRun {
 	}
 	if n.Limit > 0 && n.Limit < 1<<24 {
 		s.limit = int(n.Limit)
+		if len(s.keys) > 0 {
+			s.item = prefixOf(s.keys[0].Type)
+		}
 	}
 	return s
 }
@@ -140,27 +147,75 @@ func (s *sortRun) push(b *vec.Batch, sel vec.Bitmap) error {
 	if s.in != s.w.morsel {
 		s.in, s.next = s.w.morsel, 0
 	}
+	start := s.next
+	s.next += uint64(b.N)
 	for i, e := range s.exprs {
 		v, err := e.Eval(s.w.ctx, b, sel)
 		if err != nil {
 			return err
+		}
+		if i == 0 && s.full && s.item != nil {
+			if sel = s.beforeBound(v, b.N, sel); sel.Count() == 0 {
+				return nil
+			}
 		}
 		s.keys[i].AppendSelected(v, sel)
 	}
 	for i, v := range b.Cols {
 		s.cols[i].AppendSelected(v, sel)
 	}
-	for range aliveRows(b, sel) {
-		s.place = append(s.place, uint64(s.in)<<32|s.next)
-		s.next++
-	}
+	eachRow(sel, b.N, func(i int) { s.place = append(s.place, uint64(s.in)<<32|(start+uint64(i))) })
 	if s.limit > 0 && len(s.place) > 2*s.limit+4*vec.BatchRows {
 		s.keep(s.sorted()[:s.limit])
+		s.setBound()
 	}
 	return s.reserve()
 }
 
-// maxRows bounds what one sort holds: rows are numbered in 32 bits, and bytes addressed by 32-bit offsets.
+// setBound remembers the first key of the last row held. The rows are in order.
+func (s *sortRun) setBound() {
+	if s.item == nil {
+		return
+	}
+	s.full = true
+	s.bound = s.itemOf(&s.keys[0], s.limit-1)
+}
+
+func (s *sortRun) itemOf(v *vec.Vector, i int) (it sortItem) {
+	k := &s.n.Keys[0]
+	if v.Null(i) {
+		it.null = 1
+		if k.NullsFirst {
+			it.null = -1
+		}
+		return it
+	}
+	it.prefix = s.item(v, i)
+	if k.Desc {
+		it.prefix = ^it.prefix
+	}
+	return it
+}
+
+// beforeBound returns the rows of sel whose first key does not rule them out.
+func (s *sortRun) beforeBound(v *vec.Vector, n int, sel vec.Bitmap) vec.Bitmap {
+	s.sel = ownSelection(s.sel, sel, n)
+	if v.Form != vec.Flat {
+		var w vec.Vector
+		w.Reset(s.keys[0].Type)
+		w.AppendRange(v, 0, n)
+		v = &w
+	}
+	s.sel.All(func(i int) {
+		it := s.itemOf(v, i)
+		if it.null > s.bound.null || (it.null == s.bound.null && it.prefix > s.bound.prefix) {
+			s.sel.Clear(i)
+		}
+	})
+	return s.sel
+}
+
+// reserve accounts for what the run holds, and bounds it: bytes are addressed by 32-bit offsets.
 func (s *sortRun) reserve() error {
 	n := int64(cap(s.place)) * 8
 	for i := range s.cols {
