@@ -102,7 +102,7 @@ func parseBytesText(t types.Type, s []byte, f *Format, out *vec.Vector) error {
 		out.AppendBytes(s[:min(len(s), 1)])
 		return nil
 	case types.Bytea:
-		b, err := parseBytea(s)
+		b, err := ParseBytea(s)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func parseBytesText(t types.Type, s []byte, f *Format, out *vec.Vector) error {
 		out.AppendBytes(h.AppendTo(nil))
 		return nil
 	case types.HLL:
-		b, err := parseBytea(s)
+		b, err := ParseBytea(s)
 		if err != nil {
 			return err
 		}
@@ -355,8 +355,8 @@ func nonZeroDigits(t []byte) bool {
 	return false
 }
 
-// parseBytea reads the hex form \x… or the escape form.
-func parseBytea(s []byte) ([]byte, error) {
+// ParseBytea reads the hex form \x… or the escape form.
+func ParseBytea(s []byte) ([]byte, error) {
 	if len(s) >= 2 && s[0] == '\\' && s[1] == 'x' {
 		return ParseHex(s[2:])
 	}

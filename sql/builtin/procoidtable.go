@@ -1,0 +1,4 @@
+package builtin
+
+// procOIDs are the oids of PostgreSQL 15's pg_proc.
+var procOIDs = map[string]uint32{}

@@ -1,0 +1,259 @@
+package builtin
+
+import (
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+func addRegexp(r *registry) {
+	for _, t := range []types.Type{tText, tName} {
+		r.op("~", sig(t, tText), tBool, evalRegex(false, false))
+		r.op("!~", sig(t, tText), tBool, evalRegex(false, true))
+		r.op("~*", sig(t, tText), tBool, evalRegex(true, false))
+		r.op("!~*", sig(t, tText), tBool, evalRegex(true, true))
+	}
+	r.regex("regexp_match", 2, 2, tTextArray, func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		if f.global {
+			return sqlstate.New(sqlstate.InvalidParameter, "regexp_match() does not support the \"global\" option").
+				WithHint("Use the regexp_matches function instead.")
+		}
+		s := args[0].Bytes(i)
+		m := re.FindSubmatchIndex(s)
+		if m == nil {
+			out.AppendNull()
+			return nil
+		}
+		var groups vec.Vector
+		matchGroups(s, m, &groups)
+		out.AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
+		return nil
+	})
+	r.regex("regexp_like", 2, 2, tBool, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		out.AppendBool(re.Match(args[0].Bytes(i)))
+		return nil
+	})
+	r.regex("regexp_replace", 3, 3, tText, func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		times := 1
+		if f.global {
+			times = -1
+		}
+		b, err := replaceRegex(re, args[0].Bytes(i), args[2].Bytes(i), times)
+		out.AppendBytes(b)
+		return err
+	})
+	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		var parts vec.Vector
+		splitRegex(re, args[0].Bytes(i), &parts)
+		out.AppendBytes(datum.EncodeArray(nil, &parts, 0, parts.N))
+		return nil
+	})
+	r.regex("regexp_count", 2, 0, tInt4, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		out.AppendInt(int64(len(re.FindAllIndex(args[0].Bytes(i), -1))))
+		return nil
+	})
+	r.regex("regexp_substr", 2, 0, tText, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		appendMatch(out, args[0].Bytes(i), re.FindIndex(args[0].Bytes(i)))
+		return nil
+	})
+	r.regex("regexp_instr", 2, 0, tInt4, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		at := int64(0)
+		if m := re.FindIndex(args[0].Bytes(i)); m != nil {
+			at = int64(utf8.RuneCount(args[0].Bytes(i)[:m[0]])) + 1
+		}
+		out.AppendInt(at)
+		return nil
+	})
+	// substring(s from pattern): the first group, or the whole match.
+	r.regex("substring", 2, 0, tText, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		s := args[0].Bytes(i)
+		m := re.FindSubmatchIndex(s)
+		if len(m) > 2 {
+			m = m[2:]
+		}
+		appendMatch(out, s, m)
+		return nil
+	})
+	esc := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+		e := []byte{'\\'}
+		if len(args) > 1 {
+			e = args[1].Bytes(i)
+		}
+		p, err := similarToRegex(args[0].Bytes(i), e)
+		out.AppendBytes(p)
+		return err
+	})
+	r.fn("similar_to_escape", sig(tText), tText, esc)
+	r.fn("similar_to_escape", sig(tText, tText), tText, esc)
+}
+
+// evalRegex matches row by row; a constant pattern is compiled once.
+func evalRegex(fold, negate bool) evalFunc {
+	flags := regexFlags{fold: fold}
+	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		bits := setBits(out, n)
+		s, p := args[0], args[1]
+		var re *regexp.Regexp
+		for i := range n {
+			if !sel.Get(i) {
+				continue
+			}
+			if re == nil || p.Form != vec.Const {
+				var err error
+				if re, err = compileRegex(p.Bytes(i), flags); err != nil {
+					return err
+				}
+			}
+			if re.Match(s.Bytes(i)) != negate {
+				bits.Set(i)
+			}
+		}
+		return nil
+	}
+}
+
+type regexFunc = func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error
+
+// regex registers a function whose second argument is a pattern, with text arguments; flagsAt, if not 0, adds an
+// overload with flags in that place.
+func (r *registry) regex(name string, nargs, flagsAt int, ret types.Type, f regexFunc) {
+	eval := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+		re, flags, err := regexArgs(args, i, flagsAt)
+		if err != nil {
+			return err
+		}
+		return f(re, flags, args, i, out)
+	})
+	args := sig(tText, tText, tText, tText)
+	r.fn(name, args[:nargs:nargs], ret, eval)
+	if flagsAt > 0 {
+		r.fn(name, args[:flagsAt+1:flagsAt+1], ret, eval)
+	}
+}
+
+// regexArgs compiles the pattern with the flags argument, if the call has one.
+func regexArgs(args []*vec.Vector, i, flagsAt int) (*regexp.Regexp, regexFlags, error) {
+	var f regexFlags
+	if flagsAt > 0 && len(args) > flagsAt {
+		var err error
+		if f, err = parseRegexFlags(string(args[flagsAt].Bytes(i))); err != nil {
+			return nil, f, err
+		}
+	}
+	re, err := compileRegex(args[1].Bytes(i), f)
+	return re, f, err
+}
+
+// appendMatch appends a found range, NULL for none.
+func appendMatch(out *vec.Vector, s []byte, m []int) {
+	if len(m) < 2 || m[0] < 0 {
+		out.AppendNull()
+		return
+	}
+	out.AppendBytes(s[m[0]:m[1]])
+}
+
+// matchGroups appends the groups of a match, or the whole match if the pattern has none.
+func matchGroups(s []byte, m []int, out *vec.Vector) {
+	out.Reset(tText)
+	if len(m) > 2 {
+		m = m[2:]
+	}
+	for g := 0; g < len(m); g += 2 {
+		appendMatch(out, s, m[g:g+2])
+	}
+}
+
+// replaceRegex replaces the first matches (times < 0: all). In the replacement \1 to \9 are groups, \& is the match.
+func replaceRegex(re *regexp.Regexp, s, with []byte, times int) ([]byte, error) {
+	var out []byte
+	last := 0
+	for _, m := range re.FindAllSubmatchIndex(s, times) {
+		out = append(out, s[last:m[0]]...)
+		out = appendReplacement(out, s, with, m)
+		last = m[1]
+		if len(out) > maxText {
+			return nil, errTextSize()
+		}
+	}
+	return append(out, s[last:]...), nil
+}
+
+func appendReplacement(dst, s, with []byte, m []int) []byte {
+	for i := 0; i < len(with); i++ {
+		c := with[i]
+		if c != '\\' || i+1 >= len(with) {
+			dst = append(dst, c)
+			continue
+		}
+		i++
+		switch g := with[i]; {
+		case g >= '1' && g <= '9':
+			if k := 2 * int(g-'0'); k+1 < len(m) && m[k] >= 0 {
+				dst = append(dst, s[m[k]:m[k+1]]...)
+			}
+		case g == '&':
+			dst = append(dst, s[m[0]:m[1]]...)
+		case g == '\\':
+			dst = append(dst, '\\')
+		default:
+			dst = append(dst, '\\', g)
+		}
+	}
+	return dst
+}
+
+// splitRegex appends the parts between matches; an empty match splits between characters, but not at the ends nor right
+// behind the match before.
+func splitRegex(re *regexp.Regexp, s []byte, out *vec.Vector) {
+	out.Reset(tText)
+	last := 0
+	for _, m := range re.FindAllIndex(s, -1) {
+		if m[1] == m[0] && (m[0] == 0 || m[0] == len(s) || m[0] == last) {
+			continue
+		}
+		out.AppendBytes(s[last:m[0]])
+		last = m[1]
+	}
+	out.AppendBytes(s[last:])
+}
+
+func addRegexpSets(r *registry) {
+	for _, args := range [][]types.Type{sig(tText, tText), sig(tText, tText, tText)} {
+		r.set("regexp_matches", args, tTextArray, func(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+			re, f, err := regexArgs(args, i, 2)
+			if err != nil {
+				return 0, err
+			}
+			times := 1
+			if f.global {
+				times = -1
+			}
+			s := args[0].Bytes(i)
+			var groups vec.Vector
+			ms := re.FindAllSubmatchIndex(s, times)
+			for _, m := range ms {
+				matchGroups(s, m, &groups)
+				out[0].AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
+			}
+			return len(ms), nil
+		})
+		r.set("regexp_split_to_table", args, tText, func(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+			re, _, err := regexArgs(args, i, 2)
+			if err != nil {
+				return 0, err
+			}
+			var parts vec.Vector
+			splitRegex(re, args[0].Bytes(i), &parts)
+			for j := range parts.N {
+				out[0].AppendFrom(&parts, j)
+			}
+			return parts.N, nil
+		})
+	}
+}

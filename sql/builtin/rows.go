@@ -1,0 +1,160 @@
+package builtin
+
+import (
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// rowFunc computes row i and appends exactly one value, perhaps NULL, to out. It is for functions whose work per row is
+// well above a call; the arguments of a strict function are not NULL.
+type rowFunc func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error
+
+// byRow makes an Eval of a rowFunc. Rows outside sel get the zero value.
+func byRow(f rowFunc) evalFunc {
+	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		for i := range n {
+			if !sel.Get(i) {
+				appendZero(out)
+				continue
+			}
+			if err := f(ctx, args, i, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func appendZero(out *vec.Vector) {
+	switch out.Type.Phys() {
+	case types.PhysBool:
+		out.AppendBool(false)
+	case types.PhysInt64:
+		out.AppendInt(0)
+	case types.PhysFloat64:
+		out.AppendFloat(0)
+	default:
+		out.AppendBytes(nil)
+	}
+}
+
+// byRowBytes is for functions of one bytes value to another: f appends the result to dst.
+func byRowBytes(f func(dst, s []byte) ([]byte, error)) evalFunc {
+	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		out.Off = append(out.Off[:0], 0)
+		a := args[0]
+		for i := range n {
+			if sel.Get(i) {
+				var err error
+				if out.Data, err = f(out.Data, a.Bytes(i)); err != nil {
+					return err
+				}
+			}
+			out.Off = append(out.Off, uint32(len(out.Data)))
+		}
+		out.N = n
+		return nil
+	}
+}
+
+// byRowInt is for functions of one bytes value to an integer.
+func byRowInt(f func(s []byte) int64) evalFunc {
+	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		out.SetFlat(out.Type, n)
+		a := args[0]
+		for i := range n {
+			if sel.Get(i) {
+				out.I64[i] = f(a.Bytes(i))
+			}
+		}
+		return nil
+	}
+}
+
+// byRowBool is for predicates on two bytes values.
+func byRowBool(f func(a, b []byte) (bool, error)) evalFunc {
+	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		out.SetFlat(tBool, n)
+		a, b := args[0], args[1]
+		for i := range n {
+			if !sel.Get(i) {
+				continue
+			}
+			ok, err := f(a.Bytes(i), b.Bytes(i))
+			if err != nil {
+				return err
+			}
+			if ok {
+				out.Bits.Set(i)
+			}
+		}
+		return nil
+	}
+}
+
+// byFloat is for functions of one float; check, if not nil, is asked for results that are not finite.
+func byFloat(f func(float64) (float64, error)) evalFunc {
+	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		out.SetFlat(out.Type, n)
+		a := args[0]
+		for i := range n {
+			if !sel.Get(i) {
+				continue
+			}
+			x, err := f(a.Float(i))
+			if err != nil {
+				return err
+			}
+			out.F64[i] = x
+		}
+		return nil
+	}
+}
+
+// ints returns an integer-class argument as a slice of n values, or its one value if it is constant. A dictionary is
+// spread into a new slice.
+func ints(v *vec.Vector, n int) (xs []int64, c int64, isConst bool) {
+	switch v.Form {
+	case vec.Const:
+		return nil, v.I64[0], true
+	case vec.Dict:
+		xs = make([]int64, n)
+		for i, code := range v.Codes[:n] {
+			xs[i] = dictAt(v.Dict.I64, code)
+		}
+		return xs, 0, false
+	}
+	return v.I64[:n], 0, false
+}
+
+// dictAt reads an entry; an all-NULL vector may have an empty dictionary.
+func dictAt[T any](xs []T, code uint32) (x T) {
+	if int(code) < len(xs) {
+		return xs[code]
+	}
+	return x
+}
+
+func floats(v *vec.Vector, n int) (xs []float64, c float64, isConst bool) {
+	switch v.Form {
+	case vec.Const:
+		return nil, v.F64[0], true
+	case vec.Dict:
+		xs = make([]float64, n)
+		for i, code := range v.Codes[:n] {
+			xs[i] = dictAt(v.Dict.F64, code)
+		}
+		return xs, 0, false
+	}
+	return v.F64[:n], 0, false
+}
+
+// spread returns n copies of c in a new slice: for the rare call with two constants.
+func spread[T any](c T, n int) []T {
+	xs := make([]T, n)
+	for i := range xs {
+		xs[i] = c
+	}
+	return xs
+}
