@@ -1,6 +1,7 @@
 package shred
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"math/bits"
@@ -11,17 +12,25 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// The members of a histogram object; it must have exactly these.
+// The members of a histogram object. It must have the first five and no others; with some of the rest it is a histogram
+// of an old client, which has no binary form and is kept as jsonb.
 const (
 	histBucketCount = iota
 	histType
 	histSum
 	histRange
 	histValues
+	histLogSum
+	histSumSquaresHi
+	histSumSquaresLo
+	histLogSumSquares
 	histMembers
+
+	histRequired = histValues + 1
 )
 
-var histKeys = [histMembers]string{`"bucket_count"`, `"histogram_type"`, `"sum"`, `"range"`, `"values"`}
+var histKeys = [histMembers]string{`"bucket_count"`, `"histogram_type"`, `"sum"`, `"range"`, `"values"`,
+	`"log_sum"`, `"sum_squares_hi"`, `"sum_squares_lo"`, `"log_sum_squares"`}
 
 // mayBeHistogram reports whether the object whose first key is at p begins as a histogram does.
 func mayBeHistogram(b []byte, p int) bool {
@@ -29,7 +38,7 @@ func mayBeHistogram(b []byte, p int) bool {
 		return false
 	}
 	switch b[p+1] {
-	case 'b', 'h', 's', 'r', 'v':
+	case 'b', 'h', 's', 'r', 'v', 'l':
 	default:
 		return false
 	}
@@ -42,12 +51,12 @@ func mayBeHistogram(b []byte, p int) bool {
 }
 
 // histogram reads the object whose first key is at p as a histogram, if that form prints back the same jsonb: exactly
-// the five members, all numbers canonical, none repeated. Otherwise it adds nothing, and the object is read again as
-// any other: the attempt gives up at the first byte that does not fit, so that costs at most a second look.
+// the five members, all numbers canonical, none repeated. With the members of old clients it adds the jsonb text, which
+// is quicker made from the histogram than from the general text. In all other cases it adds nothing, and the object is
+// read again as any other: the attempt gives up at the first byte that does not fit, so that costs at most a second look.
 func (s *Shredder) histogram(b []byte, p int, id uint32) (end int, ok bool) {
-	h := &s.hist
 	seen := 0
-	for i := 0; i < histMembers; i++ {
+	for i := range histMembers {
 		k := s.histKey(b, p, i)
 		if k < 0 || seen&(1<<k) != 0 {
 			return 0, false
@@ -57,50 +66,86 @@ func (s *Shredder) histogram(b []byte, p int, id uint32) (end int, ok bool) {
 		if p >= len(b) || b[p] != ':' {
 			return 0, false
 		}
-		p = skipSpace(b, p+1)
-		var x int64
-		switch k {
-		case histBucketCount:
-			if x, p, ok = scanCount(b, p); !ok || x > math.MaxInt32 {
-				return 0, false
-			}
-			h.Layout.Buckets = int32(x)
-		case histType:
-			if x, p, ok = scanCount(b, p); !ok || x > math.MaxInt32 {
-				return 0, false
-			}
-			h.Layout.Type = int32(x)
-		case histSum:
-			if h.Sum, p, ok = scanCount(b, p); !ok {
-				return 0, false
-			}
-		case histRange:
-			if p, ok = s.histRange(b, p); !ok {
-				return 0, false
-			}
-		case histValues:
-			if p, ok = s.histValues(b, p); !ok {
-				return 0, false
-			}
-		}
-		p = skipSpace(b, p)
-		want := byte(',')
-		if i == histMembers-1 {
-			want = '}'
-		}
-		if p >= len(b) || b[p] != want {
+		if p, ok = s.histMember(b, skipSpace(b, p+1), k); !ok {
 			return 0, false
 		}
-		p++
-		if want == ',' {
-			p = skipSpace(b, p)
+		if p = skipSpace(b, p); p >= len(b) {
+			return 0, false
 		}
+		if b[p] == '}' {
+			break
+		}
+		if b[p] != ',' {
+			return 0, false
+		}
+		p = skipSpace(b, p+1)
+	}
+	const required = 1<<histRequired - 1
+	if p >= len(b) || b[p] != '}' || seen&required != required {
+		return 0, false
 	}
 	row := s.row
-	off := len(row.Arena)
-	row.Arena = h.AppendTo(row.Arena)
-	row.Values = append(row.Values, column.RowValue{Path: id, Leaf: types.LeafHistogram, Num: uint64(off), Len: uint32(len(row.Arena) - off)})
-	return p, true
+	off, leaf := len(row.Arena), types.LeafHistogram
+	if seen == required {
+		row.Arena = s.hist.AppendTo(row.Arena)
+	} else {
+		leaf = types.LeafJSON
+		row.Arena = s.appendOldHistogram(row.Arena, b, seen)
+	}
+	row.Values = append(row.Values, column.RowValue{Path: id, Leaf: leaf, Num: uint64(off), Len: uint32(len(row.Arena) - off)})
+	return p + 1, true
+}
+
+// histMember reads the value of member k at p.
+func (s *Shredder) histMember(b []byte, p, k int) (end int, ok bool) {
+	h := &s.hist
+	var x int64
+	switch k {
+	case histBucketCount:
+		x, end, ok = scanCount(b, p)
+		h.Layout.Buckets = int32(x)
+		return end, ok && x <= math.MaxInt32
+	case histType:
+		x, end, ok = scanCount(b, p)
+		h.Layout.Type = int32(x)
+		return end, ok && x <= math.MaxInt32
+	case histSum:
+		h.Sum, end, ok = scanCount(b, p)
+		return end, ok
+	case histRange:
+		return s.histRange(b, p)
+	case histValues:
+		return s.histValues(b, p)
+	}
+	if p >= len(b) || b[p] != '-' && !isDigit(b[p]) {
+		return 0, false
+	}
+	end, _, exponent, err := scanNumber(b, p)
+	if err != nil || exponent || b[p] == '-' || end-p > 64 {
+		return 0, false // jsonb may print it otherwise
+	}
+	s.histOld[k-histRequired] = [2]int{p, end}
+	return end, true
+}
+
+// appendOldHistogram appends s.hist and the members of old clients as jsonb text.
+func (s *Shredder) appendOldHistogram(dst, b []byte, seen int) []byte {
+	add := func(dst []byte, k int) []byte {
+		if seen&(1<<k) == 0 {
+			return dst
+		}
+		at := s.histOld[k-histRequired]
+		dst = append(append(append(dst, ", "...), histKeys[k]...), ": "...)
+		return append(dst, b[at[0]:at[1]]...)
+	}
+	s.scratch = s.hist.AppendJSON(s.scratch[:0])
+	cut := bytes.LastIndex(s.scratch, []byte(`, "bucket_count": `))
+	dst = add(append(dst, s.scratch[:cut]...), histLogSum)
+	dst = append(dst, s.scratch[cut:len(s.scratch)-1]...)
+	for k := histSumSquaresHi; k < histMembers; k++ {
+		dst = add(dst, k)
+	}
+	return append(dst, '}')
 }
 
 // histKey returns which member's key is at p, expecting the one that was the i-th last time; -1 for none.

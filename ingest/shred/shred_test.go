@@ -221,6 +221,9 @@ func drawJSON(t *rapid.T, depth int) string {
 		return rapid.SampledFrom([]string{
 			`{"bucket_count":3,"histogram_type":4,"sum":1,"range":[1,2],"values":{"0":1,"1":0}}`,
 			`{"range":[1,50],"sum":110,"values":{"10":2,"5":18,"0":0},"histogram_type":1,"bucket_count":10}`,
+			`{"range":[1,50],"log_sum":1.50,"sum":110,"values":{"10":2,"5":18,"0":0},"log_sum_squares":0,"histogram_type":1,"bucket_count":10}`,
+			`{"sum_squares_lo":7,"range":[1,50],"sum":110,"values":{"10":2},"sum_squares_hi":0.0,"histogram_type":1,"bucket_count":10}`,
+			`{"sum_squares_lo":7e1,"range":[1,50],"sum":110,"values":{"10":2},"histogram_type":1,"bucket_count":10}`,
 			`{"sum":1,"values":{"0":1}}`, `{"values":{"a":1}}`, `{"range":[1,2]}`, `{"sum":{"sum":{"sum":1}}}`,
 		}).Draw(t, "histogram")
 	case 4:

@@ -1,6 +1,8 @@
 package shred
 
 import (
+	"strings"
+
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/sketch"
 	"github.com/telemdb/telemdb/storage/types"
@@ -24,11 +26,13 @@ type Shredder struct {
 	stack      []frame
 	norm       normalizer
 	hist       sketch.Histogram
-	buckets    []sketch.Bucket    // scratch of sortBuckets
-	order      [histMembers]uint8 // in which order the last histogram had its members
+	buckets    []sketch.Bucket                    // scratch of sortBuckets
+	histOld    [histMembers - histRequired][2]int // where in the text the last histogram had its old members
+	order      [histMembers]uint8                 // in which order the last histogram had its members
 	scratch    []byte
 	restRaw    []byte // members for Rules.Rest where that is a keyed map
 	watched    []int  // index into row.Values, or -1
+	watchKeys  [][]string
 }
 
 // membersMax bounds the top-level members whose shapes are remembered from one document to the next. It is above the
@@ -42,6 +46,9 @@ func New(paths *column.Interner, rules *Rules) *Shredder {
 	}
 	s := &Shredder{paths: paths, rules: rules, tables: map[types.TableName]*table{}}
 	s.watched = make([]int, len(rules.Watch))
+	for _, w := range rules.Watch {
+		s.watchKeys = append(s.watchKeys, strings.Split(w, "."))
+	}
 	for i := range s.order {
 		s.order[i] = uint8(i)
 	}
@@ -92,15 +99,6 @@ func (s *Shredder) Value(json []byte, root uint32, row *column.RowBuf) error {
 	}
 	s.end()
 	return checkEnd(json, p)
-}
-
-// Watched returns the value of a path of Rules.Watch in the last document; ok is false if it had none, or an array or
-// object.
-func (s *Shredder) Watched(i int) (v column.RowValue, ok bool) {
-	if at := s.watched[i]; at >= 0 {
-		return s.row.Values[at], true
-	}
-	return v, false
 }
 
 func (s *Shredder) begin(row *column.RowBuf, l Limits) {
