@@ -11,10 +11,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/telemdb/telemdb/ingest/gen"
 	"github.com/telemdb/telemdb/ingest/ping"
 	"github.com/telemdb/telemdb/storage"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/valyala/fastjson"
 )
 
 const mainURI = "/submit/telemetry/" + docID + "/main/Firefox/61.0a1/nightly-cck-x/20180328030202"
@@ -396,4 +398,101 @@ func BenchmarkDecodeMain(b *testing.B) {
 	if out.Table.Name != "main" {
 		b.Fatal(fmt.Sprint(out.Table))
 	}
+}
+
+func TestGeneratedPingsAreGivenBack(t *testing.T) {
+	env := newFakeEnv()
+	w := NewDecoder(env.env(), DecodeOptions{}).NewWorker()
+	g := gen.New(gen.Options{Seed: 7, Pings: 150})
+	var p gen.Ping
+	kinds := map[types.Leaf]int{}
+	for n := 0; g.Next(&p); n++ {
+		path, query, _ := strings.Cut(p.URI, "?")
+		payload := ping.AppendRecord(nil, &ping.Record{Time: p.Received.UnixMicro(), Method: ping.MethodPost, Path: []byte(path), Query: []byte(query), Body: p.Body})
+		var out storage.Decoded
+		w.Decode(payload, uint64(n), &out)
+		row := groupOfRow(t, env, &out)
+		if p.Broken != (out.Table == ping.ErrorsTable) {
+			t.Fatalf("ping %d: broken %v, went to %v: %s", n, p.Broken, out.Table, row.get("error_message"))
+		}
+		if p.Broken {
+			continue
+		}
+		if got := row.document(); !sameJSON(t, []byte(got), p.Body) {
+			t.Fatalf("ping %d (%s) is not given back", n, p.URI)
+		}
+		if row.get("document_id") != p.DocID || row.get("document_type") != p.DocType || row.get("sample_id") == "" {
+			t.Fatalf("ping %d: envelope %s %s %q", n, row.get("document_id"), row.get("document_type"), row.get("sample_id"))
+		}
+		for _, v := range out.Row.Values {
+			kinds[v.Leaf]++
+		}
+	}
+	if kinds[types.LeafHistogram] < 1000 || env.paths.Len() > 8000 {
+		t.Errorf("%d histograms, %d paths", kinds[types.LeafHistogram], env.paths.Len())
+	}
+	t.Log(kinds, env.paths.Len(), "paths")
+}
+
+// BenchmarkDecodeGenerated decodes a stream of different pings, plain: the shape cache at work.
+func BenchmarkDecodeGenerated(b *testing.B) {
+	var payloads [][]byte
+	size := 0
+	g := gen.New(gen.Options{Seed: 1, Pings: 200, Kinds: gen.Kinds{Main: 1}})
+	var p gen.Ping
+	for g.Next(&p) {
+		path, _, _ := strings.Cut(p.URI, "?")
+		payloads = append(payloads, ping.AppendRecord(nil, &ping.Record{Method: ping.MethodPost, Path: []byte(path), Body: p.Body}))
+		size += len(p.Body)
+	}
+	w := NewDecoder(newFakeEnv().env(), DecodeOptions{}).NewWorker()
+	var out storage.Decoded
+	values := 0
+	b.SetBytes(int64(size / len(payloads)))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		out.Reset()
+		w.Decode(payloads[i%len(payloads)], 1, &out)
+		values += len(out.Row.Values)
+	}
+	b.ReportMetric(float64(values)/float64(b.N), "values/ping")
+}
+
+// BenchmarkFastjsonGenerated parses and walks the same stream with fastjson.
+func BenchmarkFastjsonGenerated(b *testing.B) {
+	var bodies [][]byte
+	size := 0
+	g := gen.New(gen.Options{Seed: 1, Pings: 200, Kinds: gen.Kinds{Main: 1}})
+	var p gen.Ping
+	for g.Next(&p) {
+		bodies = append(bodies, bytes.Clone(p.Body))
+		size += len(p.Body)
+	}
+	var parser fastjson.Parser
+	sum := 0.0
+	b.SetBytes(int64(size / len(bodies)))
+	for i := 0; b.Loop(); i++ {
+		if v, err := parser.ParseBytes(bodies[i%len(bodies)]); err == nil {
+			sum += walkFastjson(v)
+		}
+	}
+	if sum == 0 {
+		b.Fatal("nothing was read")
+	}
+}
+
+func walkFastjson(v *fastjson.Value) (sum float64) {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(_ []byte, v *fastjson.Value) { sum += walkFastjson(v) })
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			sum += walkFastjson(e)
+		}
+	case fastjson.TypeNumber:
+		return v.GetFloat64()
+	case fastjson.TypeString:
+		return float64(len(v.GetStringBytes()))
+	}
+	return sum
 }
