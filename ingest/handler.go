@@ -145,19 +145,17 @@ func (h *Handler) attributes(rec *ping.Record, r *http.Request, path, query stri
 			rec.Headers[i] = latin1(strings.Join(v, ", "))
 		}
 	}
-	for _, v := range rec.Headers {
-		if len(v) > h.o.MaxAttributeBytes {
-			return long
-		}
+	if tooLong(rec, h.o.MaxAttributeBytes) {
+		return long
 	}
 	return 0
 }
 
 // headerKeys are the captured headers in the form of http.Header's keys; net/http keeps Host apart.
 var headerKeys = func() (keys [ping.HeaderCount]string) {
-	for i, name := range ping.HeaderNames {
-		if ping.Header(i) != ping.HeaderHost {
-			keys[i] = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	for h := range ping.HeaderCount {
+		if h != ping.HeaderHost {
+			keys[h] = headerKey(h)
 		}
 	}
 	return keys

@@ -171,6 +171,25 @@ func TestRecordHoldsTheRequestsAttributes(t *testing.T) {
 	}
 }
 
+func TestRecordOfASubmissionWithoutHTTP(t *testing.T) {
+	r, err := NewRecord(mainURI+"?v=4", http.Header{"Dnt": {"1"}, "X-Debug-Id": {"é"}, "Cookie": {"no"}}, "::1", time.UnixMicro(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(r.Path) != mainURI || string(r.Query) != "v=4" || r.Time != 7 || string(r.RemoteAddr) != "::1" ||
+		string(r.Headers[ping.HeaderDNT]) != "1" || string(r.Headers[ping.HeaderXDebugID]) != "é" || r.Headers[ping.HeaderHost] != nil {
+		t.Errorf("%+v", r)
+	}
+	if _, err := NewRecord(mainURI, nil, "", time.Now()); err != nil {
+		t.Error(err)
+	}
+	for _, uri := range []string{"/" + strings.Repeat("x", 1024), "/?" + strings.Repeat("x", 1025)} {
+		if _, err := NewRecord(uri, nil, "", time.Now()); !errors.Is(err, ErrAttributeTooLong) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStatusCodes(t *testing.T) {
 	long := func(n int) string { return mainURI + "/" + strings.Repeat("x", n-len(mainURI)-1) }
 	for _, c := range []struct {
