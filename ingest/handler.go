@@ -20,7 +20,7 @@ type Handler struct {
 	o          HTTPOptions
 	namespaces map[string]bool // nil: all
 	metrics    *httpMetrics
-	inflight   atomic.Int64 // bytes of bodies, counted from before they are read until they are answered
+	inflight   atomic.Int64 // bytes reserved for bodies that are being read or not answered yet
 	draining   atomic.Bool
 }
 
@@ -98,19 +98,19 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, path, query str
 	if code, reason := h.busy(); code != 0 {
 		return h.retry(w, code, reason)
 	}
-	n := r.ContentLength
-	if h.inflight.Add(n) > h.o.MaxInflightBytes {
-		h.inflight.Add(-n)
-		return h.retry(w, http.StatusServiceUnavailable, "too many bytes in flight")
+	if h.inflight.Load()+r.ContentLength > h.o.MaxInflightBytes {
+		return h.retry(w, http.StatusServiceUnavailable, errInflight.Error())
 	}
-	defer h.inflight.Add(-n)
-	body, err := h.readBody(w, r, start)
-	if err != nil {
+	body, err := h.readBody(w, r)
+	switch {
+	case err == errInflight:
+		return h.retry(w, http.StatusServiceUnavailable, errInflight.Error())
+	case err != nil:
 		return h.hangUp(w)
 	}
-	defer putBody(body)
-	h.metrics.bytes.Add(float64(n))
-	return h.store(w, r, &rec, *body)
+	defer body.release(h)
+	h.metrics.bytes.Add(float64(r.ContentLength))
+	return h.store(w, r, &rec, body.b)
 }
 
 func submitMethod(m string) (ping.Method, bool) {

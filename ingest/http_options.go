@@ -34,7 +34,7 @@ type HTTPOptions struct {
 	Version Version
 	// Next answers every path that is none of ours; nil: 404.
 	Next http.Handler
-	// Metrics, if not nil, is where the service's metrics are registered.
+	// Metrics, if not nil, is where the service's metrics are registered. It has none of them yet: one handler, one registry.
 	Metrics prometheus.Registerer
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time

@@ -387,6 +387,51 @@ func TestSlowSenderIsHungUpOnAndNothingIsStored(t *testing.T) {
 	}
 }
 
+func TestSlowSendersOfLargeBodiesDoNotKeepOthersOut(t *testing.T) {
+	sink, h, url := serve(t, HTTPOptions{MaxInflightBytes: 8 << 20})
+	for range 20 { // they announce 160 MiB
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "POST "+mainURI+" HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n{"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, _, _ := request(t, "POST", url+mainURI, strings.NewReader("{}"), nil); code != 200 || sink.count() != 1 {
+		t.Error(code, sink.count())
+	}
+	if n := h.inflight.Load(); n > 20*bodyStep {
+		t.Errorf("%d bytes reserved for 20 bytes", n)
+	}
+}
+
+func TestBodyThatFindsNoRoomHalfWayIsRefused(t *testing.T) {
+	sink, h, url := serve(t, HTTPOptions{MaxInflightBytes: 8 << 20})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST "+mainURI+" HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	for h.inflight.Load() != bodyStep { // the request is being read
+		runtime.Gosched()
+	}
+	h.inflight.Add(8<<20 - bodyStep)
+	if _, err := io.WriteString(conn, strings.Repeat(" ", bodyStep)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := readAnswer(t, conn); code != 503 || sink.count() != 0 {
+		t.Error(code, sink.count())
+	}
+	if n := h.inflight.Load(); n != 8<<20-bodyStep {
+		t.Errorf("%d bytes in flight", n)
+	}
+}
+
 func TestHeadersThatNeverEndCloseTheConnection(t *testing.T) {
 	sink, _, url := serve(t, HTTPOptions{ReadHeaderTimeout: 30 * time.Millisecond})
 	if code, _ := rawRequest(t, url, "POST "+mainURI+" HTTP/1.1\r\nHost: x\r\nX-A: "); code != 0 || sink.count() != 0 {
