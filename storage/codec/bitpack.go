@@ -48,6 +48,10 @@ func unpack(dst []int64, src []byte, first int, w uint, base int64) {
 		unpackers[w](dst[:n<<6], src, base)
 		dst, src, first = dst[n<<6:], src[n*int(w)<<3:], 0
 	}
+	if w == 64 {
+		unpack64(dst, src[8*first:], base)
+		return
+	}
 	if w > 57 {
 		unpackWide(dst, src, first, w, base)
 		return
@@ -59,6 +63,13 @@ func unpack(dst []int64, src []byte, first int, w uint, base int64) {
 func fill(dst []int64, v int64) {
 	for i := range dst {
 		dst[i] = v
+	}
+}
+
+func unpack64(dst []int64, src []byte, base int64) {
+	src = src[:8*len(dst)]
+	for i := range dst {
+		dst[i] = base + int64(binary.LittleEndian.Uint64(src[8*i:]))
 	}
 }
 

@@ -148,19 +148,20 @@ func (c *Chunk) checkRange(from, to int) error {
 }
 
 func (c *Chunk) spread(dst *vec.Vector, valid vec.Bitmap, present int) {
+	sc := getScratch()
+	defer sc.put()
 	switch {
 	case dst.Form == vec.Dict:
-		spread(dst.Codes, valid, present)
+		spread(dst.Codes, valid, sc.codes[:present])
 	case c.leaf.Phys() == types.PhysBool:
-		var packed [blockValues / 64]uint64
-		copy(packed[:], dst.Bits)
-		deposit(dst.Bits, valid, packed[:])
+		copy(sc.bits[:], dst.Bits)
+		deposit(dst.Bits, valid, sc.bits[:])
 	case c.leaf.Phys() == types.PhysInt64:
-		spread(dst.I64, valid, present)
+		spread(dst.I64, valid, sc.a[:present])
 	case c.leaf.Phys() == types.PhysFloat64:
-		spread(dst.F64, valid, present)
+		spread(dst.F64, valid, sc.floats[:present])
 	default:
-		spreadOffsets(dst.Off, valid, present)
+		spreadOffsets(dst.Off, valid, sc.codes[:present+1])
 	}
 }
 

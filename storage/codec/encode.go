@@ -114,12 +114,12 @@ const gainOverSimpler = 15
 func worthIt(size, simpler int) bool { return size*100 <= simpler*(100-gainOverSimpler) }
 
 func (e *Encoder) intValues(dst []byte, vals []int64, o Options) (uint8, []byte) {
-	simple := e.ints.plan(vals, false)
+	simple := e.ints.plan(vals, allowAll)
 	if simple.size > 2*len(vals) || (o.AlignCodes && simple.size > len(vals)) {
 		if out, ok := e.intDict(dst, vals, simple.size, o); ok {
 			return encDict, out
 		}
-		simple = e.ints.plan(vals, false)
+		simple = e.ints.plan(vals, allowAll)
 	}
 	return encInts, e.ints.write(dst, vals, simple)
 }
@@ -168,7 +168,7 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 		e.code = append(e.code, int64(e.rank[d]))
 	}
 	w := codeWidth(n, o.AlignCodes)
-	if p := e.codes.plan(e.code, false); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
+	if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
 		return e.codes.write(append(dst, 0), e.code, p)
 	}
 	dst = append(dst, byte(w))
@@ -181,7 +181,7 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 
 func (e *Encoder) floatValues(dst []byte, vals []float64, o Options) (uint8, []byte) {
 	if ints, ok := e.integers(vals); ok {
-		p := e.ints.plan(ints, false)
+		p := e.ints.plan(ints, allowAll)
 		return encInts, e.ints.write(dst, ints, p)
 	}
 	if e.seen.floats(vals, len(vals)/2) {

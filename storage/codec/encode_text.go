@@ -54,7 +54,7 @@ func (e *Encoder) lengths(v *vec.Vector) []int64 {
 func dataOf(v *vec.Vector) []byte { return v.Data[v.Off[0]:v.Off[v.N]] }
 
 func (e *Encoder) plainSize(v *vec.Vector) int {
-	return e.ints.plan(e.lengths(v), false).size + 4 + 4*(blocksOf(v.N)-1) + len(dataOf(v))
+	return e.ints.plan(e.lengths(v), allowAll).size + 4 + 4*(blocksOf(v.N)-1) + len(dataOf(v))
 }
 
 func (e *Encoder) appendPlain(dst []byte, v *vec.Vector) []byte {

@@ -58,34 +58,57 @@ func compareFloats(vals []float64, op column.Op, k float64, out bitset) {
 	}
 }
 
+// The loops below shift the outcomes of 64 values in from the top.
+
 // floatsEqual sets the bits where a and b are equal; NaN equals nothing.
 func floatsEqual(a, b []float64, out bitset) {
-	b = b[:len(a)]
-	for i := range a {
-		bit := uint64(0)
-		if a[i] == b[i] {
-			bit = 1
+	for i := 0; len(a) > 0; i++ {
+		n := min(64, len(a))
+		word := uint64(0)
+		other := b[:n]
+		for k, v := range a[:n] {
+			bit := uint64(0)
+			if v == other[k] {
+				bit = 1
+			}
+			word = word>>1 | bit<<63
 		}
-		out[i>>6] |= bit << (uint(i) & 63)
+		out[i] = word >> uint(64-n)
+		a, b = a[n:], b[n:]
 	}
 }
 
 func floatsBetween(vals []float64, lo, hi float64, out bitset) {
-	for i, v := range vals {
-		bit := uint64(0)
-		if v >= lo && v <= hi {
-			bit = 1
+	for i := 0; len(vals) > 0; i++ {
+		n := min(64, len(vals))
+		word := uint64(0)
+		for _, v := range vals[:n] {
+			var above, below uint64
+			if v >= lo {
+				above = 1
+			}
+			if v <= hi {
+				below = 1
+			}
+			word = word>>1 | (above&below)<<63
 		}
-		out[i>>6] |= bit << (uint(i) & 63)
+		out[i] = word >> uint(64-n)
+		vals = vals[n:]
 	}
 }
 
 func floatsBelow(vals []float64, hi float64, out bitset) {
-	for i, v := range vals {
-		bit := uint64(0)
-		if v < hi {
-			bit = 1
+	for i := 0; len(vals) > 0; i++ {
+		n := min(64, len(vals))
+		word := uint64(0)
+		for _, v := range vals[:n] {
+			bit := uint64(0)
+			if v < hi {
+				bit = 1
+			}
+			word = word>>1 | bit<<63
 		}
-		out[i>>6] |= bit << (uint(i) & 63)
+		out[i] = word >> uint(64-n)
+		vals = vals[n:]
 	}
 }

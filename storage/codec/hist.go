@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -198,11 +199,11 @@ func (r *histReader) take() (step uint64, count int64, err error) {
 type histWriter struct {
 	layouts []histBounds
 	index   map[sketch.Layout]int
-	last    int        // the layout found last
-	parts   [6][]int64 // layout, sums, counts, firsts, steps, samples
-	starts  []int64
-	value   sketch.Histogram
-	check   []byte
+	last    int // the layout found last
+	// What the streams will hold. steps has the bounds themselves until all are known.
+	layout, sums, counts, starts, firsts, steps, samples []int64
+	value                                                sketch.Histogram
+	check                                                []byte
 }
 
 // histBounds is a layout and those of its bounds that occur, ascending.
@@ -217,40 +218,67 @@ func (w *histWriter) append(dst []byte, v *vec.Vector, iw *intsWriter) (out []by
 	if !w.collect(v) || 2*len(w.layouts) > v.N+1 {
 		return dst, false
 	}
-	if !w.split(v) {
-		return dst, false
-	}
+	w.indexBounds()
 	dst = binary.AppendUvarint(dst, uint64(len(w.layouts)))
 	for i := range w.layouts {
 		dst = w.layouts[i].append(dst)
 	}
-	pairs := len(w.parts[4])
-	dst = binary.AppendUvarint(dst, uint64(pairs))
-	dst = iw.append(dst, w.parts[0])
-	dst = iw.append(dst, w.parts[1])
-	dst = iw.append(dst, w.parts[2])
-	dst = iw.append(dst, w.starts)
-	dst = iw.append(dst, w.parts[3])
-	dst = iw.append(dst, w.parts[4])
-	dst = iw.append(dst, w.parts[5])
+	dst = binary.AppendUvarint(dst, uint64(len(w.steps)))
+	for _, part := range [][]int64{w.layout, w.sums, w.counts, w.starts, w.firsts, w.steps, w.samples} {
+		dst = iw.write(dst, part, iw.plan(part, allowFOR))
+	}
 	return dst, true
 }
 
-// collect finds the layouts and their bounds, and checks that every value prints back.
+// collect takes every value apart, finds the layouts and their bounds, and checks that every value prints back.
 func (w *histWriter) collect(v *vec.Vector) bool {
 	w.layouts = w.layouts[:0]
 	w.index, w.last = make(map[sketch.Layout]int), 0
+	for _, part := range []*[]int64{&w.layout, &w.sums, &w.counts, &w.starts, &w.firsts, &w.steps, &w.samples} {
+		*part = (*part)[:0]
+	}
 	for i := range v.N {
 		raw := v.Bytes(i)
-		if w.value.Decode(raw) != nil {
+		h := &w.value
+		if h.Decode(raw) != nil || len(w.steps) > maxPairs-len(h.Buckets) {
 			return false
 		}
-		if w.check = w.value.AppendTo(w.check[:0]); !slices.Equal(w.check, raw) {
+		if w.check = h.AppendTo(w.check[:0]); !bytes.Equal(w.check, raw) {
 			return false
 		}
-		w.layouts[w.layoutOf(w.value.Layout)].add(w.value.Buckets)
+		if i%blockValues == 0 {
+			w.starts = append(w.starts, int64(len(w.steps)))
+		}
+		at := w.layoutOf(h.Layout)
+		w.layouts[at].add(h.Buckets)
+		w.layout = append(w.layout, int64(at))
+		w.sums = append(w.sums, h.Sum)
+		w.counts = append(w.counts, int64(len(h.Buckets)))
+		for _, b := range h.Buckets {
+			w.steps = append(w.steps, b.Bound)
+			w.samples = append(w.samples, b.Count)
+		}
 	}
 	return true
+}
+
+// indexBounds replaces the bounds in steps by their distances in the layout's list, and fills firsts.
+func (w *histWriter) indexBounds() {
+	rest := w.steps
+	for i, n := range w.counts {
+		b := &w.layouts[w.layout[i]]
+		first, prev := 0, -1
+		for k, bound := range rest[:n] {
+			at, _ := b.find(bound, prev+1)
+			if k == 0 {
+				first, prev = at, at-1
+			}
+			rest[k] = int64(at - prev - 1)
+			prev = at
+		}
+		w.firsts = append(w.firsts, int64(first))
+		rest = rest[n:]
+	}
 }
 
 // layoutOf returns the index of a layout, adding it if it is new. A column has one layout, nearly always.
@@ -300,42 +328,4 @@ func (b *histBounds) append(dst []byte) []byte {
 		prev = x
 	}
 	return dst
-}
-
-func (w *histWriter) split(v *vec.Vector) bool {
-	for i := range w.parts {
-		w.parts[i] = w.parts[i][:0]
-	}
-	w.starts = w.starts[:0]
-	for i := range v.N {
-		if i%blockValues == 0 {
-			w.starts = append(w.starts, int64(len(w.parts[4])))
-		}
-		if w.value.Decode(v.Bytes(i)) != nil || len(w.parts[4]) > maxPairs-len(w.value.Buckets) {
-			return false
-		}
-		w.splitOne()
-	}
-	return true
-}
-
-func (w *histWriter) splitOne() {
-	at := w.layoutOf(w.value.Layout)
-	first, prev := 0, -1
-	for k, b := range w.value.Buckets {
-		i, _ := w.layouts[at].find(b.Bound, prev+1)
-		step := 0
-		if k == 0 {
-			first = i
-		} else {
-			step = i - prev - 1
-		}
-		prev = i
-		w.parts[4] = append(w.parts[4], int64(step))
-		w.parts[5] = append(w.parts[5], b.Count)
-	}
-	w.parts[0] = append(w.parts[0], int64(at))
-	w.parts[1] = append(w.parts[1], w.value.Sum)
-	w.parts[2] = append(w.parts[2], int64(len(w.value.Buckets)))
-	w.parts[3] = append(w.parts[3], int64(first))
 }

@@ -46,8 +46,18 @@ func penalised(size, percent int) int { return size + size*percent/100 }
 // minRunLength is the mean length from which runs are considered.
 const minRunLength = 6
 
+// Which forms a plan may choose besides constant and plain.
+type allowed uint8
+
+const (
+	allowFOR   allowed = 0 // always
+	allowDelta allowed = 1
+	allowRuns  allowed = 2
+	allowAll           = allowDelta | allowRuns
+)
+
 // plan looks at the values once and returns the best form. vals stays the caller's.
-func (w *intsWriter) plan(vals []int64, nested bool) intsPlan {
+func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 	if len(vals) == 0 {
 		return intsPlan{kind: intsConst, size: 2}
 	}
@@ -64,12 +74,12 @@ func (w *intsWriter) plan(vals []int64, nested bool) intsPlan {
 		}
 	}
 	consider(intsFOR, w.planFOR(vals, p.min), penaltyFOR)
-	if !nested && p.runs*minRunLength <= len(vals) && len(vals) <= MaxRows {
+	if allow&allowRuns != 0 && p.runs*minRunLength <= len(vals) && len(vals) <= MaxRows {
 		w.findRuns(vals)
-		inner := w.innerWriter().plan(w.runVals, true)
+		inner := w.innerWriter().plan(w.runVals, allowDelta)
 		consider(intsRuns, 4+2*p.runs+inner.size, penaltyRuns)
 	}
-	if len(vals) >= 16 {
+	if allow&allowDelta != 0 && len(vals) >= 16 {
 		consider(intsDelta, w.planDelta(vals), penaltyDelta)
 	}
 	return p
@@ -183,7 +193,7 @@ func (w *intsWriter) findRuns(vals []int64) {
 
 // append plans and writes the stream.
 func (w *intsWriter) append(dst []byte, vals []int64) []byte {
-	return w.write(dst, vals, w.plan(vals, false))
+	return w.write(dst, vals, w.plan(vals, allowAll))
 }
 
 // write writes the stream in the form the last plan of the same values chose.
@@ -202,7 +212,7 @@ func (w *intsWriter) write(dst []byte, vals []int64, p intsPlan) []byte {
 			dst = binary.LittleEndian.AppendUint16(dst, last)
 		}
 		in := w.innerWriter()
-		return in.write(dst, w.runVals, in.plan(w.runVals, true))
+		return in.write(dst, w.runVals, in.plan(w.runVals, allowDelta))
 	}
 	for _, v := range vals {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(v))

@@ -1,5 +1,7 @@
 package codec
 
+import "math/bits"
+
 // bitset is the outcome of a predicate over packed values: one bit per value of a range of at most blockValues.
 type bitset []uint64
 
@@ -37,20 +39,35 @@ func (b bitset) invert(n int) {
 
 // inRange sets the bit of each value of [lo, hi] (as distances from lo, so one unsigned compare) and clears the others.
 func inRange(vals []int64, lo, hi int64, out bitset) {
-	span := uint64(hi) - uint64(lo)
-	for i := 0; len(vals) > 0; i++ {
-		n := min(64, len(vals))
-		word := uint64(0)
-		for k, v := range vals[:n] {
-			in := uint64(0)
-			if uint64(v)-uint64(lo) <= span {
-				in = 1
-			}
-			word |= in << uint(k)
-		}
-		out[i] = word
-		vals = vals[n:]
+	span, base := uint64(hi)-uint64(lo), uint64(lo)
+	for len(vals) >= 64 {
+		out[0] = ^beyond64((*[64]int64)(vals), base, span)
+		vals, out = vals[64:], out[1:]
 	}
+	if len(vals) == 0 {
+		return
+	}
+	word := uint64(0)
+	for k, v := range vals {
+		if uint64(v)-base <= span {
+			word |= 1 << uint(k)
+		}
+	}
+	out[0] = word
+}
+
+// beyond64 returns a bit for each value whose distance from base is more than span: the borrow of a subtraction, shifted
+// in from the top by constants, in four chains so that none waits for the other.
+func beyond64(v *[64]int64, base, span uint64) uint64 {
+	var a, b, c, d uint64
+	for i := range 16 {
+		_, x := bits.Sub64(span, uint64(v[i])-base, 0)
+		_, y := bits.Sub64(span, uint64(v[16+i])-base, 0)
+		_, z := bits.Sub64(span, uint64(v[32+i])-base, 0)
+		_, w := bits.Sub64(span, uint64(v[48+i])-base, 0)
+		a, b, c, d = a>>1|x<<15, b>>1|y<<15, c>>1|z<<15, d>>1|w<<15
+	}
+	return a | b<<16 | c<<32 | d<<48
 }
 
 // filterRange sets the bits of those values among [a, b) that lie in [lo, hi]; out is zero before. b-a <= blockValues.

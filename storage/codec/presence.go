@@ -187,35 +187,34 @@ func deposit(dst, mask, packed vec.Bitmap) {
 	}
 }
 
-// spread moves the first Count(valid) elements of vals to the indexes of valid's set bits, in place, and clears the rest.
-func spread[T int64 | float64 | uint32](vals []T, valid vec.Bitmap, present int) {
-	k := present
-	for w := len(valid) - 1; w >= 0; w-- {
-		m := valid[w]
+// spread moves the first len(packed) elements of vals to the indexes of valid's set bits and clears the rest. packed is
+// room for a copy of them: a loop over the set bits has no branch to mispredict, one over the rows has.
+func spread[T int64 | float64 | uint32](vals []T, valid vec.Bitmap, packed []T) {
+	copy(packed, vals)
+	clear(vals)
+	k := 0
+	for w, m := range valid {
 		base := w << 6
-		for i := min(63, len(vals)-1-base); i >= 0; i-- {
-			if k == base+i+1 {
-				return // all rows up to here have a value and are in place
-			}
-			if m>>uint(i)&1 != 0 {
-				k--
-				vals[base+i] = vals[k]
-			} else {
-				vals[base+i] = 0
-			}
+		for ; m != 0; m &= m - 1 {
+			vals[base+bits.TrailingZeros64(m)] = packed[k]
+			k++
 		}
 	}
 }
 
-// spreadOffsets turns the present+1 offsets at the front of off into len(off), a row without a value being empty.
-func spreadOffsets(off []uint32, valid vec.Bitmap, present int) {
+// spreadOffsets turns the offsets at the front of off into len(off), a row without a value being empty. packed is room
+// for them.
+func spreadOffsets(off []uint32, valid vec.Bitmap, packed []uint32) {
+	copy(packed, off)
+	k := uint32(0)
 	n := len(off) - 1
-	k := present
-	off[n] = off[k]
-	for i := n - 1; i >= 0; i-- {
-		if valid.Get(i) {
-			k--
+	for w, m := range valid {
+		rows := off[w<<6 : min(w<<6+64, n)]
+		for i := range rows {
+			rows[i] = packed[k]
+			k += uint32(m & 1)
+			m >>= 1
 		}
-		off[i] = off[k]
 	}
+	off[n] = packed[k]
 }

@@ -34,7 +34,7 @@ func (r *Reader) Check(report func(Problem)) {
 	cache := NewCache(checkCacheBytes)
 	defer cache.Close()
 	c := &checker{report: report, r: &Reader{path: r.path, file: r.file, cache: cache, number: readerNumbers.Add(1)}}
-	if err := c.r.open(r.head.id); err != nil {
+	if err := c.r.open(&r.head.id); err != nil {
 		c.problem("file", 0, err)
 		return
 	}

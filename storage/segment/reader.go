@@ -31,6 +31,15 @@ var readerNumbers atomic.Uint64
 // Open reads and verifies header, footer and directory of a segment. id is what the caller takes the file for. cache may
 // be nil: then nothing is kept.
 func Open(fs vfs.FS, path string, id uint64, cache *Cache) (*Reader, error) {
+	return openFile(fs, path, &id, cache)
+}
+
+// OpenAny is Open for a file of which only the name is known: for tools.
+func OpenAny(fs vfs.FS, path string, cache *Cache) (*Reader, error) {
+	return openFile(fs, path, nil, cache)
+}
+
+func openFile(fs vfs.FS, path string, id *uint64, cache *Cache) (*Reader, error) {
 	file, err := fs.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
@@ -46,19 +55,21 @@ func Open(fs vfs.FS, path string, id uint64, cache *Cache) (*Reader, error) {
 	return r, nil
 }
 
-func (r *Reader) open(id uint64) (err error) {
+// open reads what Open promises. id is nil if any will do.
+func (r *Reader) open(id *uint64) (err error) {
 	if r.head, r.foot, r.size, err = readEnds(r.file, r.path); err != nil {
 		return err
 	}
-	if r.head.id != id {
-		return &CorruptError{File: r.path, Section: "header", Expected: fmt.Sprintf("segment %d", id), Found: fmt.Sprintf("segment %d", r.head.id)}
+	if id != nil && r.head.id != *id {
+		return &CorruptError{File: r.path, Section: "header", Expected: fmt.Sprintf("segment %d", *id), Found: fmt.Sprintf("segment %d", r.head.id)}
 	}
 	if err := r.readDirectory(); err != nil {
 		return err
 	}
 	r.groups = make([]group, len(r.dir.groups))
 	for i := range r.groups {
-		r.groups[i] = group{r: r, index: i, dir: &r.dir.groups[i]}
+		g := &r.groups[i]
+		g.r, g.index, g.dir = r, i, &r.dir.groups[i]
 	}
 	return nil
 }
@@ -121,9 +132,10 @@ func (r *Reader) Close() error {
 
 // group implements column.Group over the directory.
 type group struct {
-	r     *Reader
-	index int
-	dir   *groupDir
+	r        *Reader
+	index    int
+	dir      *groupDir
+	uncached atomic.Pointer[cacheEntry] // see page
 }
 
 // Rows implements column.Group.

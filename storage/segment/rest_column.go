@@ -55,29 +55,39 @@ func (c *restColumn) addPage(k int, at uint32, rows *codec.Rows) error {
 	return nil
 }
 
-// page returns page k of the group, decompressed and pinned. The errors name the column that wants it.
+// page returns page k of the group, decompressed and pinned. The errors name the column that wants it. Columns that are
+// neighbours share pages, so a page that found no room in the cache is kept by the group until the next such one.
 func (g *group) page(k int, column *segmentColumn) (*cacheEntry, error) {
 	d := g.r.dir
 	off, size := d.u32(g.dir.pageOff, k), d.u32(g.dir.pageLen, k)
 	raw, crc := d.u32(g.dir.pageRaw, k), d.u32(g.dir.pageCRC, k)
 	key := cacheKey{g.r.number, g.dir.base + int64(off)}
-	if uint64(raw) > (uint64(size)+16)<<15 { // more than its bytes can give: do not reserve room for it
+	if e := g.uncached.Load(); e != nil && e.key == key {
+		return e, nil
+	}
+	if uint64(raw) > min((uint64(size)+16)<<15, codec.MaxValueBytes+2*restPageBytes) { // more than its bytes can give: do not reserve room for it
 		return nil, column.corrupt(off, errPageSize)
 	}
-	return g.r.cache.get(key, int(raw), func(dst []byte) error {
-		stored := make([]byte, size)
-		if err := column.readVerified(stored, off, crc); err != nil {
-			return err
-		}
-		got, err := codec.Inflate(dst, stored, len(dst))
-		if err != nil {
-			return column.corrupt(off, err)
-		}
-		if len(got) > 0 && &got[0] != &dst[0] {
-			copy(dst, got)
-		}
-		return nil
-	})
+	e, err := g.r.cache.get(key, int(raw), func(dst []byte) error { return column.inflatePage(dst, off, size, crc) })
+	if err == nil && e.arena == nil {
+		g.uncached.Store(e)
+	}
+	return e, err
+}
+
+func (c *segmentColumn) inflatePage(dst []byte, off, size, crc uint32) error {
+	stored := make([]byte, size)
+	if err := c.readVerified(stored, off, crc); err != nil {
+		return err
+	}
+	got, err := codec.Inflate(dst, stored, len(dst))
+	if err != nil {
+		return c.corrupt(off, err)
+	}
+	if len(got) > 0 && &got[0] != &dst[0] {
+		copy(dst, got)
+	}
+	return nil
 }
 
 // Filter implements column.Column: the values are few, so they are decoded and compared.

@@ -1,0 +1,154 @@
+package codec
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// FuzzChunk: no bytes make Open, Read or Filter panic; what Read gives is a well-formed vector.
+func FuzzChunk(f *testing.F) {
+	var e Encoder
+	for i := range shapes {
+		for _, density := range []int{1000, 300, 20} {
+			v := shapes[i].build(newRand(uint64(i)), 300, density)
+			data, err := e.Encode(nil, v, Options{})
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(v.Leaf), uint16(v.Rows-1), uint16(v.Present()-1), data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, leaf uint8, rows, present uint16, data []byte) {
+		n := int(rows) + 1
+		c, err := Open(types.Leaf(leaf), n, int(present)+1, data)
+		if err != nil {
+			return
+		}
+		_ = c.Describe(data)
+		var v vec.Vector
+		for from := 0; from < n; from += blockValues {
+			to := min(n, from+blockValues)
+			if err := c.Read(data, from, to, &v); err == nil {
+				walk(t, &v, to-from)
+			}
+			filterAll(t, c, data, from, to)
+		}
+	})
+}
+
+// walk touches every value.
+func walk(t *testing.T, v *vec.Vector, n int) {
+	if v.N != n {
+		t.Fatalf("%d rows, want %d", v.N, n)
+	}
+	for i := range v.N {
+		if v.Null(i) {
+			continue
+		}
+		switch v.Type.Phys() {
+		case types.PhysBool:
+			v.Bool(i)
+		case types.PhysInt64:
+			v.Int(i)
+		case types.PhysFloat64:
+			v.Float(i)
+		default:
+			v.Bytes(i)
+		}
+	}
+}
+
+func filterAll(t *testing.T, c *Chunk, data []byte, from, to int) {
+	for op := column.OpEq; op <= column.OpGe; op++ {
+		f, err := c.NewFilter(&column.Pred{Op: op, Leaf: c.leaf, I: 5, F: 5, B: []byte("00000000-0000-0000-0000-000000000005")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sel := vec.MakeBitmap(to - from)
+		sel.Fill(to - from)
+		_ = f.Filter(data, from, to, sel) // an error is fine, a panic is not
+	}
+}
+
+// FuzzIntsRoundTrip: any numbers come back from any form.
+func FuzzIntsRoundTrip(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 250}, uint8(3), uint16(2000))
+	f.Fuzz(func(t *testing.T, seed []byte, shift uint8, n uint16) {
+		if len(seed) == 0 || n == 0 {
+			return
+		}
+		vals := make([]int64, n)
+		x := int64(0)
+		for i := range vals {
+			x = x*31 + int64(int8(seed[i%len(seed)]))
+			vals[i] = x >> (shift & 63)
+		}
+		var w intsWriter
+		data := w.append(nil, vals)
+		c := &cursor{data: data}
+		s, err := parseInts(c, len(vals))
+		if err != nil || c.left() != 0 {
+			t.Fatalf("%v, %d bytes left", err, c.left())
+		}
+		got := make([]int64, blockValues)
+		for a := 0; a < len(vals); a += 300 {
+			b := min(a+1000, len(vals))
+			if err := s.read(data, a, b, got); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got[:b-a], vals[a:b]) {
+				t.Fatalf("kind %d: values [%d, %d) differ", s.kind, a, b)
+			}
+		}
+	})
+}
+
+// FuzzZones: no bytes make the zone map panic.
+func FuzzZones(f *testing.F) {
+	var e Encoder
+	for i := range shapes {
+		v := shapes[i].build(newRand(uint64(i)), 2100, 500)
+		z, _ := e.AppendZones(nil, v)
+		f.Add(uint8(v.Leaf), uint16(v.Rows-1), uint16(v.Present()-1), z)
+	}
+	f.Fuzz(func(t *testing.T, leaf uint8, rows, present uint16, data []byte) {
+		if leaf < 1 || leaf > 6 || present > rows {
+			return
+		}
+		z, _, err := OpenZones(types.Leaf(leaf), int(rows)+1, int(present)+1, data)
+		if err != nil {
+			return
+		}
+		for b := range blocksOf(int(rows) + 1) {
+			if s := z.Block(b); s.Present > s.Rows {
+				t.Fatalf("block %d: %+v", b, s)
+			}
+		}
+	})
+}
+
+// FuzzFragment: no bytes make a page of the rest area panic.
+func FuzzFragment(f *testing.F) {
+	for i := range shapes {
+		v := shapes[i].build(newRand(uint64(i)), 1000, 50)
+		page, _ := AppendFragment(nil, v, 0, 1<<16)
+		f.Add(uint8(v.Leaf), uint16(999), page)
+	}
+	f.Fuzz(func(t *testing.T, leaf uint8, rows uint16, data []byte) {
+		if leaf < 1 || leaf > 6 {
+			return
+		}
+		var v vec.Vector
+		to := min(int(rows)+1, blockValues)
+		r := NewRows(types.Leaf(leaf), 0, to, &v)
+		if _, size, err := r.Add(data, int(rows)+1); err != nil || size > len(data) {
+			return
+		}
+		r.Finish()
+		walk(t, &v, to)
+	})
+}

@@ -1,0 +1,61 @@
+package segment
+
+import (
+	"testing"
+
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+	"github.com/telemdb/telemdb/storage/vfs"
+)
+
+// FuzzDirectory: no bytes of a directory make lookups or reads panic. The data area is zeros, so that chunks with a
+// matching checksum, the empty ones, are decoded too.
+func FuzzDirectory(f *testing.F) {
+	fs := vfs.NewMem()
+	tinySegment(f, fs)
+	r := open(f, fs, "/seg", 9, nil)
+	f.Add(r.dir.b, uint32(r.foot.dirOffset))
+	var w dirWriter
+	empty, err := w.append(nil, []string{"a"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(empty, uint32(headerBytes))
+	f.Fuzz(func(t *testing.T, b []byte, end uint32) {
+		end %= 1 << 16 // a file is at least as long as its footer says
+		d, err := parseDirectory(b, int64(end))
+		if err != nil {
+			return
+		}
+		fs := vfs.NewMem()
+		writeFile(t, fs, "/data", make([]byte, end))
+		file, err := fs.Open("/data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		r := &Reader{path: "/data", file: file, cache: NewCache(0), dir: d}
+		r.groups = make([]group, len(d.groups))
+		for i := range r.groups {
+			g := &r.groups[i]
+			g.r, g.index, g.dir = r, i, &d.groups[i]
+			useGroup(t, g)
+		}
+		_ = r.Meta()
+	})
+}
+
+func useGroup(t *testing.T, g *group) {
+	var v vec.Vector
+	for _, c := range g.Under("") {
+		if _, ok := g.Find(c.Path(), c.Leaf()); !ok {
+			t.Fatalf("column %q (%s) is listed and not found", c.Path(), c.Leaf())
+		}
+		if s := c.Stats(); s.Present > s.Rows {
+			t.Fatalf("%+v", s)
+		}
+		_ = c.BlockStats(0)
+		_ = c.Read(0, min(g.Rows(), vec.BatchRows), &v) // an error is fine, a panic is not
+	}
+	_ = g.Under(types.MakePath("p"))
+}
