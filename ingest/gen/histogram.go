@@ -16,7 +16,7 @@ var shapes = makeShapes()
 
 func makeShapes() (out [10][2*shapeHalf + 1]uint32) {
 	for i := range out {
-		width := 0.5 * math.Pow(1.38, float64(i))
+		width := 1.3 * math.Pow(1.37, float64(i))
 		total := 0.0
 		var w [2*shapeHalf + 1]float64
 		for j := range w {
@@ -65,9 +65,16 @@ func (p *probe) fill(c *counts, r *rng, scale uint64) (total uint64) {
 	switch {
 	case p.layout.Type == sketch.TypeFlag:
 		c.window(0, 1)
-		set := x >> 8 & 1
+		set := x >> 8 & x >> 9 & 1
 		c.c[set] = 1
 		return set
+	case int(x>>48&255) < p.quiet:
+		c.window(0, 0)
+		c.c[0] = 1 + samples&7&(x>>56)
+		if p.layout.Type == sketch.TypeCount {
+			return c.c[0]
+		}
+		return 0
 	case p.layout.Type == sketch.TypeCount:
 		c.window(0, 0)
 		c.c[0] = samples

@@ -36,6 +36,7 @@ type probe struct {
 	center int // bucket around which values lie
 	spread int // index of shapes
 	volume float64
+	quiet  int // how often only zeros were recorded, of 256
 }
 
 // keyedProbe is a keyed histogram.
@@ -113,15 +114,36 @@ var (
 	}
 )
 
-// namer makes names that are used once.
+// namer makes names that are used once. Probes come in families: several about one thing, alike in layout too.
 type namer struct {
-	r    *rng
-	used map[string]bool
+	r      *rng
+	used   map[string]bool
+	left   int    // probes that still belong to the family
+	family string // what their names begin with
+	layout sketch.Layout
+}
+
+// next begins another family if the one before is complete.
+func (n *namer) next() {
+	if n.left == 0 {
+		n.left = 1 + n.r.skewed(22)
+		n.family = areas[n.r.below(len(areas))] + "_" + objects[n.r.below(len(objects))]
+		if n.r.permille(600) {
+			n.family += "_" + objects[n.r.below(len(objects))]
+		}
+		n.layout = sketch.Layout{
+			Type:    sketch.TypeExponential,
+			Buckets: int32([]int{10, 15, 20, 20, 30, 50, 50, 50, 50, 100, 100, 200}[n.r.below(12)]),
+			Low:     int64([]int{1, 1, 1, 1, 1, 1, 1, 2, 10, 50}[n.r.below(10)]),
+			High:    int64([]int{1000, 3000, 10000, 10000, 10000, 10000, 60000, 100000, 1000000, 10000000}[n.r.below(10)]),
+		}
+	}
+	n.left--
 }
 
 func (n *namer) histogram(last []string) string {
 	for {
-		name := areas[n.r.below(len(areas))] + "_" + objects[n.r.below(len(objects))]
+		name := n.family
 		if n.r.permille(700) {
 			name += "_" + actions[n.r.below(len(actions))]
 		}
@@ -154,8 +176,9 @@ var theRegistry = makeRegistry()
 
 // Sizes of the registry.
 const (
-	parentProbes  = 760
-	contentProbes = 420 // of which most are in the parent too
+	parentProbes  = 620
+	contentRun    = 25 // every other run of so many is in the content processes too
+	contentProbes = 60 // in these alone
 	otherProbes   = 40
 	keyedProbes   = 34
 	scalarProbes  = 190
@@ -163,18 +186,19 @@ const (
 
 func makeRegistry() *registry {
 	r := newRNG(20260105, 7)
-	n := &namer{&r, map[string]bool{}}
+	n := &namer{r: &r, used: map[string]bool{}}
 	g := &registry{}
 	for range parentProbes {
 		g.histograms[procParent] = append(g.histograms[procParent], makeProbe(n))
 	}
-	for i := range contentProbes {
-		p := g.histograms[procParent][i*parentProbes/contentProbes]
-		if r.permille(250) {
-			p = makeProbe(n)
+	for i, p := range g.histograms[procParent] {
+		if i/contentRun%2 == 0 { // whole families
+			p.common = max(30, p.common*(700+r.below(300))/1000)
+			g.histograms[procContent] = append(g.histograms[procContent], p)
 		}
-		p.common = max(30, p.common*(600+r.below(400))/1000)
-		g.histograms[procContent] = append(g.histograms[procContent], p)
+	}
+	for range contentProbes {
+		g.histograms[procContent] = append(g.histograms[procContent], makeProbe(n))
 	}
 	for proc := procGPU; proc <= procUtility; proc++ {
 		for range otherProbes / (proc - procContent) {
@@ -248,16 +272,20 @@ func prevalence(r *rng) int {
 }
 
 func makeProbe(n *namer) probe {
+	n.next()
 	r := n.r
-	p := probe{common: prevalence(r), spread: r.below(len(shapes)), volume: math.Exp2(14 * r.unit() * r.unit())}
+	p := probe{common: prevalence(r), spread: r.below(len(shapes)), volume: math.Exp2(24 * r.unit() * r.unit())}
+	if r.permille(560) {
+		p.quiet = 150 + r.below(100)
+	}
 	switch x := r.below(100); {
 	case x < 52:
 		p.exponential(n)
-	case x < 63:
+	case x < 60:
 		p.linear(n)
-	case x < 73:
+	case x < 69:
 		p.counted(n, sketch.TypeLinear, 2+r.skewed(60), 0)
-	case x < 85:
+	case x < 80:
 		p.name, p.layout = n.histogram(yesNo), small(sketch.TypeBoolean)
 	case x < 93:
 		p.name, p.layout = n.histogram(yesNo), small(sketch.TypeFlag)
@@ -279,12 +307,7 @@ func (p *probe) exponential(n *namer) {
 		units = sizeUnits
 	}
 	p.name = n.histogram(units)
-	p.layout = sketch.Layout{
-		Type:    sketch.TypeExponential,
-		Buckets: int32([]int{10, 15, 20, 20, 30, 50, 50, 50, 100, 100, 200}[r.below(11)]),
-		Low:     int64([]int{1, 1, 1, 1, 1, 2, 10, 50, 100}[r.below(9)]),
-		High:    int64([]int{1000, 3000, 5000, 10000, 10000, 30000, 60000, 100000, 1000000, 10000000}[r.below(10)]),
-	}
+	p.layout = n.layout
 	p.center = int(p.layout.Buckets) * (10 + r.below(70)) / 100
 }
 
