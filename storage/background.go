@@ -139,8 +139,10 @@ func (s *Store) lookAtDisk() {
 	u, err := s.fs.DiskUsage(s.dir)
 	if err != nil || s.o.HardReserve < 0 {
 		s.diskFree.Store(-1)
+		s.diskLow.Store(false)
 		return
 	}
+	s.diskLow.Store(belowSoftReserve(u))
 	reserve := uint64(s.o.HardReserve)
 	if reserve == 0 {
 		reserve = max(u.Total/50, 1<<30)

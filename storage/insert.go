@@ -59,7 +59,7 @@ func (in *Insert) Add(ctx context.Context, row *column.RowBuf) error {
 		return in.addLong(ctx, row)
 	}
 	in.short.add(row)
-	if in.short.bytes() < shortInsertBytes {
+	if in.short.bytes() < in.s.shortInsert {
 		return nil
 	}
 	return in.goLong(ctx)

@@ -179,9 +179,14 @@ func (s *Store) inputsOf(files []*file) ([]compact.Input, error) {
 		if err != nil {
 			return nil, err
 		}
-		inputs[i] = compact.Input{Groups: r.Groups(), Open: r.Group, RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows))}
+		inputs[i] = compact.Input{Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows))}
 	}
 	return inputs, nil
+}
+
+// openGroup is the way a merge opens row groups; those of an open segment cannot fail to.
+func openGroup(r *segment.Reader) func(i int) (column.Group, error) {
+	return func(i int) (column.Group, error) { return r.Group(i), nil }
 }
 
 // buildNewRollups builds the roll-ups that the directory has never seen from the rows that are sealed. It runs before
@@ -229,10 +234,7 @@ func (s *Store) statesOf(r Rollup, files []*file) ([]compact.Input, error) {
 			return nil, err
 		}
 		for i := range rd.Groups() {
-			g, err := rd.Group(i)
-			if err != nil {
-				return nil, err
-			}
+			g := rd.Group(i)
 			refs := make([]segment.RowRef, g.Rows())
 			for row := range refs {
 				refs[row].Row = uint16(row)

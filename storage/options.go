@@ -30,6 +30,8 @@ type Options struct {
 	Rollups []Rollup
 	Logger  *slog.Logger     // nil: discard
 	Now     func() time.Time // nil: time.Now
+	// OnFailed, if not nil, is called once when the store fails (ErrFailed). It may not call the store.
+	OnFailed func(error)
 	// Manual starts no background jobs: seals, merges and expiry happen when they are asked for. For tests.
 	Manual bool
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/head"
+	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -163,12 +164,33 @@ func (m *segmentMorsel) Origin() string { return fmt.Sprintf("segment %d group %
 
 func (m *segmentMorsel) Partition() (int64, bool) { return m.f.Meta.Partition, m.f.Meta.HasPartition }
 
-func (m *segmentMorsel) Stats(column string) (column.Stats, bool) { return m.f.Meta.Stats(column) }
+// Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and
+// Present count the segment too.
+func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
+	var found *segment.ColumnMeta
+	for i := range m.f.Meta.Columns {
+		c := &m.f.Meta.Columns[i]
+		if c.Name != name {
+			continue
+		}
+		if found != nil {
+			return column.Stats{}, false // values of several kinds
+		}
+		found = c
+	}
+	switch {
+	case found == nil:
+		return column.Stats{}, false
+	case m.i < len(found.Groups):
+		return found.Groups[m.i], true
+	}
+	return found.Stats, true
+}
 
 func (m *segmentMorsel) Open() (column.Group, error) {
 	r, err := m.f.open(m.s.fs, m.s.cache)
 	if err != nil {
 		return nil, err
 	}
-	return r.Group(m.i)
+	return r.Group(m.i), nil
 }

@@ -20,25 +20,26 @@ import (
 
 // Store is an open data directory. Its methods are safe for concurrent use.
 type Store struct {
-	o         Options
-	fs        vfs.FS
-	dir       string
-	lock      io.Closer
-	meta      *meta.DB
-	log       *wal.Log
-	cache     *segment.Cache
-	paths     *column.Interner
-	decoder   Decoder
-	rollups   []*rollup
-	catalog   *catalog
-	manifest  *manifest
-	pipeline  pipeline
-	jobs      *jobs.Runner
-	stop      context.CancelFunc         // ends the pipeline
-	bootMarks map[types.TableName]uint64 // marks as of Open: what replay skips
-	logLast   uint64                     // LSN of the last record that Open found
-	clock     lagClock
-	damage    damageList
+	o           Options
+	fs          vfs.FS
+	dir         string
+	lock        io.Closer
+	meta        *meta.DB
+	log         *wal.Log
+	cache       *segment.Cache
+	paths       *column.Interner
+	decoder     Decoder
+	rollups     []*rollup
+	catalog     *catalog
+	manifest    *manifest
+	pipeline    pipeline
+	jobs        *jobs.Runner
+	stop        context.CancelFunc         // ends the pipeline
+	bootMarks   map[types.TableName]uint64 // marks as of Open: what replay skips
+	shortInsert int                        // shortInsertBytes, but for tests
+	logLast     uint64                     // LSN of the last record that Open found
+	clock       lagClock
+	damage      damageList
 
 	// Locks, in the order in which they are taken.
 	sealMu    sync.Mutex // one seal, DROP or rebuilding of a roll-up at a time
@@ -61,6 +62,7 @@ type Store struct {
 	headBytes atomic.Int64
 	diskSeen  atomic.Int64 // when free space was last looked at, unix nanoseconds
 	diskFree  atomic.Int64 // bytes free if that is below the reserve, -1 if there is enough
+	diskLow   atomic.Bool  // free space is below the soft reserve
 	seals     atomic.Int64 // done since Open
 	merges    atomic.Int64
 	failure   atomic.Pointer[error]
@@ -98,6 +100,9 @@ func (s *Store) fail(err error) {
 	s.mu.Lock()
 	s.signalLocked()
 	s.mu.Unlock()
+	if s.o.OnFailed != nil {
+		s.o.OnFailed(err)
+	}
 }
 
 // Failed returns what the store failed of, nil if it has not.
@@ -392,6 +397,7 @@ func (s *Store) close() error {
 	if s.manifest != nil {
 		errs = append(errs, s.manifest.close())
 	}
+	errs = append(errs, s.cache.Close())
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}

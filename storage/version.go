@@ -129,7 +129,7 @@ type dropped struct {
 }
 
 func newManifest(fsys vfs.FS, files []*file, next uint64) *manifest {
-	v := (&version{}).apply(edit{add: files})
+	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files})
 	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, building: map[uint64]bool{}}
 }
 

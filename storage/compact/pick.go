@@ -20,14 +20,17 @@ type Choice struct {
 // it has many.
 var windows = [...]int64{5 * 60, 60 * 60, 24 * 60 * 60, 30 * 24 * 60 * 60}
 
-const openWindowFiles = 8
+const (
+	openWindowFiles = 8
+	restRatio       = 4
+)
 
 // Pick returns the range [from, to) of files to merge next; from == to if none is worth it. files are the segments of
 // one partition in the order of their LSNs: only neighbours are merged, so that the ranges of a partition's segments
 // stay disjoint.
 //
-// A range is worth it only if its largest file is no larger than the others together: every byte is then rewritten at
-// most about log2(partition / seal) times.
+// A range is worth it only if its largest file is not much larger than the others together, so that every byte is
+// rewritten a few times at most: while its window runs no larger at all, afterwards at most restRatio times.
 func Pick(files []File, c Choice) (from, to int) {
 	for i, w := range windows {
 		if a, b := pickIn(files, c, w, i == 0); a < b {
@@ -35,7 +38,7 @@ func Pick(files []File, c Choice) (from, to int) {
 		}
 	}
 	if c.Closed {
-		return cheapest(files, 0, len(files), 2, c)
+		return cheapest(files, 0, len(files), 2, restRatio, c)
 	}
 	return 0, 0
 }
@@ -48,13 +51,13 @@ func pickIn(files []File, c Choice, w int64, first bool) (from, to int) {
 		for j < len(files) && files[j].From/w == at && files[j].To/w == at {
 			j++
 		}
-		need := 2
+		need, ratio := 2, int64(restRatio)
 		if open := (at+1)*w > c.Now; open && first {
-			need = openWindowFiles
+			need, ratio = openWindowFiles, 1
 		} else if open {
 			need = len(files) + 1
 		}
-		if a, b := cheapest(files, i, j, need, c); a < b {
+		if a, b := cheapest(files, i, j, need, ratio, c); a < b {
 			return a, b
 		}
 		i = max(j, i+1)
@@ -62,8 +65,9 @@ func pickIn(files []File, c Choice, w int64, first bool) (from, to int) {
 	return 0, 0
 }
 
-// cheapest returns the range within [i, j) of at least need files that removes a file for the fewest bytes.
-func cheapest(files []File, i, j, need int, c Choice) (from, to int) {
+// cheapest returns the range within [i, j) of at least need files that removes a file for the fewest bytes. The largest
+// of them is at most ratio times the others together.
+func cheapest(files []File, i, j, need int, ratio int64, c Choice) (from, to int) {
 	var best int64 = -1
 	for a := i; a+need <= j; a++ {
 		var sum, largest int64
@@ -74,7 +78,7 @@ func cheapest(files []File, i, j, need int, c Choice) (from, to int) {
 			if sum > c.BytesMax {
 				break
 			}
-			if n < int64(need) || 2*largest > sum {
+			if n < int64(need) || largest > ratio*(sum-largest) {
 				continue
 			}
 			if cost := sum / (n - 1); best < 0 || cost <= best {
