@@ -105,6 +105,7 @@ type SetVar struct {
 	Name     string
 	Args     []string
 	Default  bool // TO DEFAULT, RESET
+	Reset    bool // RESET
 	All      bool // RESET ALL
 	Local    bool
 	Multi    bool // SET TRANSACTION, SET SESSION CHARACTERISTICS: Options

@@ -82,7 +82,7 @@ func (b *binder) coerce(e expr.Expr, t types.Type, cc builtin.CastContext, pos i
 		return nil, false, nil
 	}
 	if fn == nil {
-		return e, true, nil
+		return b.relabel(e, t), true, nil
 	}
 	c := &expr.Call{Fn: fn, Args: []expr.Expr{e}, T: t}
 	b.pos[c] = b.pos[e]
@@ -90,6 +90,23 @@ func (b *binder) coerce(e expr.Expr, t types.Type, cc builtin.CastContext, pos i
 		return b.fold(c, k, pos)
 	}
 	return c, true, nil
+}
+
+// relabel gives a value another type of the same form.
+func (b *binder) relabel(e expr.Expr, t types.Type) expr.Expr {
+	var out expr.Expr
+	switch x := e.(type) {
+	case *expr.Const:
+		out = &expr.Const{V: retyped(x.V, t)}
+	case *expr.Col:
+		out = &expr.Col{Idx: x.Idx, T: t, Name: x.Name}
+	case *expr.Outer:
+		out = &expr.Outer{Depth: x.Depth, Idx: x.Idx, T: t, Name: x.Name}
+	default:
+		out = &expr.Coalesce{Args: []expr.Expr{e}, T: t}
+	}
+	b.pos[out] = b.pos[e]
+	return out
 }
 
 // fold computes a cast of a constant now, so that its error has a position and IN lists see constants.

@@ -325,7 +325,7 @@ func (c *converter) setVar(s *pg.VariableSetStmt) ast.Stmt {
 	out := &ast.SetVar{Name: s.Name, Local: s.IsLocal}
 	switch s.Kind {
 	case pg.VariableSetKind_VAR_SET_DEFAULT, pg.VariableSetKind_VAR_RESET:
-		out.Default = true
+		out.Default, out.Reset = true, s.Kind == pg.VariableSetKind_VAR_RESET
 	case pg.VariableSetKind_VAR_RESET_ALL:
 		out.All = true
 	case pg.VariableSetKind_VAR_SET_CURRENT:

@@ -1,0 +1,53 @@
+// Package opt makes bound plans fast. Each rule is a file; all are rewrites of plain data that keep the result, names
+// and order of the columns of the plan's root.
+//
+// The order matters: constants fold first, subqueries become joins while they still have the shape the binder gave them,
+// filters sink, joins are ordered by size, limits sink, and last every node keeps only the columns somebody uses, which
+// is where paths into jsonb columns become columns of the scan.
+package opt
+
+import (
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/sql/opt/tree"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// Env is what the rules may ask.
+type Env struct {
+	// Ctx evaluates constants.
+	Ctx *expr.Ctx
+	// Rows is the number of rows a stored table has, or a guess.
+	Rows func(t *types.Table) int64
+}
+
+// Optimize returns a faster plan with the same result.
+func Optimize(n plan.Node, env *Env) plan.Node {
+	n = foldPlan(n, env)
+	n = unnest(n)
+	n = sink(n, nil)
+	n = orderJoins(n, env)
+	n = sinkLimits(n)
+	n = prune(n)
+	return subplans(n, env)
+}
+
+// subplans optimises the subqueries in expressions. They come last: what encloses them has its final columns by now.
+func subplans(n plan.Node, env *Env) plan.Node {
+	var inExpr tree.Mapper
+	inExpr = func(e expr.Expr, _ int) (expr.Expr, bool) {
+		s, ok := e.(*expr.Subplan)
+		if !ok {
+			return nil, false
+		}
+		p, ok := s.Plan.(plan.Node)
+		if !ok {
+			return nil, false
+		}
+		c := *s
+		c.Plan, c.Arg = Optimize(p, env), tree.Expr(s.Arg, 0, inExpr)
+		return &c, true
+	}
+	own := tree.Own(n, 0, inExpr)
+	return tree.Children(own, func(c plan.Node, _ bool) plan.Node { return subplans(c, env) })
+}

@@ -1,0 +1,337 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/op"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/sql/ast"
+	"github.com/telemdb/telemdb/sql/bind"
+	"github.com/telemdb/telemdb/sql/opt"
+	"github.com/telemdb/telemdb/sql/opt/show"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// explainOptions is what the parentheses of EXPLAIN ask for.
+type explainOptions struct {
+	analyze, verbose, costs, timing, summary, json bool
+}
+
+func parseExplain(os []ast.Option) (explainOptions, error) {
+	o := explainOptions{costs: true, timing: true}
+	summary := false
+	for _, opt := range os {
+		b := true
+		if opt.Has && opt.Name != "format" {
+			v, ok := datum.ParseBool([]byte(opt.Value))
+			if !ok {
+				return o, sqlstate.New(sqlstate.Syntax, "%s requires a Boolean value", opt.Name).At(opt.Pos())
+			}
+			b = v
+		}
+		switch opt.Name {
+		case "analyze":
+			o.analyze = b
+		case "verbose":
+			o.verbose = b
+		case "costs":
+			o.costs = b
+		case "timing":
+			o.timing = b
+		case "summary":
+			o.summary, summary = b, true
+		case "settings", "buffers", "wal", "generic_plan":
+		case "format":
+			switch strings.ToLower(opt.Value) {
+			case "text":
+			case "json":
+				o.json = true
+			case "xml", "yaml":
+				return o, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN format %s is not supported", strings.ToUpper(opt.Value)).At(opt.Pos())
+			default:
+				return o, sqlstate.New(sqlstate.InvalidParameter, "unrecognized value for EXPLAIN option \"format\": \"%s\"", opt.Value).At(opt.Pos())
+			}
+		default:
+			return o, sqlstate.New(sqlstate.Syntax, "unrecognized EXPLAIN option \"%s\"", opt.Name).At(opt.Pos())
+		}
+	}
+	if !summary {
+		o.summary = o.analyze
+	}
+	return o, nil
+}
+
+func explainColumns(st *ast.Explain) []Column {
+	t := types.Of(types.Text)
+	if o, err := parseExplain(st.Options); err == nil && o.json {
+		t = types.Of(types.JSON)
+	}
+	return []Column{{Name: "QUERY PLAN", Type: t}}
+}
+
+// explained is a plan to be shown, and what was measured of it.
+type explained struct {
+	o        explainOptions
+	root     *show.Node
+	env      *opt.Env
+	analysis *op.Analysis
+	planning time.Duration
+	running  time.Duration
+}
+
+func (c *conn) explain(s *statementCtx, st *ast.Explain, params []types.Type, args []*vec.Vector) (Result, error) {
+	o, err := parseExplain(st.Options)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	k, err := c.catalog()
+	if err != nil {
+		return nil, err
+	}
+	n, err := c.explainedPlan(k, st, o, params)
+	if err != nil {
+		return nil, err
+	}
+	x := &explained{o: o, root: show.Describe(n), env: c.optEnv(k), planning: time.Since(began)}
+	if o.analyze {
+		if err := x.run(c, s, n, args); err != nil {
+			return nil, err
+		}
+	}
+	cols := explainColumns(st)
+	if o.json {
+		text, err := json.MarshalIndent([]any{x.document()}, "", "  ")
+		if err != nil {
+			return nil, sqlstate.Wrap(sqlstate.Internal, err)
+		}
+		return textRows(s, cols, "EXPLAIN", [][]string{{string(text)}}), nil
+	}
+	var rows [][]string
+	for _, l := range x.text() {
+		rows = append(rows, []string{l})
+	}
+	return textRows(s, cols, "EXPLAIN", rows), nil
+}
+
+// explainedPlan binds what EXPLAIN is asked about. Only queries are run by ANALYZE.
+func (c *conn) explainedPlan(k *catalog, st *ast.Explain, o explainOptions, params []types.Type) (plan.Node, error) {
+	switch q := st.Query.(type) {
+	case *ast.Select:
+		b, err := bind.Select(k, q, params)
+		if err != nil {
+			return nil, err
+		}
+		return c.optimize(k, b.Plan), nil
+	case *ast.Insert:
+		if o.analyze {
+			return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN ANALYZE of INSERT is not supported: it would write")
+		}
+		_, t, err := c.insertTarget(q)
+		if err != nil {
+			return nil, err
+		}
+		b, err := bind.Insert(k, q, t, params)
+		if err != nil {
+			return nil, err
+		}
+		return c.optimize(k, b.Plan), nil
+	case *ast.CreateTableAs:
+		if o.analyze {
+			return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN ANALYZE of CREATE TABLE AS is not supported: it would write")
+		}
+		return c.explainedPlan(k, &ast.Explain{Query: q.Query}, o, params)
+	case *ast.Declare:
+		return c.explainedPlan(k, &ast.Explain{Query: q.Query}, o, params)
+	case *ast.Execute:
+		p, err := c.lookup(q.Name)
+		if err != nil {
+			return nil, err
+		}
+		return c.explainedPlan(k, &ast.Explain{Query: p.stmt}, o, p.params)
+	case *ast.Unsupported:
+		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported", q.What)
+	}
+	return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN of this statement is not supported")
+}
+
+func (x *explained) run(c *conn, s *statementCtx, n plan.Node, args []*vec.Vector) error {
+	env, snap, err := c.env(s, args)
+	if err != nil {
+		return err
+	}
+	snap.keep()
+	defer snap.drop()
+	x.analysis = &op.Analysis{}
+	env.Analyze = x.analysis
+	began := time.Now()
+	rows, err := op.Run(env, n)
+	if err != nil {
+		return err
+	}
+	for {
+		b, err := rows.Next()
+		if err != nil {
+			rows.Close()
+			return err
+		}
+		if b == nil {
+			break
+		}
+	}
+	rows.Close()
+	x.running = time.Since(began)
+	return nil
+}
+
+func (x *explained) text() []string {
+	var out []string
+	x.lines(x.root, 0, "", &out)
+	if x.o.summary {
+		out = append(out, fmt.Sprintf("Planning Time: %.3f ms", ms(x.planning)))
+		if x.o.analyze {
+			out = append(out, fmt.Sprintf("Execution Time: %.3f ms", ms(x.running)))
+		}
+	}
+	return out
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// lines prints a node: its own line, its facts, its children two deeper.
+func (x *explained) lines(n *show.Node, indent int, arrow string, out *[]string) {
+	pad := strings.Repeat(" ", indent)
+	label := n.Kind
+	if n.On != "" {
+		label += " on " + n.On
+	}
+	*out = append(*out, pad+arrow+label+x.numbers(n))
+	deeper := strings.Repeat(" ", indent+len(arrow)+2)
+	for _, f := range n.Facts {
+		*out = append(*out, deeper+f.Name+": "+f.Value)
+	}
+	for _, f := range x.measured(n) {
+		*out = append(*out, deeper+f.Name+": "+f.Value)
+	}
+	for _, c := range n.Children {
+		at := indent + len(arrow) + 2
+		if arrow == "" {
+			at = indent + 2
+		}
+		if c.Role != "" {
+			*out = append(*out, strings.Repeat(" ", at)+c.Role)
+			at += 2
+		}
+		x.lines(c, at, "->  ", out)
+	}
+}
+
+func (x *explained) numbers(n *show.Node) string {
+	s := ""
+	if x.o.costs {
+		rows := x.rows(n)
+		s = fmt.Sprintf("  (cost=0.00..%.2f rows=%d width=%d)", x.cost(n), rows, width(n.Plan))
+	}
+	if x.analysis == nil {
+		return s
+	}
+	st := x.analysis.Node(n.Plan)
+	if st == nil {
+		return s + " (never executed)"
+	}
+	if x.o.timing {
+		return s + fmt.Sprintf(" (actual time=0.000..%.3f rows=%d loops=1)", ms(st.Time()), st.Rows())
+	}
+	return s + fmt.Sprintf(" (actual rows=%d loops=1)", st.Rows())
+}
+
+func (x *explained) rows(n *show.Node) int64 { return max(int64(opt.Estimate(n.Plan, x.env)), 1) }
+
+// cost adds up the rows every node below hands on: a number to compare plans by, not a time.
+func (x *explained) cost(n *show.Node) float64 {
+	cost := float64(x.rows(n)) * 0.01
+	for _, c := range n.Children {
+		cost += x.cost(c)
+	}
+	return cost
+}
+
+func width(n plan.Node) int {
+	w := 0
+	for _, c := range n.Cols() {
+		if l := datum.Len(c.Type); l > 0 {
+			w += int(l)
+		} else {
+			w += 32
+		}
+	}
+	return w
+}
+
+// measured lists what a scan left out.
+func (x *explained) measured(n *show.Node) []show.Fact {
+	if x.analysis == nil {
+		return nil
+	}
+	st := x.analysis.Node(n.Plan)
+	if st == nil || st.Scan() == nil {
+		return nil
+	}
+	s := st.Scan()
+	return []show.Fact{
+		{Name: "Row Groups", Value: fmt.Sprintf("%d, pruned %d by partition and manifest, %d by zone maps", s.Morsels, s.MorselsPruned, s.GroupsPruned)},
+		{Name: "Blocks", Value: fmt.Sprintf("%d read, %d skipped", s.Blocks, s.BlocksSkipped)},
+		{Name: "Rows", Value: fmt.Sprintf("%d in the table, %d passed", s.RowsIn, s.RowsOut)},
+	}
+}
+
+// document is the JSON form, with PostgreSQL's names.
+func (x *explained) document() map[string]any {
+	d := map[string]any{"Plan": x.node(x.root)}
+	if x.o.summary {
+		d["Planning Time"] = ms(x.planning)
+		if x.o.analyze {
+			d["Execution Time"] = ms(x.running)
+		}
+	}
+	return d
+}
+
+func (x *explained) node(n *show.Node) map[string]any {
+	d := map[string]any{"Node Type": n.Kind}
+	if n.On != "" {
+		d["Relation Name"] = n.On
+	}
+	if n.Role != "" {
+		d["Parent Relationship"] = n.Role
+	}
+	if x.o.costs {
+		d["Startup Cost"], d["Total Cost"] = 0.0, x.cost(n)
+		d["Plan Rows"], d["Plan Width"] = x.rows(n), width(n.Plan)
+	}
+	for _, f := range append(n.Facts, x.measured(n)...) {
+		d[f.Name] = f.Value
+	}
+	if x.analysis != nil {
+		if st := x.analysis.Node(n.Plan); st != nil {
+			d["Actual Rows"], d["Actual Loops"] = st.Rows(), 1
+			if x.o.timing {
+				d["Actual Startup Time"], d["Actual Total Time"] = 0.0, ms(st.Time())
+			}
+		}
+	}
+	var children []any
+	for _, c := range n.Children {
+		children = append(children, x.node(c))
+	}
+	if children != nil {
+		d["Plans"] = children
+	}
+	return d
+}
