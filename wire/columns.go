@@ -1,14 +1,11 @@
 package wire
 
 import (
-	"context"
-
 	"github.com/jackc/pgproto3/v2"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/sql/session"
 	"github.com/telemdb/telemdb/storage/types"
-	"github.com/telemdb/telemdb/storage/vec"
 )
 
 const oidText = 25
@@ -53,22 +50,8 @@ func parameterDescription(params []types.Type) *pgproto3.ParameterDescription {
 	return m
 }
 
-// emptyStatement is what Parse makes of a text without a statement.
-type emptyStatement struct{}
+// emptyStatement is what Parse makes of a text without a statement. Execute never reaches it.
+type emptyStatement struct{ session.Prepared }
 
 func (emptyStatement) Params() []types.Type      { return nil }
 func (emptyStatement) Columns() []session.Column { return nil }
-
-// Execute is reached by SQL EXECUTE of a name that Parse gave to an empty text.
-func (emptyStatement) Execute(context.Context, []*vec.Vector) (session.Result, error) {
-	return emptyResult{}, nil
-}
-
-type emptyResult struct{}
-
-func (emptyResult) Columns() []session.Column { return nil }
-func (emptyResult) Next() (*vec.Batch, error) { return nil, nil }
-func (emptyResult) Tag() string               { return "SELECT 0" }
-func (emptyResult) CopyIn() session.CopyIn    { return nil }
-func (emptyResult) CopyOut() session.CopyOut  { return nil }
-func (emptyResult) Close() error              { return nil }

@@ -32,6 +32,7 @@ type conn struct {
 	skip    bool // after an error in the extended protocol: everything up to Sync
 	idle    bool // nothing was taken from the client since ReadyForQuery
 	unnamed session.Prepared
+	empty   map[string]bool // named statements without a statement
 	portals map[string]*portal
 
 	// interrupted wakes a COPY FROM STDIN that waits for its client when its statement is to be cancelled.
@@ -126,7 +127,7 @@ func (c *conn) open(o session.Options) (err error) {
 		return err
 	}
 	c.sess = sess
-	c.portals = map[string]*portal{}
+	c.portals, c.empty = map[string]*portal{}, map[string]bool{}
 	c.mu.Lock()
 	c.mu.sess = sess
 	c.mu.Unlock()

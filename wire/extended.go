@@ -33,17 +33,37 @@ func (c *conn) parse(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.Name == "" {
-		c.unnamed = p
-	} else if err := c.sess.Store(m.Name, p); err != nil {
+	if err := c.store(m.Name, p); err != nil {
 		return err
 	}
 	c.out.send(&pgproto3.ParseComplete{})
 	return nil
 }
 
+// store names a prepared statement. Sessions know nothing of empty ones, so the names of those are kept here.
+func (c *conn) store(name string, p session.Prepared) error {
+	_, empty := p.(emptyStatement)
+	switch {
+	case name == "":
+		c.unnamed = p
+		return nil
+	case c.empty[name]:
+	case !empty:
+		return c.sess.Store(name, p)
+	default:
+		if _, err := c.sess.Lookup(name); err != nil {
+			c.empty[name] = true
+			return nil
+		}
+	}
+	return sqlstate.New(sqlstate.DuplicatePrepared, "prepared statement \"%s\" already exists", name)
+}
+
 // lookup finds a prepared statement.
 func (c *conn) lookup(name string) (session.Prepared, error) {
+	if c.empty[name] {
+		return emptyStatement{}, nil
+	}
 	if name != "" {
 		return c.sess.Lookup(name)
 	}
@@ -212,6 +232,8 @@ func (c *conn) close(body []byte) error {
 		c.closePortal(m.Name)
 	case m.ObjectType == 'S' && m.Name == "":
 		c.unnamed = nil
+	case m.ObjectType == 'S' && c.empty[m.Name]:
+		delete(c.empty, m.Name)
 	case m.ObjectType == 'S':
 		c.sess.Drop(m.Name)
 	default:

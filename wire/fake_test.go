@@ -165,6 +165,9 @@ func (c *fakeConn) Prepare(_ context.Context, st session.Statement, params []uin
 }
 
 func (c *fakeConn) Store(name string, p session.Prepared) error {
+	if _, mine := p.(*fakePrepared); !mine {
+		return sqlstate.New(sqlstate.Internal, "a prepared statement of kind %T was not made by Prepare", p)
+	}
 	if c.stmts[name] != nil {
 		return sqlstate.New(sqlstate.DuplicatePrepared, "prepared statement \"%s\" already exists", name)
 	}
