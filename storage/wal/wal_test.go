@@ -456,3 +456,22 @@ func BenchmarkReader(b *testing.B) {
 	}
 	must(b, l.Close())
 }
+
+func TestALogOnTheRealFileSystemReopens(t *testing.T) {
+	o := Options{FS: vfs.OS(), Dir: t.TempDir(), FileBytes: 64 << 10, fillAfter: 1}
+	for cycle := range 3 {
+		l, rec := open(t, o, 0)
+		if rec.Records != cycle*100 || rec.Damage != nil || rec.TornBytes != 0 {
+			t.Fatalf("cycle %d: %+v", cycle, rec)
+		}
+		for i := range 100 {
+			appendOne(t, l, payloadOf(cycle*100+i))
+		}
+		for i, r := range readAll(t, l, 1) {
+			if string(r.Payload) != payloadOf(i) {
+				t.Fatalf("record %d", i)
+			}
+		}
+		must(t, l.Close())
+	}
+}
