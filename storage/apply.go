@@ -94,7 +94,7 @@ func (a *applier) ping(j *job, r *record) (*rowset, error) {
 		rs.keys = append(rs.keys, k)
 		s.heads.keys[k.key] = r.lsn
 	}
-	s.grow(rs.add(s.catalog.forPing(d.Table), &d.Row, d.Partition, s.paths))
+	s.grow(rs.add(&s.mu, s.catalog.forPing(d.Table), &d.Row, d.Partition, s.paths))
 	return rs, nil
 }
 
@@ -111,7 +111,7 @@ func (a *applier) add(rs *rowset, n types.TableName, row *column.RowBuf, partiti
 	if !ok {
 		return fmt.Errorf("system table %s %w", n, ErrNotFound)
 	}
-	a.s.grow(rs.add(t, row, partition, a.s.paths))
+	a.s.grow(rs.add(&a.s.mu, t, row, partition, a.s.paths))
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (a *applier) rows(j *job, r *record) (*rowset, error) {
 			return rs, err
 		}
 		a.row.Int(pl.lsn, int64(r.lsn))
-		a.s.grow(rs.add(t, &a.row, pl.of(&a.row), a.s.paths))
+		a.s.grow(rs.add(&a.s.mu, t, &a.row, pl.of(&a.row), a.s.paths))
 	}
 }
 

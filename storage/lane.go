@@ -3,6 +3,7 @@ package storage
 import (
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -74,28 +75,41 @@ func ownRoute(id uint32) types.TableName {
 	return types.TableName{Name: strconv.FormatUint(uint64(id), 10)}
 }
 
-func (r *rowset) part(t *types.Table) *part {
-	for _, p := range r.parts {
-		if p.table.ID == t.ID {
-			return p
-		}
+// add appends a row of a table and returns its size. The lists of parts and generations, which snapshots read, grow under
+// mu.
+func (r *rowset) add(mu *sync.Mutex, t *types.Table, row *column.RowBuf, partition int64, paths *column.Interner) int64 {
+	size := head.SizeOf(row)
+	g := r.open(t.ID)
+	if g == nil || !g.Fits(size) {
+		g = head.NewGeneration(paths)
+		mu.Lock()
+		r.growLocked(t, g)
+		mu.Unlock()
 	}
-	p := &part{table: t}
-	r.parts = append(r.parts, p)
-	return p
-}
-
-// add appends a row of a table.
-func (r *rowset) add(t *types.Table, row *column.RowBuf, partition int64, paths *column.Interner) int64 {
-	p, size := r.part(t), head.SizeOf(row)
-	n := len(p.gens)
-	if n == 0 || !p.gens[n-1].gen.Fits(size) {
-		p.gens = append(p.gens, &view{gen: head.NewGeneration(paths)})
-		n++
-	}
-	p.gens[n-1].gen.Append(row, partition)
+	g.Append(row, partition)
 	r.bytes += size
 	return size
+}
+
+// open returns the last generation of a table, nil if there is none.
+func (r *rowset) open(table uint32) *head.Generation {
+	for _, p := range r.parts {
+		if p.table.ID == table {
+			return p.gens[len(p.gens)-1].gen
+		}
+	}
+	return nil
+}
+
+// growLocked adds a generation.
+func (r *rowset) growLocked(t *types.Table, g *head.Generation) {
+	for _, p := range r.parts {
+		if p.table.ID == t.ID {
+			p.gens = append(p.gens, &view{gen: g})
+			return
+		}
+	}
+	r.parts = append(r.parts, &part{table: t, gens: []*view{{gen: g}}})
 }
 
 // show makes the rows added so far visible to snapshots. It is called under Store.mu.
