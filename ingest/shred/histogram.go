@@ -84,6 +84,10 @@ func (s *Shredder) histogram(b []byte, p int, id uint32) (end int, ok bool) {
 	if p >= len(b) || b[p] != '}' || seen&required != required {
 		return 0, false
 	}
+	// As many as the general way counts: the members, the two ends of the range, the buckets.
+	if s.tokens -= 2*bits.OnesCount(uint(seen)) + 2 + 2*len(s.hist.Buckets); s.tokens < 0 {
+		return 0, false // the general way reports it
+	}
 	row := s.row
 	off, leaf := len(row.Arena), types.LeafHistogram
 	if seen == required {
@@ -261,10 +265,6 @@ func (s *Shredder) histValues(b []byte, p int) (int, bool) {
 		}
 	}
 	s.hist.Buckets = buckets
-	s.tokens -= 2 * len(buckets)
-	if s.tokens < 0 {
-		return 0, false // the plain way reports it
-	}
 	return p, sorted || s.sortBuckets()
 }
 

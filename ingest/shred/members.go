@@ -53,6 +53,7 @@ func (s *Shredder) endRest() error {
 		return nil
 	}
 	s.restRaw = append(s.restRaw, '}')
+	s.tokens = 2 * s.limits.Tokens // all of it was counted when it was collected
 	_, err := s.json(s.restRaw, 0, s.table.rest)
 	s.restRaw = keepSmall(s.restRaw)
 	return err

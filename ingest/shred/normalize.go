@@ -238,7 +238,7 @@ func (z *normalizer) key(b []byte, p int, dst []byte, o *openValue) ([]byte, int
 	if err != nil {
 		return dst, p, err
 	}
-	if end-p > z.limits.KeyBytes {
+	if end-p-1 > z.limits.KeyBytes {
 		return dst, p, fail("key is too long", p)
 	}
 	m := member{at: int32(p + 1), len: uint32(end - p - 1), start: uint32(len(dst))}

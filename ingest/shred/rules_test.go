@@ -111,6 +111,30 @@ func TestWorkersShareCapsSafely(t *testing.T) {
 	}
 }
 
+func TestCapsOnPathsNeverDecideWhetherADocumentIsAccepted(t *testing.T) {
+	// The first document is just at the cap on tokens and near that on zeros, the second above.
+	member := `"m":{"n":{"o":{"l":[1` + strings.Repeat(",1", 500) + `],"e":[1e130000,1e130000,1e130000,1e130000],"x1":1,` +
+		`"h":{"bucket_count":3,"histogram_type":4,"sum":1,"range":[1,2],"values":{"0":1,"1":0},"log_sum":0}},"x2":1},"x3":1}`
+	for _, extra := range []struct {
+		text string
+		ok   bool
+	}{{"", true}, {`,"y":0`, false}} {
+		text := `{` + member + `,` + strings.Replace(member, `"m"`, `"r"`, 1) + extra.text + `}`
+		for _, paths := range []int{0, 1, 2, 3, 4, 5} {
+			in := column.NewInterner()
+			rules := &Rules{PathsPerTable: paths, Rest: "rest", Limits: Limits{Depth: 64, Tokens: 2*(521+20) + 1, KeyBytes: 100}}
+			s := New(in, rules)
+			for range 2 {
+				var row column.RowBuf
+				err := s.Document([]byte(text), &row, func(m string) (uint32, bool) { return in.Intern(types.Path(m)), m == "m" })
+				if (err == nil) != extra.ok {
+					t.Fatalf("%d paths: accepted %v, want %v: %v", paths, err == nil, extra.ok, err)
+				}
+			}
+		}
+	}
+}
+
 func TestKeysTooLongForAPath(t *testing.T) {
 	in := column.NewInterner()
 	s := New(in, nil)

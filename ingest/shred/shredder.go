@@ -148,7 +148,12 @@ type frame struct {
 	serial        uint32
 	start         int // offset of its brace
 	values, arena int // lengths of the row when it opened
+	before        counts
 }
+
+// counts are what is left of the caps on one document. They are restored when text is read a second time, so that
+// whether a document is accepted never depends on what this worker saw before.
+type counts struct{ tokens, zeros, histograms int }
 
 // run reads the value of n at p and returns the offset behind it. It is a state machine: a value, then what closes
 // behind it, then the next key.
@@ -319,7 +324,8 @@ func (s *Shredder) object(b []byte, p int, n *node) (next int, open bool, err er
 // push opens the object of n at p.
 func (s *Shredder) push(p int, n *node) {
 	s.serial++
-	s.stack = append(s.stack, frame{node: n, serial: s.serial, start: p, values: len(s.row.Values), arena: len(s.row.Arena)})
+	s.stack = append(s.stack, frame{node: n, serial: s.serial, start: p, values: len(s.row.Values), arena: len(s.row.Arena),
+		before: counts{s.tokens, s.norm.zeros, s.histograms}})
 }
 
 // isNumberKey reports whether the key whose first byte is at p is a number: then its object's keys are data.
@@ -345,7 +351,7 @@ func (s *Shredder) member(b []byte, p int, f *frame) (c *node, next int, err err
 	if err != nil {
 		return nil, 0, err
 	}
-	if end-p > s.limits.KeyBytes {
+	if end-p-1 > s.limits.KeyBytes {
 		return nil, 0, fail("key is too long", p)
 	}
 	key := b[p+1 : end]
@@ -389,6 +395,7 @@ func (s *Shredder) stopFrame(b []byte) (int, error) {
 	f := s.stack[len(s.stack)-1]
 	s.stack = s.stack[:len(s.stack)-1]
 	s.row.Values, s.row.Arena = s.row.Values[:f.values], s.row.Arena[:f.arena]
+	s.tokens, s.norm.zeros, s.histograms = f.before.tokens, f.before.zeros, f.before.histograms
 	for w, i := range s.watched {
 		if i >= f.values {
 			s.watched[w] = -1
@@ -406,7 +413,7 @@ func (s *Shredder) json(b []byte, p int, n *node) (int, error) {
 	off := len(row.Arena)
 	s.norm.limits = s.limits
 	s.norm.limits.Depth -= len(s.stack)
-	s.norm.tokens = s.tokens
+	s.norm.tokens = s.tokens + 1 // the value itself is counted already
 	s.norm.stack, s.norm.members, s.norm.keys = s.norm.stack[:0], s.norm.members[:0], s.norm.keys[:0]
 	arena, p, err := s.norm.value(b, p, row.Arena)
 	row.Arena, s.tokens = arena, s.norm.tokens
