@@ -39,7 +39,7 @@ const (
 	printed              // text or numeric from integers
 	whole                // a jsonb column
 	document             // the whole document
-	member               // through the shredder
+	shredded             // through the shredder
 )
 
 // open finds the column's values in a group.
@@ -72,7 +72,7 @@ func (r *reader) openMember(g column.Group) {
 		r.kind = absent
 		return
 	}
-	r.kind = member
+	r.kind = shredded
 	var ints, floats column.Column
 	for _, c := range at {
 		if c.Path() != r.path {
@@ -159,7 +159,7 @@ func (r *reader) read(w *Worker, dst *vec.Vector) error {
 		return shred.Assemble(w.group, r.path, w.from, w.to, w.sel, dst)
 	case document:
 		return shred.DocumentValue(w.group, w.s.table.Columns, "additional_properties", w.from, w.to, w.sel, dst)
-	case member:
+	case shredded:
 		v, err := r.extract(w, w.sel)
 		if err != nil {
 			return err
