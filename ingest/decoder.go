@@ -51,10 +51,10 @@ type worker struct {
 // columnName is the column that a top-level member wants; the zero value for none.
 type columnName struct {
 	name string
-	id   uint32
+	id   uint32 // 0 until the store has granted it
 }
 
-// namesMax bounds the member names remembered.
+// namesMax bounds the member names remembered; beyond it a worker starts anew.
 const namesMax = 20_000
 
 // failure is why a record has no row of its own: what its error row says.
@@ -138,28 +138,31 @@ func appendKey(dst []byte, t types.TableName, docID string) []byte {
 	return append(dst, bytes.ToLower([]byte(docID))...)
 }
 
-// columnOf returns the column of a top-level member.
+// columnOf returns the column of a top-level member. A path is interned only for a column that the store has granted, so
+// that made-up members leave nothing behind.
 func (w *worker) columnOf(member string) (id uint32, ok bool) {
 	c, known := w.names[member]
 	if !known {
-		c = w.wantedColumn(member)
+		if name := ping.Name(member); name != "" && len(name) <= ping.NameMax && !serverColumns[name] {
+			c.name = name
+		}
+		w.remember(member, c)
 	}
 	if c.name == "" || !w.d.env.ColumnFor(w.table, member, c.name) {
 		return 0, false
 	}
+	if c.id == 0 {
+		c.id = w.d.env.Paths.Intern(types.Path(c.name))
+		w.remember(member, c)
+	}
 	return c.id, true
 }
 
-// wantedColumn works out the column name of a member and remembers it.
-func (w *worker) wantedColumn(member string) columnName {
-	var c columnName
-	if name := ping.Name(member); name != "" && len(name) <= ping.NameMax && !serverColumns[name] {
-		c = columnName{name, w.d.env.Paths.Intern(types.Path(name))}
+func (w *worker) remember(member string, c columnName) {
+	if len(w.names) >= namesMax {
+		clear(w.names)
 	}
-	if len(w.names) < namesMax {
-		w.names[member] = c
-	}
-	return c
+	w.names[member] = c
 }
 
 // serverColumns are the names that no member may take.

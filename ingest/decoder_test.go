@@ -263,6 +263,25 @@ func TestMembersThatCollide(t *testing.T) {
 	}
 }
 
+func TestMadeUpMembersLeaveNoPathsBehind(t *testing.T) {
+	env := newFakeEnv()
+	full := env.env()
+	full.ColumnFor = func(types.TableName, string, string) bool { return false }
+	w := NewDecoder(full, DecodeOptions{MaxPathsPerTable: 100}).NewWorker()
+	before := env.paths.Len()
+	var out storage.Decoded
+	for i := range 2000 {
+		out.Reset()
+		w.Decode(ping.AppendRecord(nil, &ping.Record{Method: 1, Path: []byte(mainURI), Body: fmt.Appendf(nil, `{"m%c%c%c":{"x":%d}}`, 'a'+i%26, 'a'+i/26%26, 'a'+i/676, i)}), 1, &out)
+		if want := fmt.Sprintf(`{"m%c%c%c": {"x": %d}}`, 'a'+i%26, 'a'+i/26%26, 'a'+i/676, i); groupOfRow(t, env, &out).json("additional_properties") != want {
+			t.Fatalf("document %d: %s", i, groupOfRow(t, env, &out).json("additional_properties"))
+		}
+	}
+	if n := env.paths.Len() - before; n > 102 {
+		t.Errorf("%d paths", n)
+	}
+}
+
 func TestDecodingIsDeterministic(t *testing.T) {
 	env := newFakeEnv()
 	d := NewDecoder(env.env(), DecodeOptions{})
