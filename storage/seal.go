@@ -13,6 +13,7 @@ import (
 	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vfs"
 )
 
 // A seal takes the rows of a lane (its table's, and the error and duplicate rows of the same records), writes them as
@@ -196,12 +197,12 @@ func (w *segmentsWriter) rows(ctx context.Context, t *types.Table, groups []rowG
 	return nil
 }
 
-// segment writes one file. One without rows is not kept.
+// segment writes one file: temporary, synced, renamed; publish syncs the directory. One without rows is not kept.
 func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(compact.Sink) error) error {
 	id := w.s.manifest.newID()
 	path := w.s.segmentPath(id)
 	sw, err := segment.Create(segment.WriterOptions{
-		FS: w.s.fs, Path: path, ID: id, TableID: t.ID, SortKey: t.SortKey,
+		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey,
 		Partition: partitionValue(partition), HasPartition: partition != head.NoPartition,
 	})
 	if err != nil {
@@ -215,6 +216,11 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 		return err
 	}
 	m, err := sw.Finish()
+	if err == nil {
+		if err = w.s.fs.Rename(path+vfs.TempSuffix, path); err != nil {
+			err = errors.Join(err, w.s.fs.Remove(path+vfs.TempSuffix))
+		}
+	}
 	if err != nil {
 		w.s.manifest.abandon(w.s.segmentPath, id)
 		return fmt.Errorf("write segment %s: %w", path, err)

@@ -301,7 +301,7 @@ func (s *Store) publish(p publication) error {
 		return err
 	}
 	b := s.meta.NewBatch()
-	if err := s.stageGone(b); err != nil {
+	if err := s.stageFiles(b, p.edit); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	s.manifest.stage(b, p.edit)
@@ -327,14 +327,15 @@ func (s *Store) publish(p publication) error {
 	return nil
 }
 
-// stageGone lets the catalog forget files that are removed, durably.
-func (s *Store) stageGone(b *meta.Batch) error {
+// stageFiles makes the names of new files durable before anything names them, and lets the catalog forget files that are
+// removed once that is durable.
+func (s *Store) stageFiles(b *meta.Batch, e edit) error {
 	gone := s.manifest.takeGone()
-	if len(gone) == 0 {
+	if len(gone)+len(e.add) == 0 {
 		return nil
 	}
 	if err := s.fs.SyncDir(s.segmentsDir()); err != nil {
-		return err
+		return fmt.Errorf("sync %s: %w", s.segmentsDir(), err)
 	}
 	for _, id := range gone {
 		b.ForgetFile(id)
