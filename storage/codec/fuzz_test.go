@@ -23,21 +23,24 @@ func FuzzChunk(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, leaf uint8, rows, present uint16, data []byte) {
-		n := int(rows) + 1
-		c, err := Open(types.Leaf(leaf), n, int(present)+1, data)
-		if err != nil {
-			return
-		}
-		_ = c.Describe(data)
-		var v vec.Vector
-		for from := 0; from < n; from += blockValues {
-			to := min(n, from+blockValues)
-			if err := c.Read(data, from, to, &v); err == nil {
-				walk(t, &v, to-from)
-			}
-			filterAll(t, c, data, from, to)
-		}
+		useChunk(t, types.Leaf(leaf), int(rows)+1, int(present)+1, data)
 	})
+}
+
+func useChunk(t *testing.T, leaf types.Leaf, rows, present int, data []byte) {
+	c, err := Open(leaf, rows, present, data)
+	if err != nil {
+		return
+	}
+	_ = c.Describe(data)
+	var v vec.Vector
+	for from := 0; from < rows; from += blockValues {
+		to := min(rows, from+blockValues)
+		if err := c.Read(data, from, to, &v); err == nil {
+			walk(t, &v, to-from)
+		}
+		filterAll(t, c, data, from, to)
+	}
 }
 
 // walk touches every value.
@@ -151,4 +154,29 @@ func FuzzFragment(f *testing.F) {
 		r.Finish()
 		walk(t, &v, to)
 	})
+}
+
+// TestDamagedChunksNeverPanic does what FuzzChunk does, with some thousand damaged copies of chunks of every shape.
+func TestDamagedChunksNeverPanic(t *testing.T) {
+	var e Encoder
+	for i := range shapes {
+		r := newRand(uint64(i))
+		for _, rows := range []int{60, 1500} {
+			v := shapes[i].build(r, rows, []int{1000, 400}[i%2])
+			data, err := e.Encode(nil, v, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 150 {
+				bad := slices.Clone(data)
+				for range 1 + r.IntN(3) {
+					bad[min(r.IntN(len(bad)), r.IntN(len(bad)))] = byte(r.Uint32()) >> r.IntN(8)
+				}
+				if r.IntN(5) == 0 {
+					bad = bad[:r.IntN(len(bad))]
+				}
+				useChunk(t, v.Leaf, v.Rows, v.Present(), bad)
+			}
+		}
+	}
 }

@@ -21,7 +21,12 @@ const (
 	zoneConst   = 1 << 3 // every value is the one stored, whole
 	zonePresent = 1 << 4 // number of values by block
 	zoneBlocks  = 1 << 5 // bounds by block
+	zoneSparse  = 1 << 6 // number of values of those blocks that have some
+	zoneFlags   = 1<<7 - 1
 )
+
+// zoneValuesMin is the mean number of values in a block from which it gets bounds of its own.
+const zoneValuesMin = 16
 
 // zone is the bounds of some values. Text is not cut yet.
 type zone struct {
@@ -162,11 +167,18 @@ func (e *Encoder) AppendZones(dst []byte, v *Values) (out []byte, constantColumn
 	if exact {
 		flags |= zoneConst
 	}
-	if v.Pos != nil && len(w.zones) > 1 {
-		flags |= zonePresent
-	}
-	if flags&zoneBounded != 0 && flags&(zoneSame|zoneConst) == 0 && len(w.zones) > 1 {
-		flags |= zoneBlocks
+	if nb := len(w.zones); nb > 1 {
+		filled := w.filledBlocks()
+		switch {
+		case v.Pos == nil:
+		case sparseEntryBytes*filled+1 < 2*nb:
+			flags |= zoneSparse
+		default:
+			flags |= zonePresent
+		}
+		if flags&zoneBounded != 0 && flags&(zoneSame|zoneConst) == 0 && v.Present() >= zoneValuesMin*nb {
+			flags |= zoneBlocks
+		}
 	}
 	dst = append(dst, flags)
 	switch {
@@ -175,11 +187,7 @@ func (e *Encoder) AppendZones(dst []byte, v *Values) (out []byte, constantColumn
 	case flags&zoneBounded != 0:
 		dst = appendBounds(dst, v.Leaf, &total, high, flags&zoneSame != 0)
 	}
-	if flags&zonePresent != 0 {
-		for _, n := range w.counts {
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
-		}
-	}
+	dst = w.appendCounts(dst, flags)
 	if flags&zoneBlocks != 0 {
 		dst = w.appendBlocks(dst, v.Leaf, &total)
 	}
@@ -212,6 +220,31 @@ func (w *zoneWriter) scan(v *Values) {
 		w.counts = append(w.counts, b-a)
 		a = b
 	}
+}
+
+func (w *zoneWriter) filledBlocks() (n int) {
+	for _, c := range w.counts {
+		n += min(c, 1)
+	}
+	return n
+}
+
+// sparseEntryBytes is the length of an entry of zoneSparse: block u8, number of values u16.
+const sparseEntryBytes = 3
+
+func (w *zoneWriter) appendCounts(dst []byte, flags uint8) []byte {
+	if flags&zoneSparse != 0 {
+		dst = append(dst, byte(w.filledBlocks()))
+	}
+	for b, n := range w.counts {
+		if flags&zoneSparse != 0 && n > 0 {
+			dst = append(dst, byte(b))
+		}
+		if flags&zonePresent != 0 || flags&zoneSparse != 0 && n > 0 {
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
+		}
+	}
+	return dst
 }
 
 func appendBounds(dst []byte, leaf types.Leaf, z *zone, high []byte, same bool) []byte {
@@ -291,6 +324,7 @@ type Zones struct {
 	value   *vec.Vector // zoneConst
 	data    []byte
 	present int // offset of the numbers of values by block
+	entries int // zoneSparse
 	blocks  int // offset of the bounds by block
 	width   int // bytes of an integer bound
 }
@@ -310,16 +344,20 @@ func OpenZones(leaf types.Leaf, rows, present int, data []byte) (z Zones, size i
 		z.parseBounds(c)
 	}
 	nb := blocksOf(rows)
-	if z.flags&zonePresent != 0 {
+	switch {
+	case z.flags&zoneSparse != 0:
+		z.entries = int(c.u8())
+		z.present = c.skip(sparseEntryBytes * z.entries)
+	case z.flags&zonePresent != 0:
 		z.present = c.skip(2 * nb)
 	}
 	if z.flags&zoneBlocks != 0 {
 		z.parseBlocks(c, nb)
 	}
-	if nb > 1 && present < rows && z.flags&zonePresent == 0 {
+	if nb > 1 && present < rows && z.flags&(zonePresent|zoneSparse) == 0 {
 		return z, 0, corrupt("zone map has no numbers of values by block")
 	}
-	if c.bad || z.flags >= zoneBlocks<<1 {
+	if c.bad || z.flags&^zoneFlags != 0 {
 		return z, 0, corrupt("zone map")
 	}
 	return z, c.at, nil
@@ -402,9 +440,12 @@ func (z *Zones) Block(b int) column.Stats {
 	s := z.stats
 	s.Dict = nil
 	s.Rows = min(blockValues, z.rows-b*blockValues)
-	if z.stats.Present == z.rows {
+	switch {
+	case z.stats.Present == z.rows:
 		s.Present = s.Rows
-	} else if z.flags&zonePresent != 0 {
+	case z.flags&zoneSparse != 0:
+		s.Present = min(z.sparseCount(b), s.Rows)
+	case z.flags&zonePresent != 0:
 		s.Present = min(loadU16(z.data[z.present:], b), s.Rows)
 	}
 	if s.Present == 0 {
@@ -414,6 +455,16 @@ func (z *Zones) Block(b int) column.Stats {
 		z.blockBounds(b, &s)
 	}
 	return s
+}
+
+func (z *Zones) sparseCount(b int) int {
+	for i := range z.entries {
+		e := z.data[z.present+i*sparseEntryBytes:]
+		if int(e[0]) == b {
+			return loadU16(e[1:], 0)
+		}
+	}
+	return 0
 }
 
 func (z *Zones) blockBounds(b int, s *column.Stats) {

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/telemdb/telemdb/storage/types"
@@ -21,28 +22,46 @@ func FuzzDirectory(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(empty, uint32(headerBytes))
-	f.Fuzz(func(t *testing.T, b []byte, end uint32) {
-		end %= 1 << 16 // a file is at least as long as its footer says
-		d, err := parseDirectory(b, int64(end))
-		if err != nil {
-			return
+	f.Fuzz(useDirectory)
+}
+
+// TestDamagedDirectoryNeverPanics does the same with a few thousand damaged copies of a real one.
+func TestDamagedDirectoryNeverPanics(t *testing.T) {
+	fs := vfs.NewMem()
+	tinySegment(t, fs)
+	r := open(t, fs, "/seg", 9, nil)
+	rnd := newRand(6)
+	for range 3000 {
+		b := slices.Clone(r.dir.b)
+		for range 1 + rnd.IntN(3) {
+			b[rnd.IntN(len(b))] = byte(rnd.Uint32()) >> rnd.IntN(8)
 		}
-		fs := vfs.NewMem()
-		writeFile(t, fs, "/data", make([]byte, end))
-		file, err := fs.Open("/data")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		r := &Reader{path: "/data", file: file, cache: NewCache(0), dir: d}
-		r.groups = make([]group, len(d.groups))
-		for i := range r.groups {
-			g := &r.groups[i]
-			g.r, g.index, g.dir = r, i, &d.groups[i]
-			useGroup(t, g)
-		}
-		_ = r.Meta()
-	})
+		useDirectory(t, b, uint32(r.foot.dirOffset))
+	}
+}
+
+func useDirectory(t *testing.T, b []byte, end uint32) {
+	end %= 1 << 16 // a file is at least as long as its footer says
+	d, err := parseDirectory(b, int64(end))
+	if err != nil {
+		return
+	}
+	r := &Reader{path: "zeros", file: zeros{}, cache: NewCache(0), dir: d}
+	r.groups = make([]group, len(d.groups))
+	for i := range r.groups {
+		g := &r.groups[i]
+		g.r, g.index, g.dir = r, i, &d.groups[i]
+		useGroup(t, g)
+	}
+	_ = r.Meta()
+}
+
+// zeros is a file of nothing but zeros.
+type zeros struct{ vfs.File }
+
+func (zeros) ReadAt(b []byte, _ int64) (int, error) {
+	clear(b)
+	return len(b), nil
 }
 
 func useGroup(t *testing.T, g *group) {
