@@ -461,3 +461,6 @@ func errIntervalField(s []byte) error {
 }
 
 func errIntervalSyntax(s []byte) error { return errDateSyntax(types.Interval, s) }
+
+// roundFloat rounds half to even, as C's rint.
+func roundFloat(x float64) float64 { return math.RoundToEven(x) }

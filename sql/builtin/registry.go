@@ -29,7 +29,7 @@ func newRegistry() *registry {
 	}
 	for _, add := range []func(*registry){
 		addComparisons, addIntArith, addFloatArith, addNumericArith, addMath, addText, addTextSearch, addLike, addRegexp,
-		addFormat,
+		addFormat, addDateArith, addDateFuncs, addDateFormat, addJSONB, addJSONBBuild, addArrays, addHistograms, addSystem,
 		addSeries, addTableFuncs, addAggregates,
 	} {
 		add(r)
