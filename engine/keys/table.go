@@ -136,6 +136,9 @@ func (m *Mapper) fold(cols []*vec.Vector, sel vec.Bitmap, n int, ids []uint32, a
 		ids[0] = 0
 		return true, nil
 	}
+	if sel != nil && !anySet(sel) {
+		return false, nil // a constant must not become a key without a row
+	}
 	single, err := m.mapCol(0, cols[0], sel, n, ids, add)
 	if err != nil {
 		return false, err
@@ -167,6 +170,15 @@ func (m *Mapper) fold(cols []*vec.Vector, sel vec.Bitmap, n int, ids []uint32, a
 		}
 	}
 	return single, nil
+}
+
+func anySet(sel vec.Bitmap) bool {
+	for _, w := range sel {
+		if w != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // idsOf returns the number of ids that columns 0..c have together.
