@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/telemdb/telemdb/ingest/gen"
+	"github.com/telemdb/telemdb/ingest/ping"
 	"github.com/telemdb/telemdb/ingest/shred"
 	"github.com/telemdb/telemdb/storage"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -149,3 +151,79 @@ type discardResponse struct{}
 func (discardResponse) Header() http.Header         { return http.Header{} }
 func (discardResponse) Write(b []byte) (int, error) { return len(b), nil }
 func (discardResponse) WriteHeader(int)             {}
+
+// BenchmarkReadSegments reads main pings back from segments: whole documents, and one leaf of them.
+func BenchmarkReadSegments(b *testing.B) {
+	ctx := context.Background()
+	store, err := storage.Open("", storage.Options{
+		Manual:       true,
+		SystemTables: SystemTables(),
+		Decoder:      func(env storage.DecodeEnv) (storage.Decoder, error) { return NewDecoder(env, DecodeOptions{}), nil },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	g := gen.New(gen.Options{Seed: 3, Pings: 600, Kinds: gen.Kinds{Main: 1}})
+	var p gen.Ping
+	last := uint64(0)
+	for g.Next(&p) {
+		r, err := NewRecord(p.URI, nil, "", time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if last, err = store.Submit(ctx, ping.EncodeHead(nil, r), p.Body); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := store.WaitVisible(ctx, last); err != nil {
+		b.Fatal(err)
+	}
+	if err := store.Flush(ctx); err != nil {
+		b.Fatal(err)
+	}
+	snap, err := store.Snapshot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer snap.Release()
+	var group column.Group
+	var table *types.Table
+	for _, t := range snap.Tables() {
+		src, err := snap.Source(t)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, m := range src.Morsels() {
+			if t.Name == "main" && (group == nil || m.Rows() > group.Rows()) {
+				table = t
+				if group, err = m.Open(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	rows := min(group.Rows(), vec.BatchRows)
+	run := func(name string, read func(dst *vec.Vector) error) {
+		b.Run(name, func(b *testing.B) {
+			var v vec.Vector
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(&v); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(rows), "rows")
+			b.SetBytes(int64(len(v.Data)))
+		})
+	}
+	run("document", func(dst *vec.Vector) error {
+		return shred.DocumentValue(group, table.Columns, restColumn, 0, rows, nil, dst)
+	})
+	run("leaf", func(dst *vec.Vector) error {
+		return shred.Extract(group, "payload", []string{"info", "reason"}, 0, rows, nil, true, dst)
+	})
+	run("histogram member", func(dst *vec.Vector) error {
+		return shred.Extract(group, "payload", []string{"histograms", "GC_MS", "sum"}, 0, rows, nil, true, dst)
+	})
+}

@@ -102,7 +102,9 @@ type assembler struct {
 	from, to int
 	rows     []uint16 // wanted rows, relative to from; scratch
 	sel      vec.Bitmap
-	texts    [][]byte // one per row; empty: NULL so far
+	texts    [][]byte   // one per row
+	set      vec.Bitmap // rows that have a value; the others are NULL
+	asText   bool       // the root's own value is written as ->> gives it
 	// open is, per row, how many of the members on the way to the current one have their brace written.
 	open []int
 	way  []*treeNode
@@ -113,7 +115,8 @@ type assembler struct {
 
 func (a *assembler) begin(from, to int, sel vec.Bitmap) {
 	n := to - from
-	a.from, a.to = from, to
+	a.from, a.to, a.asText = from, to, false
+	a.set = a.set.Resize(n)
 	a.sel = a.sel.Resize(n)
 	if sel == nil {
 		a.sel.Fill(n)
@@ -178,36 +181,75 @@ func (a *assembler) values(n *treeNode) error {
 }
 
 // column writes a.v, values of n of the given kind, to the rows that want them.
-func (a *assembler) column(n *treeNode, leaf types.Leaf) error {
+func (a *assembler) column(n *treeNode, leaf types.Leaf) (err error) {
 	a.rows = present(&a.v, a.sel, a.rows[:0])
-	v := &a.v
 	for _, r := range a.rows {
 		i := int(r)
 		if a.done.Get(i) {
 			continue
 		}
 		a.done.Set(i)
-		text := a.member(i, n)
-		switch leaf {
-		case types.LeafBool:
-			text = appendBool(text, v.Bool(i))
-		case types.LeafInt:
-			text = appendInt(text, v.Int(i))
-		case types.LeafFloat:
-			text = appendFloat(text, v.Float(i))
-		case types.LeafText:
-			text = AppendQuoted(text, v.Bytes(i))
-		case types.LeafJSON:
-			text = append(text, v.Bytes(i)...)
-		case types.LeafHistogram:
-			if err := a.hist.Decode(v.Bytes(i)); err != nil {
+		if a.asText && len(a.way) == 0 {
+			if err := a.plain(i, leaf); err != nil {
 				return err
 			}
-			text = a.hist.AppendJSON(text)
+			continue
+		}
+		a.set.Set(i)
+		text := a.member(i, n)
+		if text, err = a.value(text, i, leaf); err != nil {
+			return err
 		}
 		a.texts[i] = text
 	}
 	return nil
+}
+
+// value appends row i of a.v, of the given kind, as jsonb.
+func (a *assembler) value(text []byte, i int, leaf types.Leaf) ([]byte, error) {
+	v := &a.v
+	switch leaf {
+	case types.LeafBool:
+		return appendBool(text, v.Bool(i)), nil
+	case types.LeafInt:
+		return appendInt(text, v.Int(i)), nil
+	case types.LeafFloat:
+		return appendFloat(text, v.Float(i)), nil
+	case types.LeafText:
+		return AppendQuoted(text, v.Bytes(i)), nil
+	case types.LeafHistogram:
+		if err := a.hist.Decode(v.Bytes(i)); err != nil {
+			return text, err
+		}
+		return a.hist.AppendJSON(text), nil
+	}
+	return append(text, v.Bytes(i)...), nil
+}
+
+// plain makes row i's text what ->> gives for row i of a.v.
+func (a *assembler) plain(i int, leaf types.Leaf) (err error) {
+	switch leaf {
+	case types.LeafText:
+		a.texts[i] = append(a.texts[i], a.v.Bytes(i)...)
+		a.set.Set(i)
+	case types.LeafJSON:
+		a.setText(i, a.v.Bytes(i))
+	default:
+		a.texts[i], err = a.value(a.texts[i], i, leaf)
+		a.set.Set(i)
+	}
+	return err
+}
+
+// setText makes row i's value that of a jsonb text, in the form that is asked for.
+func (a *assembler) setText(i int, jsonb []byte) {
+	ok := true
+	if a.asText {
+		a.texts[i], ok = AppendText(a.texts[i][:0], jsonb)
+	} else {
+		a.texts[i] = append(a.texts[i][:0], jsonb...)
+	}
+	a.set.SetTo(i, ok)
 }
 
 // member opens, in row i, the objects on the way to n that are not open yet, and writes n's key.
@@ -235,12 +277,17 @@ func appendKey(text, key []byte) []byte {
 
 // emit makes dst the texts.
 func (a *assembler) emit(t types.Type, dst *vec.Vector) {
-	dst.Reset(t)
-	for _, text := range a.texts[:a.to-a.from] {
-		if len(text) == 0 {
-			dst.AppendNull()
-		} else {
+	n, size := a.to-a.from, 0
+	for _, text := range a.texts[:n] {
+		size += len(text)
+	}
+	dst.SetFlat(t, n)
+	dst.Data = slices.Grow(dst.Data, size)
+	for i, text := range a.texts[:n] {
+		if a.set.Get(i) {
 			dst.AppendBytes(text)
+		} else {
+			dst.AppendNull()
 		}
 	}
 }

@@ -34,6 +34,7 @@ func Extract(g column.Group, root types.Path, keys []string, from, to int, sel v
 	a := assemblers.Get().(*assembler)
 	defer assemblers.Put(a)
 	a.begin(from, to, sel)
+	a.asText = asText
 	t := newTree()
 	t.add(at, path, t.root)
 	if err := a.walk(t.root); err != nil {
@@ -44,10 +45,7 @@ func Extract(g column.Group, root types.Path, keys []string, from, to int, sel v
 			return err
 		}
 	}
-	a.emit(types.Of(types.JSONB), dst)
-	if asText {
-		a.unquote(dst)
-	}
+	a.emit(extractType(asText), dst)
 	return nil
 }
 
@@ -106,31 +104,10 @@ func (a *assembler) below(c column.Column, keys []string) error {
 			value = buf
 		}
 		if v, ok := JSONBGetPath(value, keys); ok {
-			a.texts[i] = append(a.texts[i][:0], v...)
+			a.setText(i, v)
 		}
 	}
 	return nil
-}
-
-// unquote turns a flat vector of jsonb into one of text.
-func (a *assembler) unquote(v *vec.Vector) {
-	w := &a.v
-	w.Reset(types.Of(types.Text))
-	var buf []byte
-	for i := range v.N {
-		if v.Null(i) {
-			w.AppendNull()
-			continue
-		}
-		text, ok := AppendText(buf[:0], v.Bytes(i))
-		buf = text
-		if ok {
-			w.AppendBytes(text)
-		} else {
-			w.AppendNull()
-		}
-	}
-	*v, *w = *w, *v
 }
 
 // DocumentValue makes dst, of type jsonb, the whole documents of rows [from, to) of g: each column of cols with a Source
@@ -161,6 +138,7 @@ func DocumentValue(g column.Group, cols []types.Column, rest string, from, to in
 	for i, text := range a.texts[:to-from] {
 		if len(text) == 0 && a.sel.Get(i) {
 			a.texts[i] = append(text, "{}"...)
+			a.set.Set(i)
 		}
 	}
 	for _, c := range whole {
