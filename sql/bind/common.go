@@ -8,10 +8,14 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// commonType is the type values of several types unify to, as in UNION, CASE and VALUES; what names the construct.
-func commonType(ts []types.Type, what string, pos int) (types.Type, error) {
+// commonType is the type values of several types unify to, as in UNION, CASE and VALUES; what names the construct. at
+// gives the position of each, or is nil.
+func commonType(ts []types.Type, what string, pos int, at ...int) (types.Type, error) {
 	pick := unknown
-	for _, t := range ts {
+	for i, t := range ts {
+		if i < len(at) && at[i] > 0 {
+			pos = at[i]
+		}
 		if t.Kind == types.Unknown {
 			continue
 		}
@@ -42,10 +46,11 @@ func commonType(ts []types.Type, what string, pos int) (types.Type, error) {
 // unify coerces expressions to their common type, in place.
 func (b *binder) unify(es []expr.Expr, what string, pos int) (types.Type, error) {
 	ts := make([]types.Type, len(es))
+	at := make([]int, len(es))
 	for i, e := range es {
-		ts[i] = e.Type()
+		ts[i], at[i] = e.Type(), b.pos[e]
 	}
-	t, err := commonType(ts, what, pos)
+	t, err := commonType(ts, what, pos, at...)
 	if err != nil {
 		return t, err
 	}

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/expr"
@@ -133,10 +134,7 @@ func (b *binder) literal(l *ast.Lit) (expr.Expr, error) {
 	case ast.Int:
 		return typed(int4)
 	case ast.Number:
-		if fitsInt64(l.Text) {
-			return typed(int8)
-		}
-		return typed(types.Of(types.Numeric))
+		return typed(integerType(l.Text))
 	case ast.Bits:
 		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "bit string literals are not supported").At(l.Pos())
 	}
@@ -145,17 +143,16 @@ func (b *binder) literal(l *ast.Lit) (expr.Expr, error) {
 	return k, nil
 }
 
-// fitsInt64 reports whether the text of a number is a bigint without sign.
-func fitsInt64(s string) bool {
-	if len(s) > 19 {
-		return false
+// integerType is the type of a numeric literal: the smallest of integer, bigint and numeric that holds it.
+func integerType(s string) types.Type {
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil:
+		return types.Of(types.Numeric)
+	case n == int64(int32(n)):
+		return int4
 	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return len(s) < 19 || s <= "9223372036854775807"
+	return int8
 }
 
 func (en *env) name(n *ast.Name) (expr.Expr, error) {
@@ -297,7 +294,14 @@ func (en *env) castExpr(e *ast.Cast) (expr.Expr, error) {
 
 func (en *env) caseExpr(e *ast.Case) (expr.Expr, error) {
 	out := &expr.Case{}
-	var results []expr.Expr
+	results := []expr.Expr{nullConst(unknown)} // the default comes first when types are matched
+	if e.Else != nil {
+		x, err := en.expr(e.Else)
+		if err != nil {
+			return nil, err
+		}
+		results[0] = x
+	}
 	for _, w := range e.Whens {
 		cond, err := en.whenCond(e, w)
 		if err != nil {
@@ -310,23 +314,14 @@ func (en *env) caseExpr(e *ast.Case) (expr.Expr, error) {
 		out.Whens = append(out.Whens, expr.When{Cond: cond})
 		results = append(results, then)
 	}
-	if e.Else != nil {
-		x, err := en.expr(e.Else)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, x)
-	} else {
-		results = append(results, nullConst(unknown))
-	}
 	t, err := en.b.unify(results, "CASE", e.Pos())
 	if err != nil {
 		return nil, err
 	}
 	for i := range out.Whens {
-		out.Whens[i].Then = results[i]
+		out.Whens[i].Then = results[i+1]
 	}
-	out.Else, out.T = results[len(results)-1], t
+	out.Else, out.T = results[0], t
 	return out, nil
 }
 

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -202,7 +203,7 @@ func (b *binder) pick(f *ast.Func, cands []candidate, args []expr.Expr) (*candid
 			continue
 		}
 		c.args = as
-		fitting = append(fitting, c)
+		fitting = addFitting(fitting, c)
 	}
 	have := argTypes(args)
 	best, many := choose(fitting, have)
@@ -219,6 +220,23 @@ func (b *binder) pick(f *ast.Func, cands []candidate, args []expr.Expr) (*candid
 		}
 	}
 	return nil, errNoFunction(f, have)
+}
+
+// addFitting adds a candidate. Of two that take the same arguments, the one that is not variadic counts.
+func addFitting(cs []candidate, c candidate) []candidate {
+	for i, o := range cs {
+		if !slices.Equal(o.args, c.args) {
+			continue
+		}
+		if o.spread && !c.spread {
+			cs[i] = c
+			return cs
+		}
+		if c.spread && !o.spread {
+			return cs
+		}
+	}
+	return append(cs, c)
 }
 
 func signature(f *ast.Func, have []types.Type) string {

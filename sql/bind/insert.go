@@ -37,9 +37,9 @@ func Insert(cat Catalog, ins *ast.Insert, t *types.Table, params []types.Type) (
 	}
 	out := &InsertQuery{Table: t}
 	if isBareValues(q) {
-		out.Plan, err = b.insertValues(q, t, at)
+		out.Plan, err = b.insertValues(ins, q, t, at)
 	} else {
-		out.Plan, err = b.insertSelect(q, t, at)
+		out.Plan, err = b.insertSelect(ins, q, t, at)
 	}
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func checkWidth(n, columns int, explicit bool, pos int) error {
 	return nil
 }
 
-func (b *binder) insertValues(q *ast.Select, t *types.Table, at []int) (plan.Node, error) {
+func (b *binder) insertValues(ins *ast.Insert, q *ast.Select, t *types.Table, at []int) (plan.Node, error) {
 	visible := VisibleColumns(t)
 	n := &plan.Values{}
 	for _, c := range visible {
@@ -106,7 +106,10 @@ func (b *binder) insertValues(q *ast.Select, t *types.Table, at []int) (plan.Nod
 		if len(row) > 0 {
 			pos = row[len(row)-1].Pos()
 		}
-		if err := checkWidth(len(row), len(at), at != nil && len(at) < len(visible), pos); err != nil {
+		if len(row) < len(ins.Cols) {
+			pos = ins.Cols[len(row)].Pos()
+		}
+		if err := checkWidth(len(row), len(at), ins.Cols != nil, pos); err != nil {
 			return nil, err
 		}
 		vals := map[int]expr.Expr{}
@@ -146,12 +149,16 @@ func (b *binder) store(x expr.Expr, c types.Column, pos int) (expr.Expr, error) 
 	})
 }
 
-func (b *binder) insertSelect(q *ast.Select, t *types.Table, at []int) (plan.Node, error) {
+func (b *binder) insertSelect(ins *ast.Insert, q *ast.Select, t *types.Table, at []int) (plan.Node, error) {
 	r, err := b.query(q, outerEnv{}, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkWidth(len(r.cols), len(at), len(at) < len(VisibleColumns(t)), firstPos(q)); err != nil {
+	pos := firstPos(q)
+	if len(r.cols) < len(ins.Cols) {
+		pos = ins.Cols[len(r.cols)].Pos()
+	}
+	if err := checkWidth(len(r.cols), len(at), ins.Cols != nil, pos); err != nil {
 		return nil, err
 	}
 	p, _ := r.node.(*plan.Project)

@@ -47,9 +47,6 @@ func (b *binder) binary(schema, name string, args []expr.Expr, pos int) (expr.Ex
 }
 
 func (en *env) prefix(e *ast.Op) (expr.Expr, error) {
-	if l, ok := e.R.(*ast.Lit); ok && e.Name == "-" && (l.Kind == ast.Int || l.Kind == ast.Number) {
-		return en.negative(e, l)
-	}
 	x, err := en.expr(e.R)
 	if err != nil {
 		return nil, err
@@ -58,22 +55,6 @@ func (en *env) prefix(e *ast.Op) (expr.Expr, error) {
 		return x, nil
 	}
 	return en.b.binary(e.Schema, e.Name, []expr.Expr{x}, e.Pos())
-}
-
-// negative binds -literal as one constant.
-func (en *env) negative(e *ast.Op, l *ast.Lit) (expr.Expr, error) {
-	t := types.Of(types.Numeric)
-	if l.Kind == ast.Int {
-		t = int4
-	} else if fitsInt64(l.Text) {
-		t = int8
-	}
-	if l.Text == "2147483648" { // an integer once it has its sign, as PostgreSQL's grammar has it
-		t = int4
-	}
-	k := newConst(unknown, func(v *vec.Vector) { v.AppendString("-" + l.Text) })
-	x, _, err := en.b.fromUnknown(k, t, builtin.Explicit, e.Pos())
-	return x, err
 }
 
 // operator resolves an operator and coerces its operands.

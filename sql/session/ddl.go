@@ -343,7 +343,11 @@ func (c *conn) dropOne(ctx context.Context, st *ast.Drop, ref ast.TableRef, tag 
 		return err
 	}
 	if (st.Kind == ast.ObjectTable) != (r.Table != nil) {
-		return sqlstate.New(sqlstate.WrongObjectType, "\"%s\" is not a %s", ref.Name, word)
+		other := "TABLE"
+		if r.View != nil {
+			other = "VIEW"
+		}
+		return sqlstate.New(sqlstate.WrongObjectType, "\"%s\" is not a %s", ref.Name, word).WithHint("Use DROP %s to remove a %s.", other, strings.ToLower(other))
 	}
 	return c.ddl(ctx, tag, func() error {
 		if st.Kind == ast.ObjectView {
