@@ -108,6 +108,9 @@ func parseConst(cur *cursor, leaf types.Leaf) (*vec.Vector, error) {
 	return v, nil
 }
 
+// HasDict reports whether Dict of the chunk that begins with first is not nil, without opening it.
+func HasDict(first byte) bool { return first&0x3f == encDict || first&0x3f == encConst }
+
 // Dict returns the distinct values, in ascending order, of a chunk that is dictionary encoded or constant; else nil.
 func (c *Chunk) Dict() *vec.Vector { return c.dict }
 

@@ -11,11 +11,11 @@ import (
 )
 
 // chunkColumn is a column with a chunk of its own, or a constant one that needs none. It remembers its cache entry, the
-// opened chunk and the filter used last, so that the second block costs no lookup.
+// opened chunk and the filters used last, so that the second block costs no lookup.
 type chunkColumn struct {
 	segmentColumn
-	open   atomic.Pointer[openChunk]
-	filter atomic.Pointer[openFilter]
+	open    atomic.Pointer[openChunk]
+	filters atomic.Pointer[[]openFilter] // the last ones used, at most filtersKept
 }
 
 type openChunk struct {
@@ -53,8 +53,8 @@ func (o *openChunk) unpin() {
 
 // load finds or reads the chunk. A column keeps the dictionary it has once shown, so old is reused where there is one.
 func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
-	d, g := c.g.r.dir, c.g.dir
-	if d.b[g.kinds+int(c.i)] == kindConst {
+	g := c.g.dir
+	if c.kind() == kindConst {
 		return c.loadConstant()
 	}
 	off, size, crc := c.place()
@@ -100,11 +100,12 @@ func (c *chunkColumn) loadConstant() (*openChunk, []byte, error) {
 	return o, nil, nil
 }
 
-// Stats implements column.Column. Only for the dictionary of a column that has one the chunk is read; a chunk that
-// cannot be read has none here, and its error is Read's to report.
+// Stats implements column.Column. Dict is the very dictionary that Read's vectors share; for it alone the chunk is read,
+// and only if the directory says that there is one. A chunk that cannot be read has none here: the error is Read's to
+// report.
 func (c *chunkColumn) Stats() column.Stats {
 	s := c.segmentColumn.Stats()
-	if s.Dict != nil {
+	if c.kind() == kindChunk {
 		return s
 	}
 	if o, _, err := c.pinned(); err == nil {
@@ -131,17 +132,36 @@ func (c *chunkColumn) Filter(from, to int, p *column.Pred, sel vec.Bitmap) error
 		return err
 	}
 	defer o.unpin()
-	f := c.filter.Load()
-	if f == nil || f.at != p || !samePred(&f.pred, p) {
-		prepared, err := o.chunk.NewFilter(p)
-		if err != nil {
-			return c.located(err)
-		}
-		f = &openFilter{at: p, pred: *p, f: prepared}
-		f.pred.B = bytes.Clone(p.B)
-		c.filter.Store(f)
+	f, err := c.prepared(o.chunk, p)
+	if err != nil {
+		return c.located(err)
 	}
-	return c.located(f.f.Filter(data, from, to, sel))
+	return c.located(f.Filter(data, from, to, sel))
+}
+
+// filtersKept is how many predicates on one column are remembered: a range has two.
+const filtersKept = 4
+
+// prepared returns the filter for p, made when p is seen first: once for all blocks.
+func (c *chunkColumn) prepared(chunk *codec.Chunk, p *column.Pred) (*codec.Filter, error) {
+	var known []openFilter
+	if list := c.filters.Load(); list != nil {
+		known = *list
+	}
+	for i := range known {
+		if known[i].at == p && samePred(&known[i].pred, p) {
+			return known[i].f, nil
+		}
+	}
+	f, err := chunk.NewFilter(p)
+	if err != nil {
+		return nil, err
+	}
+	entry := openFilter{at: p, pred: *p, f: f}
+	entry.pred.B = bytes.Clone(p.B)
+	next := append([]openFilter{entry}, known[:min(len(known), filtersKept-1)]...)
+	c.filters.Store(&next) // of two goroutines that add at once one is forgotten, and prepares again
+	return f, nil
 }
 
 // samePred compares all but Match, which belongs to the address.

@@ -51,6 +51,7 @@ const (
 	kindConst = 0 // nowhere: the zone map holds the value all rows have; a, b, c are 0
 	kindChunk = 1 // a: offset from base, b: length, c: CRC-32C
 	kindRest  = 2 // a: first page, b: offset in it before compression, c: number of pages
+	kindDict  = 3 // as kindChunk; the chunk has a dictionary, or one value for all that are there
 )
 
 func (d *directory) u32(at, i int) uint32 { return binary.LittleEndian.Uint32(d.b[at+4*i:]) }
@@ -387,7 +388,7 @@ func (d *directory) checkGroup(p *dirParser, g *groupDir) {
 		switch kind {
 		case kindConst:
 			ok = ok && int(d.u16(g.present, i))+1 == g.rows
-		case kindChunk:
+		case kindChunk, kindDict:
 			ok = ok && a+b <= uint64(g.size)
 		case kindRest:
 			ok = ok && c >= 1 && a+c <= uint64(g.pages) && b < uint64(d.u32(g.pageRaw, int(a)))

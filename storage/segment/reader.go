@@ -197,8 +197,15 @@ func (c *segmentColumn) Path() types.Path { return c.g.r.dir.path(int(c.id)) }
 // Leaf implements column.Column.
 func (c *segmentColumn) Leaf() types.Leaf { return c.g.r.dir.leaf(int(c.id)) }
 
-// Stats implements column.Column.
-func (c *segmentColumn) Stats() column.Stats { return c.g.r.dir.stats(c.g.dir, int(c.i)) }
+// kind tells where the values are: see groupDir.
+func (c *segmentColumn) kind() byte { return c.g.r.dir.b[c.g.dir.kinds+int(c.i)] }
+
+// Stats implements column.Column. The dictionary of a chunk is chunkColumn's to add.
+func (c *segmentColumn) Stats() column.Stats {
+	s := c.g.r.dir.stats(c.g.dir, int(c.i))
+	s.Dict = nil
+	return s
+}
 
 // BlockStats implements column.Column.
 func (c *segmentColumn) BlockStats(b int) column.Stats {

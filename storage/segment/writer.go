@@ -123,7 +123,6 @@ func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 		b.kind = kindRest
 		b.a, b.b, b.c, err = w.rest.add(v, func(page []byte) (uint32, error) { return w.write(g, page) })
 	default:
-		b.kind = kindChunk
 		err = w.addChunk(g, &b, v, topLevel)
 	}
 	if err != nil {
@@ -137,6 +136,9 @@ func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 func (w *Writer) addChunk(g *groupBuild, b *columnBuild, v *codec.Values, topLevel bool) (err error) {
 	if w.chunk, err = w.enc.Encode(w.chunk[:0], v, codec.Options{AlignCodes: topLevel}); err != nil {
 		return err
+	}
+	if b.kind = kindChunk; codec.HasDict(w.chunk[0]) {
+		b.kind = kindDict
 	}
 	b.b, b.c = uint32(len(w.chunk)), checksum(w.chunk)
 	b.a, err = w.write(g, w.chunk)
