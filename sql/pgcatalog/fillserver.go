@@ -108,18 +108,25 @@ func fillCollations(_ *env, w *writer) error {
 	return nil
 }
 
-// role is who may log in: the owner of all objects, and the user of this session, who may do the same.
+// role is a row of pg_authid: the owner of all objects and the user of this session, who may do the same, and the roles
+// that PostgreSQL predefines, which clients ask about by name.
 type role struct {
-	oid  uint32
-	name string
+	oid   uint32
+	name  string
+	login bool
 }
 
+var predefinedRoles = []role{{6171, "pg_database_owner", false}, {6181, "pg_read_all_data", false}, {6182, "pg_write_all_data", false},
+	{3373, "pg_monitor", false}, {3374, "pg_read_all_settings", false}, {3375, "pg_read_all_stats", false}, {3377, "pg_stat_scan_tables", false},
+	{4569, "pg_read_server_files", false}, {4570, "pg_write_server_files", false}, {4571, "pg_execute_server_program", false},
+	{4200, "pg_signal_backend", false}, {4544, "pg_checkpoint", false}}
+
 func (e *env) roles() []role {
-	out := []role{{oidOwner, ownerName}}
+	out := []role{{oidOwner, ownerName, true}}
 	if u := e.info.User(); u != ownerName && u != "" {
-		out = append(out, role{nameOID("role " + u), u})
+		out = append(out, role{nameOID("role " + u), u, true})
 	}
-	return out
+	return append(out, predefinedRoles...)
 }
 
 func (e *env) roleName(oid uint32) (string, bool) {
@@ -146,17 +153,18 @@ func fillAuthIDs(e *env, w *writer) error { return fillRoles(e, w) }
 func fillRoles(e *env, w *writer) error {
 	oid, name, limit := w.col("oid"), w.col("rolname"), w.col("rolconnlimit")
 	var can []cell
-	for _, c := range []string{"rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolbypassrls"} {
+	for _, c := range []string{"rolsuper", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolbypassrls"} {
 		can = append(can, w.col(c))
 	}
-	replication := w.col("rolreplication")
+	inherit, replication := w.col("rolinherit"), w.col("rolreplication")
 	for _, r := range e.roles() {
 		oid.oid(r.oid)
 		name.str(r.name)
 		limit.int(-1)
 		for _, c := range can {
-			c.bool(true)
+			c.bool(r.login)
 		}
+		inherit.bool(true)
 		replication.bool(false)
 		w.next()
 	}
@@ -167,6 +175,9 @@ func fillUsers(e *env, w *writer) error {
 	name, oid, create, super := w.col("usename"), w.col("usesysid"), w.col("usecreatedb"), w.col("usesuper")
 	repl, bypass := w.col("userepl"), w.col("usebypassrls")
 	for _, r := range e.roles() {
+		if !r.login {
+			continue
+		}
 		name.str(r.name)
 		oid.oid(r.oid)
 		create.bool(true)
