@@ -53,7 +53,7 @@ func Ordered(call *plan.AggCall) bool {
 	}
 	switch call.Fn.Name {
 	case "count", "bool_and", "bool_or", "every", "hist_merge", "approx_count_distinct", "approx_distinct",
-		"bit_and", "bit_or", "percentile_disc", "percentile_cont", "median":
+		"bit_and", "bit_or", "bit_xor", "percentile_disc", "percentile_cont", "median":
 		return false
 	case "sum", "avg", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop":
 		return floatArg(call)
@@ -131,8 +131,7 @@ func init() {
 		"bool_and": func(_ *plan.AggCall, ts []types.Type) State { return newBoolean(ts, true) },
 		"every":    func(_ *plan.AggCall, ts []types.Type) State { return newBoolean(ts, true) },
 		"bool_or":  func(_ *plan.AggCall, ts []types.Type) State { return newBoolean(ts, false) },
-		"bit_and":  func(_ *plan.AggCall, ts []types.Type) State { return newBits(ts, true) },
-		"bit_or":   func(_ *plan.AggCall, ts []types.Type) State { return newBits(ts, false) },
+		"bit_and":  newBits, "bit_or": newBits, "bit_xor": newBits,
 
 		"variance": newVariance(true, false), "var_samp": newVariance(true, false), "var_pop": newVariance(false, false),
 		"stddev": newVariance(true, true), "stddev_samp": newVariance(true, true), "stddev_pop": newVariance(false, true),
@@ -152,6 +151,15 @@ func init() {
 		"mode":             collecting(modeFinish),
 		"any_value":        collecting(firstFinish),
 		"arbitrary":        collecting(firstFinish),
+		"median":           collecting(medianFinish),
+		"max_by":           collecting(byFinish(1)),
+		"last":             collecting(byFinish(1)),
+		"min_by":           collecting(byFinish(-1)),
+		"first":            collecting(byFinish(-1)),
+		"regr_count":       newRegression,
+	}
+	for name := range regressions {
+		makers[name] = newRegression
 	}
 }
 

@@ -1,6 +1,7 @@
 package agg
 
 import (
+	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -67,21 +68,21 @@ func (s *booleanState) Result(from, to int, out *vec.Vector) error {
 
 func (s *booleanState) Bytes() int64 { return int64(cap(s.val)) * 16 }
 
-// bitsState is bit_and and bit_or of integers.
+// bitsState is bit_and, bit_or and bit_xor of integers.
 type bitsState struct {
-	and  bool
+	op   string
 	val  []int64
 	seen vec.Bitmap
 	buf  vec.Bitmap
 }
 
-func newBits(ts []types.Type, and bool) State {
+func newBits(call *plan.AggCall, ts []types.Type) State {
 	if len(ts) != 1 {
 		return nil
 	}
 	switch ts[0].Kind {
 	case types.Int16, types.Int32, types.Int64:
-		return &bitsState{and: and}
+		return &bitsState{op: call.Fn.Name}
 	}
 	return nil
 }
@@ -95,14 +96,18 @@ func (s *bitsState) Add(in *Input) error {
 }
 
 func (s *bitsState) add(g uint32, x int64) {
-	switch {
-	case !s.seen.Get(int(g)):
+	if !s.seen.Get(int(g)) {
 		s.seen.Set(int(g))
 		s.val[g] = x
-	case s.and:
+		return
+	}
+	switch s.op {
+	case "bit_and":
 		s.val[g] &= x
-	default:
+	case "bit_or":
 		s.val[g] |= x
+	default:
+		s.val[g] ^= x
 	}
 }
 

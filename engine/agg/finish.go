@@ -152,6 +152,44 @@ func firstFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 	}, 0
 }
 
+// byFinish is max_by(x, y) (sign 1) and min_by (sign -1): x of the row with the greatest or least y, of several the
+// first. last(x, t) and first(x, t) are the same.
+func byFinish(sign int) func(*plan.AggCall, []types.Type) (finisher, int) {
+	return func(_ *plan.AggCall, ts []types.Type) (finisher, int) {
+		if len(ts) != 2 {
+			return nil, 0
+		}
+		return func(s *rowStore, rows []uint32, out *vec.Vector) error {
+			y, best := &s.cols[1], rows[0]
+			for _, r := range rows[1:] {
+				if datum.Compare(y.Type, y, int(r), y, int(best))*sign > 0 {
+					best = r
+				}
+			}
+			out.AppendFrom(&s.cols[0], int(best))
+			return nil
+		}, 1
+	}
+}
+
+// medianFinish is median(x): percentile_cont(0.5).
+func medianFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
+	if len(ts) != 1 || ts[0].Phys() != types.PhysFloat64 {
+		return nil, 0
+	}
+	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
+		v := &s.cols[0]
+		slices.SortFunc(rows, func(a, b uint32) int { return compareRows(v, a, b, false, false) })
+		lo, hi := v.Float(int(rows[(len(rows)-1)/2])), v.Float(int(rows[len(rows)/2]))
+		if lo == hi {
+			out.AppendFloat(lo)
+			return nil
+		}
+		out.AppendFloat(lo + (hi-lo)/2)
+		return nil
+	}, 0
+}
+
 // modeFinish is mode() WITHIN GROUP (ORDER BY x): the most frequent value, of several the first in the order.
 func modeFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 	if len(ts) != 0 || len(call.Order) != 1 {

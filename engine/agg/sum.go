@@ -3,6 +3,7 @@ package agg
 import (
 	"math"
 	"math/bits"
+	"strconv"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/kernel"
@@ -31,13 +32,11 @@ func newTotal(ts []types.Type, mean bool) State {
 	return nil
 }
 
-// intSum sums integers exactly: hi*2^32 + lo, see kernel.SumInt.
+// intSum sums integers exactly.
 type intSum struct {
 	kind  types.Kind
 	mean  bool
-	hi    []int64
-	lo    []uint64
-	n     []int64
+	sums  []kernel.IntSum
 	added int64 // rows since carry
 	buf   vec.Bitmap
 	vals  []int64
@@ -46,7 +45,7 @@ type intSum struct {
 // carryEvery is the number of values after which the low halves are carried over, well before they overflow.
 const carryEvery = 1 << 30
 
-func (s *intSum) Grow(n int) { s.hi, s.lo, s.n = grown(s.hi, n), grown(s.lo, n), grown(s.n, n) }
+func (s *intSum) Grow(n int) { s.sums = grown(s.sums, n) }
 
 func (s *intSum) Add(in *Input) error {
 	v := in.Args[0]
@@ -54,7 +53,6 @@ func (s *intSum) Add(in *Input) error {
 	if s.added += int64(in.N); s.added > carryEvery {
 		s.carry()
 	}
-	addCounts(s.n, in, sel)
 	if v.Form == vec.Const && in.Groups == nil {
 		s.addConst(v, int64(count(sel, in.N)), in.One)
 		return nil
@@ -63,33 +61,38 @@ func (s *intSum) Add(in *Input) error {
 	switch {
 	case in.Groups == nil && sel == nil:
 		hi, lo := kernel.SumInt(xs)
-		s.hi[in.One] += hi
-		s.lo[in.One] += lo
+		s.add(in.One, kernel.IntSum{Hi: hi, Lo: lo, N: int64(in.N)})
 	case in.Groups == nil:
 		hi, lo := kernel.SumIntBits(xs, sel)
-		s.hi[in.One] += hi
-		s.lo[in.One] += lo
+		s.add(in.One, kernel.IntSum{Hi: hi, Lo: lo, N: int64(sel.Count())})
 	case sel == nil:
-		kernel.SumGroups(xs, in.Groups, s.hi, s.lo)
+		kernel.SumGroups(xs, in.Groups, s.sums)
 	default:
-		kernel.SumGroupsBits(xs, in.Groups, sel, s.hi, s.lo)
+		kernel.SumGroupsBits(xs, in.Groups, sel, s.sums)
 	}
 	return nil
+}
+
+func (s *intSum) add(g uint32, x kernel.IntSum) {
+	t := &s.sums[g]
+	t.Hi += x.Hi
+	t.Lo += x.Lo
+	t.N += x.N
 }
 
 func (s *intSum) addConst(v *vec.Vector, n int64, g uint32) {
 	if n > 0 {
 		x := v.Int(0)
-		s.hi[g] += (x >> 32) * n
-		s.lo[g] += uint64(uint32(x)) * uint64(n)
+		s.add(g, kernel.IntSum{Hi: (x >> 32) * n, Lo: uint64(uint32(x)) * uint64(n), N: n})
 	}
 }
 
 func (s *intSum) carry() {
 	s.added = 0
-	for g, lo := range s.lo {
-		s.hi[g] += int64(lo >> 32)
-		s.lo[g] = uint64(uint32(lo))
+	for g := range s.sums {
+		t := &s.sums[g]
+		t.Hi += int64(t.Lo >> 32)
+		t.Lo = uint64(uint32(t.Lo))
 	}
 }
 
@@ -100,9 +103,7 @@ func (s *intSum) Merge(o State, to []uint32) error {
 		s.carry()
 	}
 	for g, t := range to {
-		s.hi[t] += p.hi[g]
-		s.lo[t] += p.lo[g]
-		s.n[t] += p.n[g]
+		s.add(t, p.sums[g])
 	}
 	return nil
 }
@@ -112,25 +113,35 @@ func (s *intSum) Result(from, to int, out *vec.Vector) error {
 	var sum, n datum.Numeric
 	var text []byte
 	for g := from; g < to; g++ {
-		if s.n[g] == 0 {
+		t := &s.sums[g]
+		if t.N == 0 {
 			out.AppendNull()
 			continue
 		}
-		small, fits := s.small(g)
-		if !s.mean && s.kind != types.Int64 {
+		small, fits := int64(0), t.Hi >= math.MinInt32 && t.Hi <= math.MaxInt32
+		if fits {
+			small = t.Hi<<32 + int64(t.Lo)
+		}
+		switch {
+		case !s.mean && s.kind != types.Int64:
 			if !fits {
 				return datum.ErrRange(types.Int64)
 			}
 			out.AppendInt(small)
 			continue
-		}
-		if fits {
+		case fits && !s.mean:
+			text = strconv.AppendInt(text[:0], small, 10)
+			out.AppendBytes(text)
+			continue
+		case fits:
 			sum.SetInt64(small)
-		} else if err := setWide(&sum, s.hi[g], s.lo[g]); err != nil {
-			return err
+		default:
+			if err := setWide(&sum, t.Hi, t.Lo); err != nil {
+				return err
+			}
 		}
 		if s.mean {
-			n.SetInt64(s.n[g])
+			n.SetInt64(t.N)
 			if err := sum.Div(&sum, &n); err != nil {
 				return err
 			}
@@ -139,14 +150,6 @@ func (s *intSum) Result(from, to int, out *vec.Vector) error {
 		out.AppendBytes(text)
 	}
 	return nil
-}
-
-// small returns the sum of a carried group, if it is an int64.
-func (s *intSum) small(g int) (int64, bool) {
-	if h := s.hi[g]; h >= math.MinInt32 && h <= math.MaxInt32 {
-		return h<<32 + int64(s.lo[g]), true
-	}
-	return 0, false
 }
 
 // setWide makes n hi*2^32 + lo, lo being below 2^32.
@@ -161,7 +164,7 @@ func setWide(n *datum.Numeric, hi int64, lo uint64) error {
 	return n.Add(n, &x)
 }
 
-func (s *intSum) Bytes() int64 { return int64(cap(s.hi)) * 24 }
+func (s *intSum) Bytes() int64 { return int64(cap(s.sums)) * 24 }
 
 // floatSum sums floats with a second word that keeps what rounding loses; batches of one group are summed pairwise first.
 type floatSum struct {

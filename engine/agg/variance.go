@@ -74,13 +74,13 @@ func (s *intVariance) Result(from, to int, out *vec.Vector) error {
 	s.sum.carry()
 	for g := from; g < to; g++ {
 		var x, x2 datum.Numeric
-		if err := setWide(&x, s.sum.hi[g], s.sum.lo[g]); err != nil {
+		if err := setWide(&x, s.sum.sums[g].Hi, s.sum.sums[g].Lo); err != nil {
 			return err
 		}
 		if err := x2.Parse([]byte(big192(s.sq[g]).String())); err != nil {
 			return err
 		}
-		if err := appendVariance(out, s.sum.n[g], &x, &x2, s.sample, s.root); err != nil {
+		if err := appendVariance(out, s.sum.sums[g].N, &x, &x2, s.sample, s.root); err != nil {
 			return err
 		}
 	}

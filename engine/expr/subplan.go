@@ -18,7 +18,6 @@ type subplanNode struct {
 	e     *Subplan
 	arg   node
 	out   vec.Vector
-	bits  vec.Bitmap
 	refs  []int
 	known bool // refs is the whole truth
 	ready bool

@@ -46,24 +46,35 @@ func CountGroupsBits(groups []uint32, sel []uint64, counts []int64) {
 	}
 }
 
-// SumGroups adds xs[i], split as in SumInt, to group groups[i].
-func SumGroups(xs []int64, groups []uint32, hi []int64, lo []uint64) {
+// IntSum is the exact sum of N integers, Hi*2^32 + Lo, in the halves of SumInt. What a group needs lies together, so that
+// a row of one of very many groups costs one cache miss.
+type IntSum struct {
+	Hi int64
+	Lo uint64
+	N  int64
+}
+
+// SumGroups adds xs[i] to group groups[i].
+func SumGroups(xs []int64, groups []uint32, sums []IntSum) {
 	groups = groups[:len(xs)]
 	for i, x := range xs {
-		g := groups[i]
-		hi[g] += x >> 32
-		lo[g] += uint64(uint32(x))
+		s := &sums[groups[i]]
+		s.Hi += x >> 32
+		s.Lo += uint64(uint32(x))
+		s.N++
 	}
 }
 
 // SumGroupsBits is SumGroups for the rows whose bit is set.
-func SumGroupsBits(xs []int64, groups []uint32, sel []uint64, hi []int64, lo []uint64) {
+func SumGroupsBits(xs []int64, groups []uint32, sel []uint64, sums []IntSum) {
 	for w, m := range sel {
 		for base := w << 6; m != 0; m &= m - 1 {
 			i := base + bits.TrailingZeros64(m)
-			g, x := groups[i], xs[i]
-			hi[g] += x >> 32
-			lo[g] += uint64(uint32(x))
+			x := xs[i]
+			s := &sums[groups[i]]
+			s.Hi += x >> 32
+			s.Lo += uint64(uint32(x))
+			s.N++
 		}
 	}
 }
@@ -73,12 +84,4 @@ func TwoSum(sum, c, x float64) (float64, float64) {
 	s := sum + x
 	b := s - sum
 	return s, c + ((sum - (s - b)) + (x - b))
-}
-
-// Remap writes table[codes[i]] to out[i].
-func Remap(codes, table, out []uint32) {
-	out = out[:len(codes)]
-	for i, c := range codes {
-		out[i] = table[c]
-	}
 }

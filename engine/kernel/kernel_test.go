@@ -100,14 +100,18 @@ func TestIntegerSumsAreExact(t *testing.T) {
 			if got := total(SumIntSel(xs, pos)); got.Cmp(some) != 0 {
 				t.Fatalf("sum of positions of %d: %s want %s", n, got, some)
 			}
-			var hi, hs [3]int64
-			var lo, ls [3]uint64
-			SumGroups(xs, groups, hi[:], lo[:])
-			SumGroupsBits(xs, groups, sel, hs[:], ls[:])
+			var whole, part [3]IntSum
+			SumGroups(xs, groups, whole[:])
+			SumGroupsBits(xs, groups, sel, part[:])
+			rows := int64(0)
 			for g := range 3 {
-				if total(hi[g], lo[g]).Cmp(byGroup[g]) != 0 || total(hs[g], ls[g]).Cmp(someByGroup[g]) != 0 {
+				rows += part[g].N
+				if total(whole[g].Hi, whole[g].Lo).Cmp(byGroup[g]) != 0 || total(part[g].Hi, part[g].Lo).Cmp(someByGroup[g]) != 0 {
 					t.Fatalf("group %d of %d", g, n)
 				}
+			}
+			if rows != int64(len(pos)) {
+				t.Fatalf("%d rows counted, want %d", rows, len(pos))
 			}
 		}
 	}
@@ -195,7 +199,7 @@ func BenchmarkKernels(b *testing.B) {
 	Lt(xs, 500, half)
 	few := make([]uint64, words(n))
 	Lt(xs, 50, few)
-	counts, hi, lo := make([]int64, 5), make([]int64, 5), make([]uint64, 5)
+	counts, sums := make([]int64, 5), make([]IntSum, 5)
 	for _, k := range []struct {
 		name string
 		run  func()
@@ -206,7 +210,7 @@ func BenchmarkKernels(b *testing.B) {
 		{"sum of half", func() { SumIntBits(xs, half) }},
 		{"sum of 5 percent", func() { SumIntBits(xs, few) }},
 		{"count by 5 groups", func() { CountGroups(gs, counts) }},
-		{"sum by 5 groups", func() { SumGroups(xs, gs, hi, lo) }},
+		{"sum by 5 groups", func() { SumGroups(xs, gs, sums) }},
 	} {
 		b.Run(k.name, func(b *testing.B) {
 			for b.Loop() {

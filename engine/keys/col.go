@@ -127,6 +127,20 @@ func (c *colTable) mapDict(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s
 		}
 		return
 	}
+	if v.Valid == nil {
+		for w, m := range sel {
+			for base := w << 6; m != 0; m &= m - 1 {
+				i := base + bits.TrailingZeros64(m)
+				id := remap[codes[i]]
+				if id == pending {
+					id = c.idAt(&s.view, int(codes[i]), s, add)
+					remap[codes[i]] = id
+				}
+				ids[i] = id
+			}
+		}
+		return
+	}
 	eachSelected(sel, n, func(i int) {
 		if v.Null(i) {
 			ids[i] = c.null(add)

@@ -98,7 +98,6 @@ func (t *Table) AppendIDs(ids []uint32, out []*vec.Vector) {
 type Mapper struct {
 	t       *Table
 	scratch []colScratch
-	tmp     []uint32
 }
 
 // Finder looks keys up. Each goroutine has its own.
