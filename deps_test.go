@@ -1,4 +1,4 @@
-package telemdb
+package telemdb_test
 
 import (
 	"encoding/json"

@@ -68,7 +68,7 @@ func (i *info) Zone() string { v, _ := i.Setting("TimeZone"); return v }
 // Format is how values are read and written in this statement.
 func (i *info) Format() *datum.Format { return i.fmt }
 
-func (i *info) Snapshot() Snapshot { return i.snap }
+func (i *info) Snapshot() Snapshot { return i.snap.Snapshot }
 
 func (i *info) SearchPath(implicit bool) []string {
 	if implicit {

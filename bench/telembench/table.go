@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// table is the report: rows of (part, what, number).
+type table struct {
+	command string
+	rows    [][3]string
+}
+
+func (t *table) add(part, what, number string) {
+	t.rows = append(t.rows, [3]string{part, what, number})
+	fmt.Fprintf(os.Stderr, "  %-12s %-60s %s\n", part, what, number)
+}
+
+func (t *table) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Command: `%s`, %s, %s, %d cores (%s), commit %s.\n\n", t.command, time.Now().UTC().Format(time.DateOnly),
+		runtime.Version(), runtime.NumCPU(), cpuModel(), commit())
+	b.WriteString("| part | what | measured |\n|---|---|---|\n")
+	for _, r := range t.rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r[0], r[1], r[2])
+	}
+	return b.String()
+}
+
+// The generated part of the report stands between these lines.
+const (
+	beginMark = "<!-- telembench: generated, do not edit below -->\n"
+	endMark   = "<!-- telembench: end -->\n"
+)
+
+func (t *table) writeInto(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	before, rest, ok1 := strings.Cut(string(text), beginMark)
+	_, after, ok2 := strings.Cut(rest, endMark)
+	if !ok1 || !ok2 {
+		return fmt.Errorf("%s has no generated part (%s … %s)", name, strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
+	}
+	return os.WriteFile(name, []byte(before+beginMark+"\n"+t.markdown()+"\n"+endMark+after), 0o644)
+}
+
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.Lines(string(text)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func commit() string {
+	out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// quantile returns the q-quantile of durations, which it sorts.
+func quantile(d []time.Duration, q float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	return d[min(int(q*float64(len(d))), len(d)-1)]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }

@@ -1,0 +1,212 @@
+package telemdb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/ingest/shred"
+	"github.com/telemdb/telemdb/sql/session"
+	"github.com/telemdb/telemdb/storage"
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// database is the store as SQL sees it.
+type database struct {
+	*DB
+	rules shred.Rules // caps on paths of ordinary tables' jsonb columns, shared by all statements
+}
+
+func (d *database) Name() string    { return databaseName }
+func (d *database) Version() string { return ReadVersion().Version }
+
+func (d *database) Snapshot() (session.Snapshot, error) {
+	s, err := d.store.Snapshot()
+	if err != nil {
+		return nil, sqlError(err)
+	}
+	return &snapshot{s}, nil
+}
+
+// snapshot gives the store's snapshot SQL's view of views.
+type snapshot struct{ *storage.Snapshot }
+
+func (s *snapshot) Views() []session.View {
+	var out []session.View
+	for _, v := range s.Snapshot.Views() {
+		out = append(out, viewOf(v))
+	}
+	return out
+}
+
+func (s *snapshot) Source(t *types.Table) (column.Source, error) {
+	src, err := s.Snapshot.Source(t)
+	return src, sqlErrorOrNil(err)
+}
+
+func (d *database) CreateSchema(ctx context.Context, name string) error {
+	return nameError(d.store.CreateSchema(ctx, name), sqlstate.DuplicateSchema, sqlstate.InvalidSchema)
+}
+
+func (d *database) DropSchema(ctx context.Context, name string) error {
+	return nameError(d.store.DropSchema(ctx, name), sqlstate.DuplicateSchema, sqlstate.InvalidSchema)
+}
+
+func (d *database) CreateTable(ctx context.Context, t *types.Table) (*types.Table, error) {
+	made, err := d.store.CreateTable(ctx, t)
+	return made, nameError(err, sqlstate.DuplicateTable, sqlstate.InvalidSchema)
+}
+
+func (d *database) DropTable(ctx context.Context, name types.TableName) error {
+	return nameError(d.store.DropTable(ctx, name), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
+}
+
+func (d *database) DropView(ctx context.Context, name types.TableName) error {
+	return nameError(d.store.DropView(ctx, name), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
+}
+
+func (d *database) Flush(ctx context.Context) error { return sqlErrorOrNil(d.store.Flush(ctx)) }
+
+func (d *database) CreateView(ctx context.Context, v session.View, replace bool) error {
+	stored := storage.View{Schema: v.Name.Schema, Name: v.Name.Name, SQL: v.SQL}
+	for _, c := range v.Cols {
+		stored.Columns = append(stored.Columns, types.Column{Name: c.Name, Type: c.Type})
+	}
+	return nameError(d.store.CreateView(ctx, stored, replace), sqlstate.DuplicateTable, sqlstate.InvalidSchema)
+}
+
+func viewOf(v *storage.View) session.View {
+	out := session.View{ID: v.ID, Name: v.FullName(), SQL: v.SQL}
+	for _, c := range v.Columns {
+		out.Cols = append(out.Cols, plan.Col{Name: c.Name, Type: c.Type})
+	}
+	return out
+}
+
+// Insert turns batches into rows of leaves: a jsonb column is shredded like a ping's member.
+func (d *database) Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
+	in, err := d.store.NewInsert(t)
+	if err != nil {
+		return 0, sqlError(err)
+	}
+	if err := addAll(ctx, in, newRowWriter(d.store.Paths(), &d.rules, t), next); err != nil {
+		return 0, errors.Join(err, in.Abort())
+	}
+	if err := in.Commit(ctx); err != nil {
+		return 0, sqlError(err)
+	}
+	return in.Rows(), nil
+}
+
+func addAll(ctx context.Context, in *storage.Insert, w *rowWriter, next func() (*vec.Batch, error)) error {
+	var row column.RowBuf
+	for {
+		b, err := next()
+		if err != nil || b == nil {
+			return err
+		}
+		b.Compact()
+		for i := range b.N {
+			row.Reset()
+			if err := w.row(b, i, &row); err != nil {
+				return err
+			}
+			if err := in.Add(ctx, &row); err != nil {
+				return sqlError(err)
+			}
+		}
+	}
+}
+
+// rowWriter makes rows of leaves for one table.
+type rowWriter struct {
+	cols  []types.Column // without hidden ones: what a batch holds
+	paths []uint32
+	shred *shred.Shredder
+}
+
+func newRowWriter(paths *column.Interner, rules *shred.Rules, t *types.Table) *rowWriter {
+	w := &rowWriter{shred: shred.New(paths, rules)}
+	w.shred.Use(t.FullName())
+	for _, c := range t.Columns {
+		if !c.Hidden {
+			w.cols = append(w.cols, c)
+			w.paths = append(w.paths, paths.Intern(types.Path(c.Name)))
+		}
+	}
+	return w
+}
+
+func (w *rowWriter) row(b *vec.Batch, i int, row *column.RowBuf) error {
+	for c, col := range w.cols {
+		v := b.Cols[c]
+		if v.Null(i) {
+			if col.NotNull {
+				return sqlstate.New(sqlstate.NotNullViolation, "null value in column %q violates not-null constraint", col.Name)
+			}
+			continue
+		}
+		if col.Type.Kind == types.JSONB {
+			if err := w.shred.Value(v.Bytes(i), w.paths[c], row); err != nil {
+				return sqlstate.Wrap(sqlstate.InvalidText, err)
+			}
+			continue
+		}
+		switch leaf := types.LeafOf(col.Type); leaf {
+		case types.LeafBool:
+			row.Bool(w.paths[c], v.Bool(i))
+		case types.LeafInt:
+			row.Int(w.paths[c], v.Int(i))
+		case types.LeafFloat:
+			row.Float(w.paths[c], v.Float(i))
+		default:
+			row.Bytes(w.paths[c], leaf, v.Bytes(i))
+		}
+	}
+	return nil
+}
+
+func sqlErrorOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return sqlError(err)
+}
+
+// sqlError gives a storage error its SQLSTATE.
+func sqlError(err error) error {
+	for _, e := range []struct {
+		is   error
+		code string
+	}{
+		{storage.ErrFull, sqlstate.DiskFull},
+		{storage.ErrClosed, sqlstate.AdminShutdown},
+		{storage.ErrFailed, sqlstate.IOError},
+		{storage.ErrOverloaded, sqlstate.TooManyConnections},
+		{storage.ErrNotEmpty, sqlstate.DependentObjects},
+		{storage.ErrSystem, sqlstate.InsufficientPrivilege},
+		{context.Canceled, sqlstate.QueryCanceled},
+		{context.DeadlineExceeded, sqlstate.QueryCanceled},
+	} {
+		if errors.Is(err, e.is) {
+			return sqlstate.Wrap(e.code, err)
+		}
+	}
+	return sqlstate.Wrap(sqlstate.IOError, err)
+}
+
+// nameError is sqlError for statements about a name, of which taken and missing have a code each.
+func nameError(err error, taken, missing string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, storage.ErrExists):
+		return sqlstate.Wrap(taken, err)
+	case errors.Is(err, storage.ErrNotFound):
+		return sqlstate.Wrap(missing, err)
+	}
+	return sqlError(err)
+}

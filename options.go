@@ -1,0 +1,55 @@
+package telemdb
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Options configures a database. The zero value is a good default for every field.
+type Options struct {
+	// Logger receives what an operator should know. nil discards it.
+	Logger *slog.Logger
+	// CacheBytes bounds the cache of verified column chunks, which lives outside the Go heap. Default 1 GiB.
+	CacheBytes int64
+	// SealBytes is the size of a table's unsealed values at which they are sealed into segments. Default 256 MiB.
+	SealBytes int64
+	// SealMaxAge is the age at which a quiet table is sealed. Default 10 minutes.
+	SealMaxAge time.Duration
+	// QueryMemory bounds one query; beyond it the query fails with SQLSTATE 53200. Default 2 GiB.
+	QueryMemory int64
+	// Workers is the number of cores one query may use. Default: all.
+	Workers int
+	// MaxLag is how far decoding may fall behind before submissions are refused with 503. Default 60 s.
+	MaxLag time.Duration
+	// MaxBodyBytes is the largest body a submission may have, as sent. Default 8 MiB.
+	MaxBodyBytes int64
+	// MustExist makes Open fail on a directory that holds no database instead of making one.
+	MustExist bool
+	// Now is the clock; nil is the system's. Tests set it.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	def := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.CacheBytes, 1<<30)
+	def(&o.SealBytes, 256<<20)
+	def(&o.QueryMemory, 2<<30)
+	def(&o.MaxBodyBytes, 8<<20)
+	if o.SealMaxAge == 0 {
+		o.SealMaxAge = 10 * time.Minute
+	}
+	if o.MaxLag == 0 {
+		o.MaxLag = time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

@@ -1,0 +1,153 @@
+package telemdb
+
+import (
+	"fmt"
+
+	"github.com/telemdb/telemdb/rollups"
+	"github.com/telemdb/telemdb/storage"
+)
+
+func day(has bool, days int64) any {
+	if !has {
+		return nil
+	}
+	return days
+}
+
+func (d *database) segmentRows(s *storage.Snapshot, add func(...any)) error {
+	for _, f := range s.Segments() {
+		add(f.ID, f.Table.Schema, f.Table.Name, day(f.HasPartition, f.Partition), f.Rows, f.Groups, f.Bytes, f.ValueBytes,
+			f.MinLSN, f.MaxLSN, f.From, f.To, f.File)
+	}
+	return nil
+}
+
+func (d *database) partitionRows(s *storage.Snapshot, add func(...any)) error {
+	type sum struct {
+		first                   storage.SegmentInfo
+		segments                int
+		rows, bytes, valueBytes int64
+	}
+	var sums []*sum // segments come by table and partition, so equal ones are neighbours
+	for _, f := range s.Segments() {
+		if n := len(sums); n == 0 || sums[n-1].first.TableID != f.TableID || sums[n-1].first.Partition != f.Partition {
+			sums = append(sums, &sum{first: f})
+		}
+		p := sums[len(sums)-1]
+		p.segments++
+		p.rows += f.Rows
+		p.bytes += f.Bytes
+		p.valueBytes += f.ValueBytes
+	}
+	for _, p := range sums {
+		add(p.first.Table.Schema, p.first.Table.Name, day(p.first.HasPartition, p.first.Partition), p.segments, p.rows, p.bytes, p.valueBytes)
+	}
+	return nil
+}
+
+func (d *database) columnRows(s *storage.Snapshot, add func(...any)) error {
+	for _, t := range s.Tables() {
+		for _, c := range t.Columns {
+			var source any
+			if c.Source != "" {
+				source = c.Source
+			}
+			add(t.Schema, t.Name, c.Name, c.Type.String(), source, c.Hidden)
+		}
+	}
+	return nil
+}
+
+func (d *database) walRows(_ *storage.Snapshot, add func(...any)) error {
+	for _, f := range d.store.WALFiles() {
+		state := "unsealed"
+		switch {
+		case f.Active:
+			state = "active"
+		case f.Landfill:
+			state = "landfill"
+		}
+		add(f.Name, f.First, f.Last, f.Bytes, state, f.Time)
+	}
+	return nil
+}
+
+func (d *database) walStatusRows(_ *storage.Snapshot, add func(...any)) error {
+	st := d.store.Stats()
+	add(st.Synced, st.Applied, st.Sealed, st.UnsealedBytes, st.Log.QueueBytes, st.Lag.Seconds())
+	return nil
+}
+
+// balanceRows is one row for the whole store: accepted = rows + errors + duplicates, and what is in the log only.
+func (d *database) balanceRows(_ *storage.Snapshot, add func(...any)) error {
+	routes, pending := d.store.Balance()
+	var sum storage.BalanceRow
+	for _, r := range routes {
+		sum.Accepted += r.Accepted
+		sum.Rows += r.Rows
+		sum.Errors += r.Errors
+		sum.Duplicates += r.Duplicates
+		sum.Removed += r.Removed
+	}
+	add(sum.Accepted, sum.Rows, sum.Errors, sum.Duplicates, pending, sum.Removed)
+	return nil
+}
+
+func (d *database) rollupRows(s *storage.Snapshot, add func(...any)) error {
+	r := rollups.Aggregates{}
+	states := r.States().FullName()
+	segments, rows, bytes := 0, int64(0), int64(0)
+	for _, f := range s.Segments() {
+		if f.Table == states {
+			segments++
+			rows += f.Rows
+			bytes += f.Bytes
+		}
+	}
+	add("rollups", "histograms", r.Source().String(), segments, rows, bytes)
+	return nil
+}
+
+func (d *database) jobRows(_ *storage.Snapshot, add func(...any)) error {
+	for _, j := range d.store.Jobs() {
+		var lastErr any
+		if j.Err != "" {
+			lastErr = j.Err
+		}
+		add(j.Name, j.Running, j.Steps, j.Errors, j.Last, j.Took.Seconds(), lastErr)
+	}
+	return nil
+}
+
+func (d *database) damageRows(_ *storage.Snapshot, add func(...any)) error {
+	for _, x := range d.store.Damage() {
+		add(x.At, x.File, x.What)
+	}
+	return nil
+}
+
+func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
+	o := d.opts
+	for _, s := range []struct {
+		name, description string
+		value             any
+	}{
+		{"cache.bytes", "cache of verified column chunks, outside the Go heap", o.CacheBytes},
+		{"ingest.max_body_bytes", "largest body of a submission, as sent", o.MaxBodyBytes},
+		{"ingest.max_lag", "decoding may be this far behind before submissions are refused with 503", o.MaxLag},
+		{"query_memory", "memory one query may use", o.QueryMemory},
+		{"seal.bytes", "a table is sealed when its head holds this many bytes of values", o.SealBytes},
+		{"seal.max_age", "or when its oldest unsealed row is this old", o.SealMaxAge},
+		{"wal.durability", "a submission is acknowledged when it is synced", "sync"},
+	} {
+		add(s.name, fmt.Sprint(s.value), s.description)
+	}
+	return nil
+}
+
+func (d *database) metricRows(_ *storage.Snapshot, add func(...any)) error {
+	for _, m := range d.metrics() {
+		add(m.name, m.value)
+	}
+	return nil
+}
