@@ -174,7 +174,7 @@ func opOne(op intOp) func([]int64, int64, []int64) int64 {
 // outside returns a negative number if any value is not within [lo, hi].
 func outside(xs []int64, lo, hi int64) (acc int64) {
 	for _, x := range xs {
-		acc |= x - lo | hi - x
+		acc |= (x - lo) | (hi - x)
 	}
 	return acc
 }
