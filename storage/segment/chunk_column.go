@@ -51,6 +51,10 @@ func (o *openChunk) unpin() {
 	}
 }
 
+// forget drops the chunk. A merge lists all columns of its inputs and is done with each after one use: what they had read
+// past the cache would otherwise add up to the whole row groups. Only the one user of a column may call it.
+func (c *chunkColumn) forget() { c.open.Store(nil) }
+
 // load finds or reads the chunk. A column keeps the dictionary it has once shown, so old is reused where there is one.
 func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
 	g := c.g.dir

@@ -105,6 +105,9 @@ func (g *gatherer) gather(c *columnGroup) (*codec.Values, error) {
 		if err := g.source(s); err != nil {
 			return nil, fmt.Errorf("column %s (%s): %w", c.path, c.leaf, err)
 		}
+		if seg, ok := s.col.(*chunkColumn); ok {
+			seg.forget()
+		}
 	}
 	return g.pack(c.leaf), nil
 }
