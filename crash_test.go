@@ -93,9 +93,11 @@ func (h *history) ok(err error) {
 	}
 }
 
+// begin starts a round in which power does not go.
+func (h *history) begin() { h.after, h.then, h.in = nil, nil, vfs.NewInjector() }
+
 // armCrash loses power at the nth change of a file from now on.
 func (h *history) armCrash(nth int64) {
-	h.after, h.then, h.in = nil, nil, vfs.NewInjector()
 	rng := rand.New(rand.NewPCG(h.seed, uint64(nth)))
 	h.in.Add(vfs.Rule{Ops: vfs.Mutating, Nth: nth, Do: func(op vfs.Op, name string) {
 		then := h.p.at() // before the clone: what is promised later need not be in it
@@ -458,10 +460,18 @@ func play(t *testing.T, seed uint64, rounds int) {
 		}
 	}()
 	for range rounds {
-		h.armCrash(1 + int64(h.rng.IntN([]int{30, 100, 300}[h.rng.IntN(3)])))
+		h.begin()
+		nth := 1 + int64(h.rng.IntN([]int{20, 80, 300}[h.rng.IntN(3)]))
+		recovering := h.rng.IntN(4) == 0
+		if recovering {
+			h.armCrash(nth)
+		}
 		h.open()
 		h.verify(false)
-		for range 3 + h.rng.IntN(12) {
+		if !recovering {
+			h.armCrash(nth)
+		}
+		for range 3 + h.rng.IntN(25) {
 			if h.crashed() || t.Failed() {
 				break
 			}
@@ -469,7 +479,7 @@ func play(t *testing.T, seed uint64, rounds int) {
 		}
 		h.crash()
 	}
-	h.armCrash(1 << 60)
+	h.begin()
 	h.open()
 	h.verify(true)
 	h.ok(h.store.Flush(context.Background()))
