@@ -285,6 +285,9 @@ func intervalEpoch(iv Interval, n *Numeric) error {
 func TruncTimestamp(field []byte, us int64, k types.Kind) (int64, error) {
 	u := findDateUnit(field)
 	if u == uNone || u > uMillennium {
+		if u < uTimezone {
+			u = uNone // dow, epoch and the like are no units one could cut to
+		}
 		return 0, errUnit(u, field, k)
 	}
 	if isInf(us) {

@@ -196,7 +196,7 @@ func (p *numPrinter) print(dst []byte) []byte {
 	width := f.pre + f.shift
 	seen, post := 0, 0
 	inFrac := false
-	explicit := f.has[nSign] || f.has[nMinus] || f.has[nPlus] || f.has[nPlusMin] || f.has[nAngle]
+	explicit := f.has[nSign] || f.has[nMinus] || f.has[nPlusMin] || f.has[nAngle]
 	// Where the digits begin: at the first digit of the number or at the first 0 of the format.
 	first := width - len(p.intPart)
 	if f.zeroFrom >= 0 && !p.special {

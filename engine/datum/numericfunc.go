@@ -44,13 +44,7 @@ func (n *Numeric) Sqrt(a *Numeric) error {
 		return ErrNegativeRoot()
 	}
 	w, _ := leadingDigit(a)
-	var sweight int
-	if w >= 0 {
-		sweight = (w+1)*4/2 - 1
-	} else {
-		sweight = 1 - (1-w)*4/2
-	}
-	scale := clampScale(numericMinSigDigits-sweight, a.scale)
+	scale := clampScale(numericMinSigDigits-((w+1)*2-1), a.scale)
 	// The root of coef * 10^-s at one more digit than asked for, then rounded.
 	var x, root apd.BigInt
 	x.Mul(&a.coef, pow10(max(2*int(scale+1)-int(a.scale), 0)))
@@ -137,11 +131,17 @@ func (n *Numeric) Exp(a *Numeric) error {
 
 // lnWeight estimates the decimal weight of ln(a), a > 0.
 func lnWeight(a *Numeric) int {
-	f := a.approxLn()
-	if f == 0 {
+	// Near 1 the logarithm is about a - 1, whose weight is that of its first base-10000 digit.
+	var x Numeric
+	x.SetInt64(1)
+	if x.Sub(a, &x) == nil && x.coef.Sign() == 0 {
 		return 0
 	}
-	return int(math.Floor(math.Log10(math.Abs(f))))
+	if f := x.Float64(); f >= -0.1 && f <= 0.1 {
+		w, d := leadingDigit(&x)
+		return w*4 + int(math.Log10(float64(d)))
+	}
+	return int(math.Log10(math.Abs(a.approxLn())))
 }
 
 // approxLn is ln(a) in floating point, also beyond the range of float64 and close to 1.
@@ -258,7 +258,7 @@ func (n *Numeric) Power(a, b *Numeric) error {
 	}
 	if integer {
 		if e, err := b.Int64(types.Int64); err == nil && e >= math.MinInt32 && e <= math.MaxInt32 {
-			return n.powerInt(a, e, b.scale)
+			return n.powerInt(a, e)
 		}
 	}
 	if a.Sign() == 0 {
@@ -276,7 +276,7 @@ func (n *Numeric) isInteger() bool {
 }
 
 // powerInt raises to an integer, exactly, then rounds to PostgreSQL's scale.
-func (n *Numeric) powerInt(a *Numeric, e int64, escale int32) error {
+func (n *Numeric) powerInt(a *Numeric, e int64) error {
 	f := 0.0
 	if a.Sign() != 0 {
 		var abs Numeric
@@ -290,7 +290,7 @@ func (n *Numeric) powerInt(a *Numeric, e int64, escale int32) error {
 		n.SetScaled(0, numericMaxDisplay)
 		return nil
 	}
-	scale := clampScale(numericMinSigDigits-int(f), a.scale, escale)
+	scale := clampScale(numericMinSigDigits, a.scale)
 	if e == 0 {
 		n.SetInt64(1)
 		n.Round(scale)

@@ -217,11 +217,18 @@ func addArrayJoin(r *registry) {
 		return catArrays(args[0], args[1], i, out)
 	})
 	called(r.fn("array_append", sig(tAnyArray, tAnyElement), tAnyArray, appendElem))
-	called(r.op("||", sig(tAnyArray, tAnyElement), tAnyArray, appendElem))
 	called(r.fn("array_prepend", sig(tAnyElement, tAnyArray), tAnyArray, prependElem))
-	called(r.op("||", sig(tAnyElement, tAnyArray), tAnyArray, prependElem))
 	called(r.fn("array_cat", sig(tAnyArray, tAnyArray), tAnyArray, cat))
-	called(r.op("||", sig(tAnyArray, tAnyArray), tAnyArray, cat))
+	// The operator has one overload for each element type, so that int[] || int and int[] || int[] are never confused.
+	for _, t := range datum.Types {
+		if t.ArrayOID == 0 || t.Pseudo {
+			continue
+		}
+		arr, elem := types.ArrayOf(t.Kind), types.Of(t.Kind)
+		called(r.op("||", sig(arr, elem), arr, appendElem))
+		called(r.op("||", sig(elem, arr), arr, prependElem))
+		called(r.op("||", sig(arr, arr), arr, cat))
+	}
 	r.fn("trim_array", sig(tAnyArray, tInt4), tAnyArray, byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
 		a, err := openArg(args[0], i)
 		if err != nil {

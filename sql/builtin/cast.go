@@ -151,14 +151,7 @@ func toText(to types.Type) evalFunc {
 		for i := range n {
 			if sel.Get(i) {
 				start := len(out.Data)
-				switch {
-				case v.Type.Kind != types.Bool:
-					out.Data = datum.AppendText(out.Data, v, i, f)
-				case v.Bool(i):
-					out.Data = append(out.Data, "true"...)
-				default:
-					out.Data = append(out.Data, "false"...)
-				}
+				out.Data = appendCastText(out.Data, v, i, f)
 				if to.Kind == types.Name {
 					out.Data = out.Data[:start+len(datum.TruncateName(out.Data[start:]))]
 				}
@@ -168,6 +161,16 @@ func toText(to types.Type) evalFunc {
 		out.N = n
 		return nil
 	}
+}
+
+func appendCastText(dst []byte, v *vec.Vector, i int, f *datum.Format) []byte {
+	switch {
+	case v.Type.Kind != types.Bool:
+		return datum.AppendText(dst, v, i, f)
+	case v.Bool(i):
+		return append(dst, "true"...)
+	}
+	return append(dst, "false"...)
 }
 
 func fromText(to types.Type) evalFunc {

@@ -13,7 +13,7 @@ import (
 // addDateFormat registers to_char, to_timestamp, to_date and to_number.
 func addDateFormat(r *registry) {
 	r.fn("to_char", sig(tTimestamp, tText), tText, byRow(func(_ *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
-		if isInfinite(a[0].Int(i)) {
+		if isInfinite(a[0].Int(i)) || len(a[1].Bytes(i)) == 0 {
 			out.AppendNull()
 			return nil
 		}
@@ -21,7 +21,7 @@ func addDateFormat(r *registry) {
 		return nil
 	}))
 	stable(r.fn("to_char", sig(tTimestamptz, tText), tText, byRow(func(ctx *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
-		if isInfinite(a[0].Int(i)) {
+		if isInfinite(a[0].Int(i)) || len(a[1].Bytes(i)) == 0 {
 			out.AppendNull()
 			return nil
 		}
@@ -29,6 +29,10 @@ func addDateFormat(r *registry) {
 		return nil
 	})))
 	r.fn("to_char", sig(tInterval, tText), tText, byRow(func(_ *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
+		if len(a[1].Bytes(i)) == 0 {
+			out.AppendNull()
+			return nil
+		}
 		out.AppendBytes(datum.AppendIntervalChar(nil, intervalArg(a[0], i), string(a[1].Bytes(i))))
 		return nil
 	}))

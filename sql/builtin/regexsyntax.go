@@ -1,7 +1,9 @@
 package builtin
 
 import (
+	"errors"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,13 +128,35 @@ func buildRegex(p string, f regexFlags) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(src)
 	if err != nil {
-		text := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		return nil, errRegex(text)
+		return nil, errRegex(regexProblem(err))
 	}
 	if !t.lazy {
 		re.Longest()
 	}
 	return re, nil
+}
+
+// regexProblem gives PostgreSQL's words for what Go's parser found.
+func regexProblem(err error) string {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	switch e.Code {
+	case syntax.ErrMissingParen, syntax.ErrUnexpectedParen:
+		return "parentheses () not balanced"
+	case syntax.ErrMissingBracket:
+		return "brackets [] not balanced"
+	case syntax.ErrMissingRepeatArgument, syntax.ErrInvalidRepeatOp:
+		return "quantifier operand invalid"
+	case syntax.ErrInvalidRepeatSize:
+		return "invalid repetition count(s)"
+	case syntax.ErrInvalidCharRange:
+		return "invalid character range"
+	case syntax.ErrLarge:
+		return "regular expression is too complex"
+	}
+	return e.Code.String() + ": " + e.Expr
 }
 
 // embeddedOptions reads (?letters) at the start.

@@ -370,9 +370,18 @@ func addConcat(r *registry) {
 			return nil
 		})
 	}
-	// text || anything and anything || text print the other side.
-	r.op("||", sig(tText, types.Of(types.AnyElement)), tText, concatAny)
-	r.op("||", sig(types.Of(types.AnyElement), tText), tText, concatAny)
+	// text || x and x || text print the other side, whatever it is but an array.
+	for _, k := range []types.Kind{types.Varchar, types.BPChar, types.Name, types.Char} {
+		r.op("||", sig(types.Of(k), types.Of(k)), tText, concatStrings)
+	}
+	for _, k := range concatKinds {
+		t := types.Of(k)
+		for _, f := range []*expr.Func{r.op("||", sig(tText, t), tText, concatAny), r.op("||", sig(t, tText), tText, concatAny)} {
+			if textDependsOnSession(t) {
+				stable(f)
+			}
+		}
+	}
 	stable(variadic(called(r.fn("concat", sig(tAny), tText, byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
 		out.AppendBytes(joinAny(ctx, nil, args, nil, i))
 		return nil
@@ -387,8 +396,33 @@ func addConcat(r *registry) {
 	})))))
 }
 
+// concatStrings joins two strings; the blanks that pad a character(n) do not count.
+var concatStrings = byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+	var b []byte
+	for _, a := range args {
+		s := a.Bytes(i)
+		if a.Type.Kind == types.BPChar {
+			s = bytes.TrimRight(s, " ")
+		}
+		b = append(b, s...)
+	}
+	out.AppendBytes(b)
+	return nil
+})
+
+// concatKinds have no || with text of their own.
+var concatKinds = []types.Kind{types.Bool, types.Int16, types.Int32, types.Int64, types.Float32, types.Float64, types.Numeric,
+	types.Date, types.Time, types.Timestamp, types.Timestamptz, types.Interval, types.UUID, types.OID, types.Regclass,
+	types.Regtype, types.Regproc, types.Regnamespace, types.Xid, types.Char, types.Histogram, types.JSON}
+
+// concatAny casts its arguments to text; unlike output, the cast writes booleans out.
 var concatAny = byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
-	out.AppendBytes(joinAny(ctx, nil, args, nil, i))
+	var b []byte
+	f := ctx.Format()
+	for _, a := range args {
+		b = appendCastText(b, a, i, f)
+	}
+	out.AppendBytes(b)
 	return nil
 })
 
