@@ -17,8 +17,8 @@ var dayQueries = []struct{ what, sql string }{
 	{"filtered sum", `SELECT sum(sample_id) FROM main WHERE normalized_channel = 'nightly' AND normalized_os = 'Windows'`},
 	{"low-cardinality group-by", `SELECT normalized_channel, normalized_os, count(*), sum(sample_id) FROM main GROUP BY 1, 2 ORDER BY 1, 2`},
 	{"one jsonb leaf aggregate", `SELECT avg((payload->'simpleMeasurements'->>'uptime')::bigint) FROM main`},
-	{"one histogram merged over all pings", `SELECT hist_count(hist_merge((payload->'histograms'->'GC_MS')::histogram)) FROM main`},
-	{"roll-up: one metric by version", `SELECT version, sum(count), hist_quantile(hist_merge(histogram), 0.95) FROM rollups.histograms WHERE metric = 'GC_MS' AND process = 'parent' GROUP BY 1 ORDER BY 1`},
+	{"one histogram merged over all pings", `SELECT hist_count(hist_merge((payload->'histograms'->'EVENTQ_CURSOR_ENCODE_DURATION_MS')::histogram)) FROM main`},
+	{"roll-up: one metric by version", `SELECT version, sum(count), hist_quantile(hist_merge(histogram), 0.95) FROM rollups.histograms WHERE metric = 'EVENTQ_CURSOR_ENCODE_DURATION_MS' AND process = 'parent' GROUP BY 1 ORDER BY 1`},
 }
 
 // dayPart is how many pings are held at once while the day is loaded.

@@ -97,6 +97,6 @@ const demoQueries = `
   SELECT submission_date, normalized_channel, count(*) FROM main GROUP BY 1, 2 ORDER BY 1, 2;
   SELECT normalized_os, avg((payload->'simpleMeasurements'->>'uptime')::bigint) FROM main GROUP BY 1;
   SELECT version, hist_quantile(hist_merge(histogram), 0.95) AS p95, sum(count) FROM rollups.histograms
-   WHERE metric = 'GC_MS' AND process = 'parent' GROUP BY 1 ORDER BY 1;
+   WHERE metric = 'EVENTQ_CURSOR_ENCODE_DURATION_MS' AND process = 'parent' GROUP BY 1 ORDER BY 1;
 
 `
