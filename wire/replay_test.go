@@ -263,7 +263,7 @@ insert into pings (document_id, client_id, submission_date, submitted_at, channe
   values ('00000000-0000-0000-0000-000000000001', 'c1', '2016-05-01', '2016-05-01 12:00:00+00', 'nightly', 'Linux', '45.0', 1, 100, 1.500, '{"k": 1}', '{a,b}'),
          ('00000000-0000-0000-0000-000000000002', 'c2', '2016-05-02', '2016-05-02 12:00:00+00', 'beta', null, '46.0', 2, 200, 2.250, '{"k": 2}', null)`
 
-func exec(c *pgconn.PgConn, q string) error {
+func execute(c *pgconn.PgConn, q string) error {
 	_, err := c.Exec(context.Background(), q).ReadAll()
 	return err
 }
@@ -318,7 +318,7 @@ func replay(t *testing.T, path string) error {
 	}
 	c := connect(t, serve(t))
 	for s := range strings.SplitSeq(replaySchema, ";\n") {
-		if err := exec(c, s); err != nil {
+		if err := execute(c, s); err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
 	}

@@ -68,7 +68,11 @@ func fillAttributes(e *env, w *writer) error {
 			storage.char(t.storage)
 			notNull.bool(a.notNull)
 			local.bool(true)
-			collation.oid(t.collation)
+			if t.collation == 100 && k.name.Schema == "pg_catalog" {
+				collation.oid(950)
+			} else {
+				collation.oid(t.collation)
+			}
 			w.next()
 		}
 	}

@@ -20,11 +20,14 @@ func addTypeFuncs(f *funcs) {
 			out.AppendNull()
 			return nil
 		}
-		mod := int32(-1)
+		oid, mod := oidOf(a[0], i), int32(-1)
 		if !a[1].Null(i) {
-			mod = int32(a[1].Int(i))
+			if mod = int32(a[1].Int(i)); mod < 0 && oid == 1042 {
+				out.AppendString("bpchar") // "character" would mean character(1)
+				return nil
+			}
 		}
-		out.AppendString(e.formatType(oidOf(a[0], i), mod))
+		out.AppendString(e.formatType(oid, mod))
 		return nil
 	}).Called = true
 	f.fn("pg_encoding_to_char", sig(tInt4), tName, func(_ *env, a []*vec.Vector, i int, out *vec.Vector) error {

@@ -31,6 +31,9 @@ type proc struct {
 }
 
 func (p *proc) schema() string {
+	if strings.HasPrefix(p.name, "_pg_") {
+		return "information_schema"
+	}
 	if p.oid >= firstOwnProc {
 		return "telemdb"
 	}
@@ -115,7 +118,7 @@ func nameOID(s string) uint32 {
 func (p *proc) argTypes() []int64 {
 	out := make([]int64, len(p.args))
 	for i, t := range p.args {
-		if p.variadic && i == len(p.args)-1 && t.Kind != types.Any {
+		if p.variadic && i == len(p.args)-1 && datum.ArrayOID(t.Kind) != 0 {
 			t = types.ArrayOf(t.Kind)
 		}
 		out[i] = int64(datum.OID(t))
