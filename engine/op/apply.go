@@ -18,6 +18,7 @@ type applyRows struct {
 	rows  []int      // its live rows
 	at    int        // the current one
 	right plan.Rows  // of the current row; nil before it is run
+	part  *exec      // right's
 	met   bool
 	out   vec.Batch
 	sel   vec.Bitmap
@@ -59,8 +60,7 @@ func (r *applyRows) Next() (b *vec.Batch, err error) {
 			if lone {
 				r.pad()
 			}
-			r.right.Close()
-			r.right = nil
+			r.end()
 			r.at++
 			if lone {
 				return &r.out, nil
@@ -104,7 +104,8 @@ func (r *applyRows) run() error {
 	}
 	ctx := *r.b.ctx
 	ctx.Outer = append([][]*vec.Vector{row}, r.b.ctx.Outer...)
-	rows, err := newBuilder(r.b.x, &ctx, r.b.ctes).build(r.n.R)
+	r.part = r.b.x.part()
+	rows, err := newBuilder(r.part, &ctx, r.b.ctes).build(r.n.R)
 	r.right, r.met = rows, false
 	return err
 }
@@ -148,9 +149,16 @@ func (r *applyRows) pad() {
 	}
 }
 
-func (r *applyRows) Close() {
+// end closes the right side of the current row.
+func (r *applyRows) end() {
 	if r.right != nil {
 		r.right.Close()
+		r.right = nil
+		r.part.mem.release()
 	}
+}
+
+func (r *applyRows) Close() {
+	r.end()
 	r.l.Close()
 }

@@ -9,19 +9,28 @@ import (
 
 // memory counts what an execution holds in hash tables, sorts and materialised rows.
 type memory struct {
-	limit int64
-	used  atomic.Int64
+	limit  int64
+	used   atomic.Int64
+	parent *memory // of a part of the execution that ends before the whole: counts there too
 }
 
 // add reserves n bytes (or gives them back) for an operator; error 53200 if the query's limit is passed.
 func (m *memory) add(operator string, n int64) error {
 	used := m.used.Add(n)
+	if m.parent != nil {
+		return m.parent.add(operator, n)
+	}
 	if m.limit <= 0 || used <= m.limit || n <= 0 {
 		return nil
 	}
 	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than query_memory allows", operator).
 		WithDetail("The query holds %d bytes, query_memory is %d bytes.", used, m.limit).
 		WithHint("Filter or group the input further, or raise query_memory.")
+}
+
+// release gives back to the parent whatever is still held.
+func (m *memory) release() {
+	_ = m.parent.add("", -m.used.Swap(0)) // giving back never fails
 }
 
 // account is one operator's share.

@@ -489,6 +489,25 @@ func TestMemoryLimitNamesOperatorAndSetting(t *testing.T) {
 	}
 }
 
+func TestMemoryOfARunPerRowIsGivenBack(t *testing.T) {
+	rows := make([]row, 3000)
+	for i := range rows {
+		rows[i] = row{"a", int64(i), int64(i), 1.0, true}
+	}
+	src := newSource(pingTable, rows, 1000)
+	below := &plan.Filter{In: scanOf(pingTable), Cond: cmpCall("=", col(1, tInt), &expr.Outer{Depth: 1, Idx: 1, T: tInt})}
+	sorted := &plan.Sort{In: below, Keys: []plan.SortKey{{Expr: col(2, tInt)}}}
+	one := &plan.Project{In: sorted, Out: []plan.Col{{Name: "x", Type: tInt}}, Exprs: []expr.Expr{col(2, tInt)}}
+	scalar := &plan.Project{In: scanOf(pingTable), Out: one.Out, Exprs: []expr.Expr{&expr.Subplan{Plan: one, Correlated: true, T: tInt}}}
+	lateral := &plan.Apply{Kind: plan.Inner, L: scanOf(pingTable), R: sorted}
+	for name, n := range map[string]plan.Node{"subplan": scalar, "lateral": lateral} {
+		got, err := runErr(src, 2, 1<<16, n)
+		if err != nil || len(got) != len(rows) {
+			t.Errorf("%s: %d rows, %v", name, len(got), err)
+		}
+	}
+}
+
 func TestCancelEndsARunningQuery(t *testing.T) {
 	rows := randomRows(seeded(t), 20000)
 	src := newSource(pingTable, rows, 100)

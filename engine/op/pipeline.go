@@ -140,7 +140,7 @@ func (p *pipeline) morsels() int {
 }
 
 // parallel returns the number of workers the pipeline is worth.
-func (p *pipeline) parallel() int { return max(1, min(p.b.workers(), p.morsels())) }
+func (p *pipeline) parallel() int { return max(1, min(p.b.x.workers, p.morsels())) }
 
 // chain is one worker's copy of the pipeline.
 type chain struct {

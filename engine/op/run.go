@@ -44,7 +44,7 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 		parent = env.Ctx.Context
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers}
+	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers, once: &sync.Map{}}
 	if x.workers <= 0 {
 		x.workers = runtime.GOMAXPROCS(0)
 	}
@@ -117,7 +117,13 @@ type exec struct {
 	env     *Env
 	mem     *memory
 	workers int
-	once    sync.Map // any -> *onceValue
+	once    *sync.Map // any -> *onceValue
+}
+
+// part returns the execution of a plan that runs once per row of an enclosing one: on that row's goroutine, and what it
+// holds is given back by its memory's release.
+func (x *exec) part() *exec {
+	return &exec{env: x.env, mem: &memory{parent: x.mem}, workers: 1, once: x.once}
 }
 
 type onceValue struct {
@@ -150,19 +156,15 @@ func newBuilder(x *exec, ctx *expr.Ctx, ctes map[int]*cte) *builder {
 		if !ok {
 			return nil, sqlstate.New(sqlstate.Internal, "a subplan is not a plan but %T", p)
 		}
-		return newBuilder(x, ctx, ctes).collect(n)
+		if len(ctx.Outer) == 0 {
+			return newBuilder(x, ctx, ctes).collect(n)
+		}
+		once := x.part()
+		defer once.mem.release()
+		return newBuilder(once, ctx, ctes).collect(n)
 	}
 	b.ctx = &own
 	return b
-}
-
-// workers returns how many goroutines a pipeline may use. What runs once per row of an enclosing query runs on the
-// goroutine of that row.
-func (b *builder) workers() int {
-	if len(b.ctx.Outer) > 0 {
-		return 1
-	}
-	return b.x.workers
 }
 
 // build returns the rows of a node. It starts nothing.
