@@ -388,13 +388,23 @@ func (m *sim) step() {
 	case n < 95:
 		m.clock.add(time.Duration(m.rng.IntN(600)) * time.Second)
 	default:
-		sn, err := m.s.Snapshot()
-		m.ok(err)
-		_, err = m.s.MergeOnce(ctx)
-		m.ok(err)
-		m.ok(checkRollup(sn))
-		sn.Release()
+		m.together()
 	}
+}
+
+// together seals and merges at the same time, under a snapshot.
+func (m *sim) together() {
+	sn, err := m.s.Snapshot()
+	m.ok(err)
+	defer sn.Release()
+	errs := make(chan error, 2)
+	go func() { errs <- m.s.Flush(ctx) }()
+	go func() {
+		_, err := m.s.MergeOnce(ctx)
+		errs <- err
+	}()
+	m.ok(errors.Join(<-errs, <-errs))
+	m.ok(checkRollup(sn))
 }
 
 // play is one history: rounds of life, each ended by a power loss.

@@ -17,7 +17,30 @@ import (
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets only those goroutines live on that a failed catalog leaves behind: Pebble's, which must never be closed
+// then, and the one that is parked in Fatalf.
+func TestMain(m *testing.M) {
+	const pebble = "github.com/cockroachdb/pebble/v2"
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.logger.Fatalf"),
+		goleak.IgnoreAnyFunction(pebble+".(*cleanupManager).mainLoop"),
+		goleak.IgnoreAnyFunction(pebble+".(*ConcurrencyLimitScheduler).periodicGranter"),
+		goleak.IgnoreAnyFunction(pebble+"/record.(*LogWriter).flushLoop"),
+		goleak.IgnoreAnyFunction(pebble+"/internal/genericcache.(*shard[...]).releaseLoop"),
+	)
+}
+
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	o := testOptions(vfs.NewMem(), newTestClock())
+	o.Manual = false
+	s, err := Open("/db", o)
+	must(t, err)
+	submit(t, s, map[uint64]string{}, testPayload("main", "a", day0, "release", "v", "1"))
+	must(t, s.Flush(ctx))
+	must(t, s.Close())
+	goleak.VerifyNone(t, before)
+}
 
 var ctx = context.Background()
 

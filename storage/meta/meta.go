@@ -71,13 +71,37 @@ func Open(o Options) (*DB, error) {
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	if db.pdb, err = pebble.Open(o.Dir, po); err != nil {
-		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", o.Dir, err), lock.Close())
+	if err := db.open(o.Dir, po); err != nil {
+		return nil, fmt.Errorf("open catalog %s: %w", o.Dir, err)
 	}
 	if err := db.checkFormat(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// open opens Pebble on a goroutine of its own: if it fails in a way that Pebble would not return from, that goroutine stays
+// behind.
+func (db *DB) open(dir string, po *pebble.Options) error {
+	type result struct {
+		pdb *pebble.DB
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		pdb, err := pebble.Open(dir, po)
+		done <- result{pdb, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return errors.Join(r.err, db.lock.Close())
+		}
+		db.pdb = r.pdb
+		return nil
+	case <-db.failed:
+		return errors.Join(db.failure, db.Close())
+	}
 }
 
 func (db *DB) checkFormat() error {
