@@ -43,7 +43,7 @@ func (en *env) arrayOf(e *ast.Array, want *types.Type) (expr.Expr, error) {
 	}
 	c := &expr.Call{Fn: makeArray, Args: elems, T: arrayOf(t)}
 	if allConst(elems) {
-		x, _, err := en.b.fold(c, nil, e.Pos())
+		x, _, err := en.b.fold(c)
 		return x, err
 	}
 	return c, nil

@@ -86,8 +86,8 @@ func (b *binder) coerce(e expr.Expr, t types.Type, cc builtin.CastContext, pos i
 	}
 	c := &expr.Call{Fn: fn, Args: []expr.Expr{e}, T: t}
 	b.pos[c] = b.pos[e]
-	if k, isConst := e.(*expr.Const); isConst && fn.Volatile == expr.Immutable {
-		return b.fold(c, k, pos)
+	if _, isConst := e.(*expr.Const); isConst && fn.Volatile == expr.Immutable {
+		return b.fold(c)
 	}
 	return c, true, nil
 }
@@ -109,11 +109,11 @@ func (b *binder) relabel(e expr.Expr, t types.Type) expr.Expr {
 	return out
 }
 
-// fold computes a cast of a constant now, so that its error has a position and IN lists see constants.
-func (b *binder) fold(c *expr.Call, _ *expr.Const, pos int) (expr.Expr, bool, error) {
+// fold computes a cast of a constant now, so that IN lists see constants.
+func (b *binder) fold(c *expr.Call) (expr.Expr, bool, error) {
 	v := &vec.Vector{}
 	if err := expr.Eval(b.cat.Ctx(), c, expr.OneRow(), nil, v); err != nil {
-		return nil, false, sqlstate.Wrap(sqlstate.Internal, err).At(pos)
+		return nil, false, sqlstate.Wrap(sqlstate.Internal, err)
 	}
 	v.Type = c.T
 	return &expr.Const{V: v}, true, nil

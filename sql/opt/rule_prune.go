@@ -402,7 +402,25 @@ func pruneProject(n *plan.Project, d *need) (plan.Node, *mapping) {
 		c.Exprs = append(c.Exprs, cm.expr(it.e))
 		c.Out = append(c.Out, it.col)
 	}
-	return dropIdentity(c), m
+	return dropIdentity(merged(c)), m
+}
+
+// merged puts a projection into the one above it if it computes nothing.
+func merged(p *plan.Project) *plan.Project {
+	in, ok := p.In.(*plan.Project)
+	if !ok {
+		return p
+	}
+	for _, e := range in.Exprs {
+		if _, plain := e.(*expr.Col); !plain {
+			return p
+		}
+	}
+	c := &plan.Project{In: in.In, Out: p.Out}
+	for _, e := range p.Exprs {
+		c.Exprs = append(c.Exprs, substitute(e, in.Exprs))
+	}
+	return c
 }
 
 // dropIdentity takes out a projection that changes nothing; the names of inner columns do not matter.

@@ -36,7 +36,7 @@ func checkLimits(query string) error {
 	}
 	scan, err := pg.Scan(query)
 	if err != nil {
-		return parserError(query, err)
+		return parserError(err)
 	}
 	var d depthMeter
 	for _, t := range scan.Tokens {

@@ -32,7 +32,7 @@ func Parse(query string) ([]Statement, error) {
 	}
 	tree, err := pg.Parse(query)
 	if err != nil {
-		return nil, parserError(query, err)
+		return nil, parserError(err)
 	}
 	pos := newPositions(query)
 	out := make([]Statement, 0, len(tree.Stmts))
@@ -90,7 +90,7 @@ func TypeName(text string) (ast.TypeName, error) {
 	return ast.TypeName{}, sqlstate.New(sqlstate.Syntax, "invalid type name %q", text)
 }
 
-func parserError(query string, err error) error {
+func parserError(err error) error {
 	var pe *parser.Error
 	if !errors.As(err, &pe) {
 		return sqlstate.New(sqlstate.TooComplex, "the statement is too complex to parse: %v", err)
@@ -102,11 +102,7 @@ func parserError(query string, err error) error {
 	if strings.Contains(pe.Message, "not implemented") || strings.Contains(pe.Message, "not supported") {
 		code = sqlstate.FeatureNotSupported
 	}
-	e := sqlstate.New(code, "%s", pe.Message)
-	if pe.Cursorpos > 0 {
-		e.Position = newPositions(query).at(int32(pe.Cursorpos - 1)).Pos()
-	}
-	return e
+	return sqlstate.New(code, "%s", pe.Message).At(max(pe.Cursorpos, 0)) // it counts characters already
 }
 
 // positions turns byte offsets of a query string into characters, counted from 1.

@@ -131,6 +131,7 @@ func (c *converter) createTable(s *pg.CreateStmt) ast.Stmt {
 		e := &pg.PartitionElem{}
 		if len(p.PartParams) == 1 {
 			e = p.PartParams[0].GetPartitionElem()
+			out.PartitionPos = c.pos.at(e.GetLocation()).Pos()
 		}
 		if p.Strategy != pg.PartitionStrategy_PARTITION_STRATEGY_RANGE || e.GetName() == "" {
 			c.refuse(ast.P(out.PartitionPos), "a partitioning other than by range of one column")
@@ -193,7 +194,7 @@ func (c *converter) afterAS() string {
 	text := c.query[c.from:c.to]
 	scan, err := pg.Scan(text)
 	if err != nil {
-		c.fail(parserError(text, err))
+		c.fail(parserError(err))
 		return ""
 	}
 	depth := 0

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -349,12 +350,68 @@ func (c *conn) dropOne(ctx context.Context, st *ast.Drop, ref ast.TableRef, tag 
 		}
 		return sqlstate.New(sqlstate.WrongObjectType, "\"%s\" is not a %s", ref.Name, word).WithHint("Use DROP %s to remove a %s.", other, strings.ToLower(other))
 	}
+	deps := c.dependents(k, []types.TableName{r.Name})
+	if len(deps) > 0 && !st.Cascade {
+		return sqlstate.New(sqlstate.DependentObjects, "cannot drop %s %s because other objects depend on it", word, ref.Name).
+			WithDetail("view %s depends on %s %s", deps[0].Name, word, ref.Name).
+			WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
+	}
 	return c.ddl(ctx, tag, func() error {
+		for _, v := range deps {
+			if err := c.cfg.DB.DropView(ctx, v); err != nil {
+				return err
+			}
+		}
 		if st.Kind == ast.ObjectView {
 			return c.cfg.DB.DropView(ctx, r.Name)
 		}
 		return c.cfg.DB.DropTable(ctx, r.Name)
 	})
+}
+
+// dependents lists the views that use any of the named relations, and the views that use those, the last made first.
+func (c *conn) dependents(k *catalog, of []types.TableName) []types.TableName {
+	var out []types.TableName
+	hit := map[types.TableName]bool{}
+	for _, n := range of {
+		hit[n] = true
+	}
+	for again := true; again; {
+		again = false
+		for _, v := range k.snap.Views() {
+			if !hit[v.Name] && c.uses(k, v, hit) {
+				hit[v.Name], again = true, true
+				out = append(out, v.Name)
+			}
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// uses reports whether a view's query names any of the relations. A view that no longer binds uses what it finds.
+func (c *conn) uses(k *catalog, v View, names map[types.TableName]bool) bool {
+	r, ok := k.view(v)
+	if !ok {
+		return false
+	}
+	rec := &recorder{catalog: k.within(v.Name.Schema), names: names}
+	// Only the lookups matter.
+	_, _ = bind.Select(rec, r.View, nil)
+	return rec.hit
+}
+
+// recorder is a catalog that notes whether certain relations are asked for.
+type recorder struct {
+	*catalog
+	names map[types.TableName]bool
+	hit   bool
+}
+
+func (r *recorder) Relation(schema, name string) (*bind.Relation, bool) {
+	rel, ok := r.catalog.Relation(schema, name)
+	r.hit = r.hit || ok && r.names[rel.Name]
+	return rel, ok
 }
 
 func (c *conn) dropSchema(ctx context.Context, st *ast.Drop, name string) error {
@@ -373,6 +430,15 @@ func (c *conn) dropSchema(ctx context.Context, st *ast.Drop, name string) error 
 		return err
 	}
 	tables, views := objectsIn(s, name)
+	k, err := c.catalog()
+	if err != nil {
+		return err
+	}
+	for _, v := range c.dependents(k, append(slices.Clone(tables), views...)) {
+		if !slices.Contains(views, v) {
+			views = append(views, v)
+		}
+	}
 	if len(tables)+len(views) > 0 && !st.Cascade {
 		return sqlstate.New(sqlstate.DependentObjects, "cannot drop schema %s because other objects depend on it", name).
 			WithHint("Use DROP ... CASCADE to drop the dependent objects too.")

@@ -40,7 +40,7 @@ func TestAgainstPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close(ctx)
-		if _, err := c.Exec(ctx, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET timezone='UTC'; SET search_path = public; SET default_transaction_isolation = 'repeatable read'").ReadAll(); err != nil {
+		if _, err := c.Exec(ctx, "DROP SCHEMA IF EXISTS s CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET timezone='UTC'; SET search_path = public; SET default_transaction_isolation = 'repeatable read'").ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 		notices = nil

@@ -210,6 +210,9 @@ func millis(v string) (int64, error) {
 			break
 		}
 	}
+	if s == "" || (s[0] < '0' || s[0] > '9') && s[0] != '.' && s[0] != '-' {
+		return 0, hintText("")
+	}
 	x, err := strconv.ParseFloat(s, 64)
 	if err != nil || x < 0 || x*unit > 1<<31 {
 		return 0, hintText("Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".")

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/sql/opt/tree"
+	"github.com/telemdb/telemdb/storage/types"
 )
 
 // Node is what EXPLAIN tells of a plan node.
@@ -19,16 +21,31 @@ type Node struct {
 	Children []*Node  // inputs, then subplans
 	Role     string   // "SubPlan", "CTE x"; "" for an input
 	Names    []string // of the output columns
+	qualify  bool
 }
 
 // Fact is one line below a node.
 type Fact struct{ Name, Value string }
 
-// Describe makes the tree EXPLAIN prints.
-func Describe(n plan.Node) *Node {
-	out := &Node{Plan: n}
+// Describe makes the tree EXPLAIN prints. Columns carry their table's name where there are several tables.
+func Describe(n plan.Node) *Node { return describe(n, leaves(n) > 1) }
+
+func leaves(n plan.Node) int {
+	in := n.Inputs()
+	if len(in) == 0 {
+		return 1
+	}
+	sum := 0
+	for _, c := range in {
+		sum += leaves(c)
+	}
+	return sum
+}
+
+func describe(n plan.Node, qualify bool) *Node {
+	out := &Node{Plan: n, qualify: qualify}
 	for _, c := range n.Inputs() {
-		out.Children = append(out.Children, Describe(c))
+		out.Children = append(out.Children, describe(c, qualify))
 	}
 	var in []string
 	for _, c := range out.Children {
@@ -122,9 +139,16 @@ func (o *Node) scan(n *plan.Scan) {
 	}
 	names := make([]string, len(n.Read))
 	for i, c := range n.Read {
-		names[i] = c.Column + pathText(c.Path, c.AsText)
-		if len(c.Path) > 0 {
-			names[i] = "(" + names[i] + ")::" + datum.FormatType(c.Type)
+		names[i] = c.Column
+		if o.qualify {
+			names[i] = cmp.Or(n.Alias, n.Table.Name) + "." + c.Column
+		}
+		if len(c.Path) == 0 {
+			continue
+		}
+		names[i] = "(" + names[i] + pathText(c.Path, c.AsText) + ")"
+		if k := c.Type.Kind; k != types.Text && c.AsText || k != types.JSONB && !c.AsText {
+			names[i] += "::" + datum.FormatType(c.Type)
 		}
 	}
 	o.Names = names[:n.Out]
