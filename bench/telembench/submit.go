@@ -26,7 +26,7 @@ type body struct {
 
 // makeBodies generates n valid pings, gzipped as clients do.
 func makeBodies(seed uint64, n int) ([]body, error) {
-	g := gen.New(gen.Options{Seed: seed, Pings: 1 << 30, Start: time.Now().UTC().Truncate(24 * time.Hour), Days: 1})
+	g := gen.New(gen.Options{Seed: seed, Pings: -1, Clients: 5000, Start: time.Now().UTC().Truncate(24 * time.Hour), Days: 1})
 	z := gzip.NewWriter(io.Discard)
 	var out []body
 	var p gen.Ping

@@ -73,7 +73,7 @@ func feedDemo(ctx context.Context, out io.Writer, s *server, seed uint64) error 
 	}
 	fmt.Fprintf(out, "%d pings (%.0f MB of JSON) of the last %d days are in; one more arrives every %v. Try:\n%s", sum.pings,
 		float64(sum.bytes)/1e6, demoDays, demoEvery, demoQueries)
-	live := gen.New(gen.Options{Seed: seed + 1, Pings: 1 << 30, Start: today, Days: 1})
+	live := gen.New(gen.Options{Seed: seed + 1, Pings: -1, Clients: 5000, Start: today, Days: 1})
 	next := generated(live, sum)
 	for tick := time.NewTicker(demoEvery); ; {
 		select {

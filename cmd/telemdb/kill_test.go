@@ -24,7 +24,7 @@ func TestKillLosesNothingThatWasAcknowledged(t *testing.T) {
 	const seed = 20261121
 	t.Logf("%d cycles, seed %d", cycles, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	pings := gen.New(gen.Options{Seed: seed, Pings: 1 << 30, Start: time.Now().UTC().Truncate(24 * time.Hour), Days: 1, Small: true})
+	pings := gen.New(gen.Options{Seed: seed, Pings: -1, Clients: 5000, Start: time.Now().UTC().Truncate(24 * time.Hour), Days: 1, Small: true})
 	acked := map[string]bool{} // type/document id
 	for cycle := range cycles {
 		p := serve(t, dir)

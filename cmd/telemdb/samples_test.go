@@ -161,6 +161,9 @@ func (s sample) envelope() string {
 		if c, ok := info["app_channel"].(string); ok {
 			channel = normalChannel(c)
 		}
+		build, _ = info["app_build"].(string)
+	} else if c, ok := s.doc["release_channel"].(string); ok {
+		channel = normalChannel(c)
 	}
 	return strings.Join([]string{s.docType, client, sampleID, channel, "t", build}, "|")
 }
