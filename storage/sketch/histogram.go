@@ -177,14 +177,12 @@ func (h *Histogram) Merge(o *Histogram) error {
 		return ErrLayout
 	}
 	h.Sum = addClamped(h.Sum, o.Sum)
-	if len(h.Buckets) == len(o.Buckets) && sameBounds(h.Buckets, o.Buckets) {
-		for i := range h.Buckets {
-			h.Buckets[i].Count = addClamped(h.Buckets[i].Count, o.Buckets[i].Count)
-		}
+	rest := h.addKnown(o.Buckets)
+	if len(rest) == 0 {
 		return nil
 	}
-	merged := make([]Bucket, 0, len(h.Buckets)+len(o.Buckets))
-	a, b := h.Buckets, o.Buckets
+	merged := make([]Bucket, 0, len(h.Buckets)+len(rest))
+	a, b := h.Buckets, rest
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0].Bound < b[0].Bound:
@@ -200,13 +198,20 @@ func (h *Histogram) Merge(o *Histogram) error {
 	return nil
 }
 
-func sameBounds(a, b []Bucket) bool {
-	for i := range a {
-		if a[i].Bound != b[i].Bound {
-			return false
+// addKnown adds the leading buckets of b whose bounds h has, in place, and returns the others: none, after a few merges,
+// so that merging allocates nothing.
+func (h *Histogram) addKnown(b []Bucket) []Bucket {
+	i := 0
+	for k := range b {
+		for i < len(h.Buckets) && h.Buckets[i].Bound < b[k].Bound {
+			i++
 		}
+		if i == len(h.Buckets) || h.Buckets[i].Bound != b[k].Bound {
+			return b[k:]
+		}
+		h.Buckets[i].Count = addClamped(h.Buckets[i].Count, b[k].Count)
 	}
-	return true
+	return nil
 }
 
 // addClamped adds two non-negative numbers, saturating.
