@@ -68,6 +68,9 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.store = store
+	if err := db.ensureSchema("public"); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	db.sessions = session.Config{
 		DB:      &database{DB: db},
 		Catalog: pgcatalog.New(),
@@ -84,6 +87,15 @@ func Open(dir string, o Options) (*DB, error) {
 		Logger:   o.Logger,
 	})
 	return db, nil
+}
+
+// ensureSchema makes the schema in which CREATE TABLE puts its tables, in a directory that is new.
+func (db *DB) ensureSchema(name string) error {
+	err := db.store.CreateSchema(context.Background(), name)
+	if errors.Is(err, storage.ErrExists) {
+		return nil
+	}
+	return err
 }
 
 func (db *DB) httpOptions() ingest.HTTPOptions {
