@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/lib/pq"
 )
 
 // A table as the server makes it from submissions, in the schema that the default search path looks into.
@@ -197,7 +196,7 @@ func TestLibPQOverRealSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := tx.Prepare(pq.CopyIn("copied", "a", "b"))
+	st, err := tx.Prepare(`COPY "copied" ("a", "b") FROM STDIN`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,6 +132,8 @@ func TestCatalogsAgree(t *testing.T) {
 		"relations have one oid each":      "select oid from pg_class group by oid having count(*) > 1",
 		"types have one oid each":          "select oid from pg_type group by oid having count(*) > 1",
 		"functions have one oid each":      "select oid, min(proname), max(proname) from pg_proc group by oid having count(*) > 1",
+		"casts have one oid each":          "select oid from pg_cast group by oid having count(*) > 1",
+		"casts have types":                 "select castsource, casttarget from pg_cast where castsource not in (select oid from pg_type) or casttarget not in (select oid from pg_type)",
 		"operators have one oid each":      "select oid from pg_operator group by oid having count(*) > 1",
 		"relations have one name":          "select relname from pg_class group by relname, relnamespace having count(*) > 1",
 		"every relation is a table":        "select relname from pg_class where (select count(*) from information_schema.tables where table_name = relname) = 0",

@@ -14,6 +14,7 @@ func init() {
 		"pg_catalog.pg_proc":             kept(fillProcs),
 		"pg_catalog.pg_aggregate":        kept(fillAggregates),
 		"pg_catalog.pg_operator":         kept(fillOperators),
+		"pg_catalog.pg_cast":             kept(fillCasts),
 		"pg_catalog.pg_rewrite":          kept(fillRewrites),
 		"pg_catalog.pg_database":         kept(fillDatabases),
 		"pg_catalog.pg_tablespace":       kept(fillTablespaces),

@@ -157,7 +157,7 @@ func fillProcs(e *env, w *writer) error {
 	for _, p := range e.c.procs.all {
 		oid.oid(p.oid)
 		name.str(p.name)
-		schema.oid(session.SchemaOID(p.schema()))
+		schema.oid(session.SchemaOID(p.schema))
 		owner.oid(oidOwner)
 		lang.oid(12) // internal
 		cost.float(1)
@@ -251,6 +251,41 @@ func fillRewrites(e *env, w *writer) error {
 		enabled.char('O')
 		instead.bool(true)
 		w.next()
+	}
+	return nil
+}
+
+// fillCasts asks the registry of casts for every pair of types. Casts through the text form are none of pg_cast; they
+// are told by a string on one side.
+func fillCasts(_ *env, w *writer) error {
+	oid, source, target, context, method := w.col("oid"), w.col("castsource"), w.col("casttarget"), w.col("castcontext"), w.col("castmethod")
+	for _, from := range datum.Types {
+		for _, to := range datum.Types {
+			if from.Kind == to.Kind || from.Pseudo || to.Pseudo {
+				continue
+			}
+			last := builtin.Explicit
+			if from.Category == 'S' || to.Category == 'S' {
+				last = builtin.Implicit
+			}
+			for c := builtin.Implicit; c <= last; c++ {
+				fn, ok := builtin.FindCast(types.Of(from.Kind), types.Of(to.Kind), c)
+				if !ok {
+					continue
+				}
+				oid.oid(nameOID("cast " + from.Name + " " + to.Name))
+				source.oid(from.OID)
+				target.oid(to.OID)
+				context.char("iae"[c])
+				if fn == nil {
+					method.char('b')
+				} else {
+					method.char('f')
+				}
+				w.next()
+				break
+			}
+		}
 	}
 	return nil
 }

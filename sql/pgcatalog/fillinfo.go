@@ -217,10 +217,10 @@ func fillRoutines(e *env, w *writer) error {
 	body, lang, deterministic, nullCall := w.col("routine_body"), w.col("external_language"), w.col("is_deterministic"), w.col("is_null_call")
 	for _, p := range e.c.procs.all {
 		sdb.str(e.info.Database())
-		sschema.str(p.schema())
+		sschema.str(p.schema)
 		sname.str(specificName(p))
 		db.str(e.info.Database())
-		schema.str(p.schema())
+		schema.str(p.schema)
 		name.str(p.name)
 		if p.kind == 'f' {
 			kind.str("FUNCTION")
@@ -247,7 +247,7 @@ func fillParameters(e *env, w *writer) error {
 		add := func(m string, t types.Type, label string) {
 			n++
 			db.str(e.info.Database())
-			schema.str(p.schema())
+			schema.str(p.schema)
 			name.str(specificName(p))
 			num.int(int64(n))
 			mode.str(m)

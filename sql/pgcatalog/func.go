@@ -68,7 +68,6 @@ var (
 	tNumeric   = types.Of(types.Numeric)
 	tRegclass  = types.Of(types.Regclass)
 	tTree      = types.Of(types.PgNodeTree)
-	tInterval  = types.Of(types.Interval)
 	tTimestamp = types.Of(types.Timestamptz)
 	tVoid      = types.Of(types.Void)
 )

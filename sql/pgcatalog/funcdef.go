@@ -72,7 +72,7 @@ func addDefinitions(f *funcs) {
 // definition is what CREATE FUNCTION would say, if functions were created.
 func (p *proc) definition() string {
 	var b strings.Builder
-	b.WriteString("CREATE OR REPLACE FUNCTION " + p.schema() + "." + quoteIdent(p.name) + "(" + p.arguments() + ")\n RETURNS " + p.result() + "\n LANGUAGE internal\n")
+	b.WriteString("CREATE OR REPLACE FUNCTION " + p.schema + "." + quoteIdent(p.name) + "(" + p.arguments() + ")\n RETURNS " + p.result() + "\n LANGUAGE internal\n")
 	switch p.volatility {
 	case 'i':
 		b.WriteString(" IMMUTABLE")

@@ -11,16 +11,22 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// Functions below this oid are PostgreSQL's; the others are telemdb's own and shown in its schema. Both are found
-// without a schema.
+// Functions below this oid are PostgreSQL's, with its very signature.
 const firstOwnProc = 16000
+
+// postgresNames are functions that PostgreSQL has with other lists of arguments.
+var postgresNames = []string{"convert_from", "convert_to", "jsonb_insert", "jsonb_set", "make_interval"}
+
+// keywords are words of the grammar, which have no row in pg_proc though the registry makes their values.
+var keywords = []string{"current_catalog", "current_date", "current_role", "current_time", "current_timestamp", "localtime", "localtimestamp", "trim", "user"}
 
 // proc is a row of pg_proc.
 type proc struct {
 	oid        uint32
 	name       string
-	kind       byte // f, a
-	volatility byte // i s v
+	schema     string // telemdb for what only telemdb has: that too is found without a schema
+	kind       byte   // f, a
+	volatility byte   // i s v
 	strict     bool
 	set        bool
 	variadic   bool
@@ -28,16 +34,6 @@ type proc struct {
 	ret        types.Type
 	out        []plan.Col // of a set with several columns
 	direct     int        // of an ordered-set aggregate: the number of arguments before ORDER BY; -1 for others
-}
-
-func (p *proc) schema() string {
-	if strings.HasPrefix(p.name, "_pg_") {
-		return "information_schema"
-	}
-	if p.oid >= firstOwnProc {
-		return "telemdb"
-	}
-	return "pg_catalog"
 }
 
 // procTable is all functions that can be called.
@@ -73,6 +69,12 @@ func newProcTable(c *Catalog) *procTable {
 		}
 		t.add(p)
 	}
+	for name, ps := range t.byName {
+		schema := schemaOfProc(name, ps)
+		for _, p := range ps {
+			p.schema = schema
+		}
+	}
 	slices.SortFunc(t.all, func(a, b *proc) int {
 		if n := strings.Compare(a.name, b.name); n != 0 {
 			return n
@@ -80,6 +82,16 @@ func newProcTable(c *Catalog) *procTable {
 		return int(int64(a.oid) - int64(b.oid))
 	})
 	return t
+}
+
+func schemaOfProc(name string, overloads []*proc) string {
+	switch {
+	case strings.HasPrefix(name, "_pg_"):
+		return "information_schema"
+	case slices.Contains(postgresNames, name), slices.ContainsFunc(overloads, func(p *proc) bool { return p.oid < firstOwnProc }):
+		return "pg_catalog"
+	}
+	return "telemdb"
 }
 
 func (t *procTable) scalar(f *expr.Func) {
@@ -97,6 +109,9 @@ func (t *procTable) set(f *plan.TableFunc) {
 }
 
 func (t *procTable) add(p *proc) {
+	if slices.Contains(keywords, p.name) {
+		return
+	}
 	if p.oid == 0 {
 		p.oid = nameOID(builtin.Signature(p.name, p.args))
 	}

@@ -96,7 +96,7 @@ func (c *Catalog) RegName(s session.Info, kind types.Kind, oid uint32) (string, 
 		if len(c.procs.byName[p.name]) == 1 {
 			return quoteIdent(p.name), true
 		}
-		return p.schema() + "." + quoteIdent(p.name), true
+		return p.schema + "." + quoteIdent(p.name), true
 	}
 	name, ok := c.types.funcName[oid]
 	return name, ok
