@@ -33,11 +33,12 @@ func MergeStates(ctx context.Context, w Sink, inputs []Input, key []KeyCol, add 
 		if err != nil {
 			return err
 		}
-		sum, err := add(part)
-		if err != nil {
-			return err
+		if len(part) > 1 { // one input's keys are sums already
+			if part, err = add(part); err != nil {
+				return err
+			}
 		}
-		if err := m.put(sum); err != nil {
+		if err := m.put(part); err != nil {
 			return err
 		}
 	}
