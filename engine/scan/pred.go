@@ -234,6 +234,7 @@ type predState struct {
 	verdict verdict       // for the current group
 	col     column.Column // the column the predicate is pushed down to; nil: evaluated on decoded values
 	push    column.Pred
+	any     []column.Column // NULL tests of jsonb: a row with a value in any of these is not NULL
 	in, out int64
 	one     vec.Batch // input of match
 	val     vec.Vector
@@ -285,7 +286,11 @@ func (p *predState) begin(w *Worker) verdict {
 		}
 		return p.verdict
 	}
+	p.any = nil
 	if !p.pushable(r) {
+		if (p.form == isNull || p.form == notNull) && r.assembled() {
+			p.any = w.group.Under(r.path)
+		}
 		return some
 	}
 	p.col = r.direct
@@ -345,6 +350,9 @@ func asInt(p *column.Pred) bool {
 
 // apply clears the bits of w.sel for rows of the current block that fail.
 func (p *predState) apply(w *Worker) error {
+	if p.any != nil {
+		return p.applyAny(w)
+	}
 	if p.col == nil {
 		return p.evaluate(w)
 	}
@@ -371,6 +379,53 @@ func (p *predState) apply(w *Worker) error {
 		return p.applyMatch(w)
 	}
 	return p.col.Filter(w.from, w.to, &p.push, w.sel)
+}
+
+// applyAny tests for NULL a jsonb value that would have to be put together: it is not NULL where anything at or below
+// its path has a value.
+func (p *predState) applyAny(w *Worker) error {
+	w.rem = append(w.rem[:0], w.sel...) // rows without a value so far
+	for _, c := range p.any {
+		st := c.BlockStats(w.from / vec.BatchRows)
+		if st.Present == 0 {
+			continue
+		}
+		if st.Present == w.to-w.from {
+			clear(w.rem)
+			break
+		}
+		w.tmp = append(w.tmp[:0], w.rem...)
+		if err := w.present(c, w.tmp); err != nil {
+			return err
+		}
+		w.rem.AndNot(w.tmp)
+		if w.rem.Count() == 0 {
+			break
+		}
+	}
+	if p.form == isNull {
+		copy(w.sel, w.rem)
+	} else {
+		w.sel.AndNot(w.rem)
+	}
+	return nil
+}
+
+// present clears the bits of sel for rows of the current block without a value in c.
+func (w *Worker) present(c column.Column, sel vec.Bitmap) error {
+	if p, ok := presence(c.Leaf()); ok {
+		return c.Filter(w.from, w.to, &p, sel)
+	}
+	var v vec.Vector
+	if err := c.Read(w.from, w.to, &v); err != nil {
+		return err
+	}
+	sel.All(func(i int) {
+		if v.Null(i) {
+			sel.Clear(i)
+		}
+	})
+	return nil
 }
 
 // applyMatch filters by distinct value. If the condition fails for some value, the rows decide, one by one.

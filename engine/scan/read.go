@@ -23,6 +23,7 @@ type reader struct {
 	direct column.Column // holds values in the wanted class
 	second column.Column // floats: integers stored beside them
 	others bool          // there are values that direct does not have
+	above  bool          // a value above the path was kept whole and may hold the member
 	caster *expr.Caster
 	mid    vec.Vector
 	tmp    vec.Vector
@@ -44,7 +45,7 @@ const (
 
 // open finds the column's values in a group.
 func (r *reader) open(g column.Group, t *types.Table, c plan.ScanCol) {
-	r.col, r.direct, r.second, r.others = c, nil, nil, false
+	r.col, r.direct, r.second, r.others, r.above = c, nil, nil, false, false
 	r.path = types.MakePath(c.Column, c.Path...)
 	stored := t.Columns[t.Col(c.Column)].Type
 	switch {
@@ -67,8 +68,8 @@ func (r *reader) open(g column.Group, t *types.Table, c plan.ScanCol) {
 
 func (r *reader) openMember(g column.Group) {
 	at := g.Under(r.path)
-	above := r.keptWhole(g)
-	if len(at) == 0 && !above {
+	r.above = r.keptWhole(g)
+	if len(at) == 0 && !r.above {
 		r.kind = absent
 		return
 	}
@@ -98,10 +99,16 @@ func (r *reader) openMember(g column.Group) {
 		if floats != nil {
 			r.direct, r.second, used = floats, ints, 2
 		}
-	case r.direct == nil && ints != nil && len(at) == 1 && !above && r.prints():
+	case r.direct == nil && ints != nil && len(at) == 1 && !r.above && r.prints():
 		r.kind, r.direct, used = printed, ints, 1
 	}
-	r.others = above || len(at) > used
+	r.others = r.above || len(at) > used
+}
+
+// assembled reports whether the value is jsonb put together from the columns at and below its path, and from nothing
+// else.
+func (r *reader) assembled() bool {
+	return r.kind == whole || (r.kind == shredded && !r.above && !r.col.AsText && r.col.Type.Kind == types.JSONB)
 }
 
 // takes reports whether values of the leaf kind are values of the wanted type as they stand.

@@ -95,6 +95,7 @@ type Worker struct {
 	order []int
 	sel   vec.Bitmap
 	tmp   vec.Bitmap
+	rem   vec.Bitmap
 	group column.Group
 	from  int
 	to    int

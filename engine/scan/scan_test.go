@@ -423,6 +423,7 @@ func TestPushedDownFiltersAgreeWithEvaluation(t *testing.T) {
 		{Column: "channel", Type: tText}, {Column: "n", Type: types.Of(types.Int32)}, {Column: "y", Type: tFloat},
 		{Column: "ok", Type: tBool}, member(true, tText, "a", "s"), member(true, tInt, "a", "i"), member(true, tFloat, "a", "i"),
 		member(true, tFloat, "a", "f"), {Column: "day", Type: types.Of(types.Date)},
+		member(false, tJSONB, "a"), member(false, tJSONB, "a", "f"), {Column: "payload", Type: tJSONB},
 	}
 	for range 150 {
 		docs := randomDocs(rng, 1+rng.IntN(2500))
@@ -525,7 +526,7 @@ func randomDocs(rng *rand.Rand, n int) []doc {
 		switch rng.IntN(5) {
 		case 0:
 		case 1:
-			d.payload = `{"a": {}}`
+			d.payload = []string{`{"a": {}}`, `{}`, `{"a": null}`, `{"a": [{"f": 1}]}`, `{"a": {"f": null}}`, `{"b": 1}`}[rng.IntN(6)]
 		default:
 			d.payload = fmt.Sprintf(`{"a": {"s": "v%d", "i": %d, "f": %s}}`, rng.IntN(6), rng.IntN(20)-5,
 				[]string{"1.5", "2", "0.25", "-3", "1e3"}[rng.IntN(5)])
@@ -545,7 +546,7 @@ func randomCondition(rng *rand.Rand, cols []plan.ScanCol, depth int) expr.Expr {
 	}
 	i := rng.IntN(len(cols))
 	c := &expr.Col{Idx: i, T: cols[i].Type}
-	if rng.IntN(6) == 0 {
+	if c.T.Kind == types.JSONB || rng.IntN(6) == 0 {
 		return &expr.IsNull{Arg: c, Negate: rng.IntN(2) == 0}
 	}
 	value := func() any {
