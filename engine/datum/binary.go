@@ -319,24 +319,29 @@ const (
 	numericNaN    = 0xC000
 	numericPosInf = 0xD000
 	numericNegInf = 0xF000
+
+	numericInfScale = 0x20 // what PostgreSQL sends beside an infinity
 )
 
 // AppendBinary appends the wire form: counts, weight, sign, scale, then base-10000 digits.
 func (n *Numeric) AppendBinary(dst []byte) []byte {
+	scale := uint16(n.scale)
 	head := func(ndigits, weight int, sign uint16) {
 		dst = binary.BigEndian.AppendUint16(dst, uint16(ndigits))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(int16(weight)))
 		dst = binary.BigEndian.AppendUint16(dst, sign)
-		dst = binary.BigEndian.AppendUint16(dst, uint16(n.scale))
+		dst = binary.BigEndian.AppendUint16(dst, scale)
 	}
 	switch n.form {
 	case nan:
 		head(0, 0, numericNaN)
 		return dst
 	case posInf:
+		scale = numericInfScale
 		head(0, 0, numericPosInf)
 		return dst
 	case negInf:
+		scale = numericInfScale
 		head(0, 0, numericNegInf)
 		return dst
 	}

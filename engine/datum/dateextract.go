@@ -7,11 +7,11 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// dateUnit is a field that extract and date_trunc know.
-type dateUnit uint8
+// DateUnit is a field that extract and date_trunc know; the zero value is none.
+type DateUnit uint8
 
 const (
-	uNone dateUnit = iota
+	uNone DateUnit = iota
 	uMicroseconds
 	uMilliseconds
 	uSecond
@@ -36,13 +36,15 @@ const (
 	uTimezoneMinute
 )
 
-var dateUnits = map[string]dateUnit{
+var dateUnits = map[string]DateUnit{
 	"epoch": uEpoch, "dow": uDOW, "isodow": uISODOW, "doy": uDOY, "isoyear": uISOYear, "julian": uJulian, "j": uJulian,
 	"jd": uJulian, "timezone": uTimezone, "timezone_h": uTimezoneHour, "timezone_hour": uTimezoneHour,
 	"timezone_m": uTimezoneMinute, "timezone_minute": uTimezoneMinute,
 }
 
-func findDateUnit(name []byte) dateUnit {
+// FindDateUnit looks a field name up, in any case. An unknown one gives the zero value, and its error comes from the
+// function it is used in.
+func FindDateUnit(name []byte) DateUnit {
 	var buf [32]byte
 	if len(name) > len(buf) {
 		return uNone
@@ -82,7 +84,7 @@ func findDateUnit(name []byte) dateUnit {
 	return uNone
 }
 
-func errUnit(u dateUnit, name []byte, k types.Kind) error {
+func errUnit(u DateUnit, name []byte, k types.Kind) error {
 	if u == uNone {
 		return sqlstate.New(sqlstate.InvalidParameter, "unit \"%s\" not recognized for type %s", lowerASCII(nil, name), k)
 	}
@@ -90,7 +92,7 @@ func errUnit(u dateUnit, name []byte, k types.Kind) error {
 }
 
 // monotonic fields are infinite for an infinite date; the others are NULL.
-func (u dateUnit) monotonic() bool {
+func (u DateUnit) monotonic() bool {
 	switch u {
 	case uYear, uDecade, uCentury, uMillennium, uJulian, uISOYear, uEpoch:
 		return true
@@ -99,9 +101,8 @@ func (u dateUnit) monotonic() bool {
 }
 
 // ExtractDatetime is extract(field from x) for a date, timestamp or timestamptz: the exact number, or ok false for NULL.
-// loc is the zone in which a timestamptz is looked at.
-func ExtractDatetime(k types.Kind, field []byte, x int64, loc *time.Location, n *Numeric) (ok bool, err error) {
-	u := findDateUnit(field)
+// u is the field's unit, loc the zone in which a timestamptz is looked at.
+func ExtractDatetime(k types.Kind, u DateUnit, field []byte, x int64, loc *time.Location, n *Numeric) (ok bool, err error) {
 	if u == uNone || k == types.Date && (u <= uHour || u >= uTimezone) || k == types.Timestamp && u >= uTimezone {
 		return false, errUnit(u, field, k)
 	}
@@ -169,7 +170,7 @@ func extractJulian(k types.Kind, days, tod int64, n *Numeric) error {
 }
 
 // extractClock gives a field of a time of day.
-func extractClock(u dateUnit, tod int64, n *Numeric) {
+func extractClock(u DateUnit, tod int64, n *Numeric) {
 	switch u {
 	case uMicroseconds:
 		n.SetInt64(tod % usMinute)
@@ -185,7 +186,7 @@ func extractClock(u dateUnit, tod int64, n *Numeric) {
 }
 
 // extractDay gives a field of a calendar day.
-func extractDay(u dateUnit, days int64) int64 {
+func extractDay(u DateUnit, days int64) int64 {
 	y, m, d := DaysToCivil(days)
 	switch u {
 	case uDay:
@@ -234,7 +235,7 @@ func eraOf(y, size int64) int64 {
 
 // ExtractTime is extract(field from x) for a time of day.
 func ExtractTime(field []byte, tod int64, n *Numeric) error {
-	switch u := findDateUnit(field); {
+	switch u := FindDateUnit(field); {
 	case u == uEpoch:
 		n.SetScaled(tod, 6)
 	case u == uNone || u > uHour:
@@ -247,7 +248,7 @@ func ExtractTime(field []byte, tod int64, n *Numeric) error {
 
 // ExtractInterval is extract(field from x) for an interval.
 func ExtractInterval(field []byte, iv Interval, n *Numeric) error {
-	switch u := findDateUnit(field); u {
+	switch u := FindDateUnit(field); u {
 	case uMicroseconds, uMilliseconds, uSecond, uMinute, uHour:
 		extractClock(u, iv.Micros, n)
 	case uDay:
@@ -281,9 +282,8 @@ func intervalEpoch(iv Interval, n *Numeric) error {
 	return n.Add(n, &us)
 }
 
-// TruncTimestamp is date_trunc for a wall clock.
-func TruncTimestamp(field []byte, us int64, k types.Kind) (int64, error) {
-	u := findDateUnit(field)
+// TruncTimestamp is date_trunc for a wall clock; u is the field's unit.
+func TruncTimestamp(u DateUnit, field []byte, us int64, k types.Kind) (int64, error) {
 	if u == uNone || u > uMillennium {
 		if u < uTimezone {
 			u = uNone // dow, epoch and the like are no units one could cut to
@@ -313,7 +313,7 @@ func TruncTimestamp(field []byte, us int64, k types.Kind) (int64, error) {
 	return d * usDay, nil
 }
 
-func truncDay(u dateUnit, days int64) int64 {
+func truncDay(u DateUnit, days int64) int64 {
 	y, m, _ := DaysToCivil(days)
 	switch u {
 	case uDay:
@@ -335,13 +335,13 @@ func truncDay(u dateUnit, days int64) int64 {
 }
 
 // TruncTimestamptz is date_trunc in a zone.
-func TruncTimestamptz(field []byte, us int64, loc *time.Location) (int64, error) {
+func TruncTimestamptz(u DateUnit, field []byte, us int64, loc *time.Location) (int64, error) {
 	local := ToLocal(us, loc)
-	t, err := TruncTimestamp(field, local, types.Timestamptz)
+	t, err := TruncTimestamp(u, field, local, types.Timestamptz)
 	if err != nil || isInf(us) {
 		return t, err
 	}
-	if u := findDateUnit(field); u <= uHour {
+	if u <= uHour {
 		// Below a day the offset stays as it is, even in the hour that a clock change repeats.
 		return us - (local - t), nil
 	}
@@ -351,7 +351,7 @@ func TruncTimestamptz(field []byte, us int64, loc *time.Location) (int64, error)
 // TruncInterval is date_trunc for an interval.
 func TruncInterval(field []byte, iv Interval) (Interval, error) {
 	cut := func(x, unit int64) int64 { return x / unit * unit }
-	switch u := findDateUnit(field); u {
+	switch u := FindDateUnit(field); u {
 	case uMicroseconds:
 	case uMilliseconds:
 		iv.Micros = cut(iv.Micros, usMilli)
@@ -364,7 +364,7 @@ func TruncInterval(field []byte, iv Interval) (Interval, error) {
 	case uDay:
 		iv.Micros = 0
 	case uMonth, uQuarter, uYear, uDecade, uCentury, uMillennium:
-		months := map[dateUnit]int64{uMonth: 1, uQuarter: 3, uYear: 12, uDecade: 120, uCentury: 1200, uMillennium: 12000}[u]
+		months := map[DateUnit]int64{uMonth: 1, uQuarter: 3, uYear: 12, uDecade: 120, uCentury: 1200, uMillennium: 12000}[u]
 		iv = Interval{Months: int32(cut(int64(iv.Months), months))}
 	default:
 		e := errUnit(u, field, types.Interval)

@@ -100,8 +100,8 @@ func TestNumericBinaryIsThatOfPostgreSQL(t *testing.T) {
 		"0.0001":         "0001ffff000000040001",
 		"10000":          "00010001000000000001",
 		"NaN":            "00000000c0000000",
-		"Infinity":       "00000000d0000000",
-		"-Infinity":      "00000000f0000000",
+		"Infinity":       "00000000d0000020",
+		"-Infinity":      "00000000f0000020",
 		"100000000.0001": "0004000200000004000100000000" + "0001",
 	}
 	for text, want := range cases {

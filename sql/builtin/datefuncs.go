@@ -73,22 +73,49 @@ func addNow(r *registry) {
 	})))
 }
 
+// fieldOf returns the unit a field argument names, looked up once for a constant.
+func fieldOf(v *vec.Vector) func(i int) (datum.DateUnit, []byte) {
+	if v.Form == vec.Const {
+		name := v.Bytes(0)
+		u := datum.FindDateUnit(name)
+		return func(int) (datum.DateUnit, []byte) { return u, name }
+	}
+	return func(i int) (datum.DateUnit, []byte) {
+		name := v.Bytes(i)
+		return datum.FindDateUnit(name), name
+	}
+}
+
 func addTrunc(r *registry) {
-	r.fn("date_trunc", sig(tText, tTimestamp), tTimestamp, intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) {
-		return datum.TruncTimestamp(a[0].Bytes(i), a[1].Int(i), types.Timestamp)
-	}))
-	stable(r.fn("date_trunc", sig(tText, tTimestamptz), tTimestamptz, func(ctx *expr.Ctx, a []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
-		loc := location(ctx)
-		return intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) {
-			return datum.TruncTimestamptz(a[0].Bytes(i), a[1].Int(i), loc)
-		})(ctx, a, sel, n, out)
-	}))
-	r.fn("date_trunc", sig(tText, tTimestamptz, tText), tTimestamptz, intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) {
-		loc, err := datum.LoadZone(string(a[2].Bytes(i)))
-		if err != nil {
-			return 0, err
+	trunc := func(cut func(ctx *expr.Ctx, a []*vec.Vector) func(u datum.DateUnit, name []byte, us int64, i int) (int64, error)) evalFunc {
+		return func(ctx *expr.Ctx, a []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+			field, f := fieldOf(a[0]), cut(ctx, a)
+			return intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) {
+				u, name := field(i)
+				return f(u, name, a[1].Int(i), i)
+			})(ctx, a, sel, n, out)
 		}
-		return datum.TruncTimestamptz(a[0].Bytes(i), a[1].Int(i), loc)
+	}
+	type cutter = func(u datum.DateUnit, name []byte, us int64, i int) (int64, error)
+	r.fn("date_trunc", sig(tText, tTimestamp), tTimestamp, trunc(func(*expr.Ctx, []*vec.Vector) cutter {
+		return func(u datum.DateUnit, name []byte, us int64, _ int) (int64, error) {
+			return datum.TruncTimestamp(u, name, us, types.Timestamp)
+		}
+	}))
+	stable(r.fn("date_trunc", sig(tText, tTimestamptz), tTimestamptz, trunc(func(ctx *expr.Ctx, _ []*vec.Vector) cutter {
+		loc := location(ctx)
+		return func(u datum.DateUnit, name []byte, us int64, _ int) (int64, error) {
+			return datum.TruncTimestamptz(u, name, us, loc)
+		}
+	})))
+	r.fn("date_trunc", sig(tText, tTimestamptz, tText), tTimestamptz, trunc(func(_ *expr.Ctx, a []*vec.Vector) cutter {
+		return func(u datum.DateUnit, name []byte, us int64, i int) (int64, error) {
+			loc, err := datum.LoadZone(string(a[2].Bytes(i)))
+			if err != nil {
+				return 0, err
+			}
+			return datum.TruncTimestamptz(u, name, us, loc)
+		}
 	}))
 	r.fn("date_trunc", sig(tText, tInterval), tInterval, intervalRow(func(a []*vec.Vector, i int) (datum.Interval, error) {
 		return datum.TruncInterval(a[0].Bytes(i), intervalArg(a[1], i))
@@ -100,59 +127,63 @@ func addTrunc(r *registry) {
 	}
 }
 
+// extractor gets a field of row i as an exact number; ok is false for NULL.
+type extractor = func(u datum.DateUnit, name []byte, v *vec.Vector, i int, loc *time.Location, n *datum.Numeric) (ok bool, err error)
+
+func extractorOf(k types.Kind) extractor {
+	switch k {
+	case types.Time:
+		return func(_ datum.DateUnit, name []byte, v *vec.Vector, i int, _ *time.Location, n *datum.Numeric) (bool, error) {
+			return true, datum.ExtractTime(name, v.Int(i), n)
+		}
+	case types.Interval:
+		return func(_ datum.DateUnit, name []byte, v *vec.Vector, i int, _ *time.Location, n *datum.Numeric) (bool, error) {
+			return true, datum.ExtractInterval(name, intervalArg(v, i), n)
+		}
+	}
+	return func(u datum.DateUnit, name []byte, v *vec.Vector, i int, loc *time.Location, n *datum.Numeric) (bool, error) {
+		return datum.ExtractDatetime(k, u, name, v.Int(i), loc, n)
+	}
+}
+
+// extractDateAsTimestamp is how date_part looks at a date.
+func extractDateAsTimestamp(u datum.DateUnit, name []byte, v *vec.Vector, i int, _ *time.Location, n *datum.Numeric) (bool, error) {
+	us, err := datum.DateToTimestamp(v.Int(i))
+	if err != nil {
+		return false, err
+	}
+	return datum.ExtractDatetime(types.Timestamp, u, name, us, nil, n)
+}
+
 // addExtract registers extract (numeric) and date_part (double precision).
 func addExtract(r *registry) {
-	type getter = func(ctx *expr.Ctx, a []*vec.Vector, i int, n *datum.Numeric) (bool, error)
-	get := map[types.Kind]getter{
-		types.Time: func(_ *expr.Ctx, a []*vec.Vector, i int, n *datum.Numeric) (bool, error) {
-			return true, datum.ExtractTime(a[0].Bytes(i), a[1].Int(i), n)
-		},
-		types.Interval: func(_ *expr.Ctx, a []*vec.Vector, i int, n *datum.Numeric) (bool, error) {
-			return true, datum.ExtractInterval(a[0].Bytes(i), intervalArg(a[1], i), n)
-		},
-	}
-	for _, k := range []types.Kind{types.Date, types.Timestamp, types.Timestamptz} {
-		get[k] = func(ctx *expr.Ctx, a []*vec.Vector, i int, n *datum.Numeric) (bool, error) {
-			return datum.ExtractDatetime(k, a[0].Bytes(i), a[1].Int(i), location(ctx), n)
+	eval := func(get extractor, put func(out *vec.Vector, n *datum.Numeric)) evalFunc {
+		return func(ctx *expr.Ctx, a []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+			field, loc := fieldOf(a[0]), location(ctx)
+			var num datum.Numeric
+			return byRow(func(_ *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
+				u, name := field(i)
+				ok, err := get(u, name, a[1], i, loc, &num)
+				if err != nil {
+					return err
+				}
+				if ok {
+					put(out, &num)
+				} else {
+					out.AppendNull()
+				}
+				return nil
+			})(ctx, a, sel, n, out)
 		}
 	}
 	for _, k := range []types.Kind{types.Date, types.Time, types.Timestamp, types.Timestamptz, types.Interval} {
-		g := get[k]
-		exact := r.fn("extract", sig(tText, types.Of(k)), tNumeric, byRow(func(ctx *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
-			var n datum.Numeric
-			ok, err := g(ctx, a, i, &n)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				out.AppendNull()
-				return nil
-			}
-			datum.AppendNumeric(out, &n)
-			return nil
-		}))
-		h := g
-		if k == types.Date { // date_part looks at a date as a timestamp
-			h = func(ctx *expr.Ctx, a []*vec.Vector, i int, n *datum.Numeric) (bool, error) {
-				us, err := datum.DateToTimestamp(a[1].Int(i))
-				if err != nil {
-					return false, err
-				}
-				return datum.ExtractDatetime(types.Timestamp, a[0].Bytes(i), us, nil, n)
-			}
+		get := extractorOf(k)
+		exact := r.fn("extract", sig(tText, types.Of(k)), tNumeric, eval(get, datum.AppendNumeric))
+		if k == types.Date {
+			get = extractDateAsTimestamp
 		}
-		part := r.fn("date_part", sig(tText, types.Of(k)), tFloat8, byRow(func(ctx *expr.Ctx, a []*vec.Vector, i int, out *vec.Vector) error {
-			var n datum.Numeric
-			ok, err := h(ctx, a, i, &n)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				out.AppendNull()
-				return nil
-			}
+		part := r.fn("date_part", sig(tText, types.Of(k)), tFloat8, eval(get, func(out *vec.Vector, n *datum.Numeric) {
 			out.AppendFloat(n.Float64())
-			return nil
 		}))
 		if k == types.Timestamptz {
 			stable(exact)

@@ -21,10 +21,16 @@ func byRow(f rowFunc) evalFunc {
 			if err := f(ctx, args, i, out); err != nil {
 				return err
 			}
+			if len(out.Data) > maxBatch {
+				return errTextSize()
+			}
 		}
 		return nil
 	}
 }
+
+// maxBatch bounds the bytes of one result vector: offsets are 32 bits.
+const maxBatch = 1 << 30
 
 func appendZero(out *vec.Vector) {
 	switch out.Type.Phys() {
@@ -49,6 +55,9 @@ func byRowBytes(f func(dst, s []byte) ([]byte, error)) evalFunc {
 				var err error
 				if out.Data, err = f(out.Data, a.Bytes(i)); err != nil {
 					return err
+				}
+				if len(out.Data) > maxBatch {
+					return errTextSize()
 				}
 			}
 			out.Off = append(out.Off, uint32(len(out.Data)))

@@ -363,6 +363,9 @@ func addConcat(r *registry) {
 			for i := range n {
 				if sel.Get(i) {
 					out.Data = append(append(out.Data, a.Bytes(i)...), b.Bytes(i)...)
+					if len(out.Data) > maxBatch {
+						return errTextSize()
+					}
 				}
 				out.Off = append(out.Off, uint32(len(out.Data)))
 			}
