@@ -27,7 +27,7 @@ func (en *env) arrayOf(e *ast.Array, want *types.Type) (expr.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := text
+	var t types.Type
 	if want != nil {
 		t = types.Of(want.Elem)
 		for i, x := range elems {

@@ -32,10 +32,6 @@ func nullConst(t types.Type) *expr.Const {
 	return newConst(t, func(v *vec.Vector) { v.AppendNull() })
 }
 
-func textConst(s string) *expr.Const {
-	return newConst(text, func(v *vec.Vector) { v.AppendString(s) })
-}
-
 func boolConst(x bool) *expr.Const {
 	return newConst(boolean, func(v *vec.Vector) { v.AppendBool(x) })
 }

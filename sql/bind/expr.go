@@ -113,7 +113,7 @@ func (en *env) expr1(e ast.Expr) (expr.Expr, error) {
 	case *ast.Collate:
 		return en.collate(e)
 	case *ast.Row:
-		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "a row value is not supported here").At(e.Pos())
+		return en.row(e)
 	case *ast.Default:
 		return nil, sqlstate.New(sqlstate.Syntax, "DEFAULT is not allowed in this context").At(e.Pos())
 	}

@@ -174,11 +174,26 @@ func (b *binder) relation(rel *Relation, t *ast.TableRef) (*relation, error) {
 		return b.view(rel, t)
 	}
 	n := &plan.Virtual{Name: rel.Name.String(), Out: rel.Cols, Rows: rel.Rows}
-	r := newRelation(n)
-	for i := range r.cols {
+	r := withTableOID(n, rel.OID)
+	for i := range rel.Cols {
 		r.cols[i].oid, r.cols[i].attr = rel.OID, int16(i+1)
 	}
 	return r, nil
+}
+
+// withTableOID adds the system column tableoid: a constant above the scan, so that an outer join can make it NULL. The
+// optimiser takes it out where nobody asks.
+func withTableOID(n plan.Node, oid uint32) *relation {
+	p := &plan.Project{In: n}
+	for i, c := range n.Cols() {
+		p.Exprs = append(p.Exprs, col(i, c))
+		p.Out = append(p.Out, c)
+	}
+	p.Exprs = append(p.Exprs, IntConst(types.Of(types.OID), int64(oid)))
+	p.Out = append(p.Out, plan.Col{Name: "tableoid", Type: types.Of(types.OID)})
+	r := newRelation(p)
+	r.cols[len(r.cols)-1].hidden = true
+	return r
 }
 
 // scanRelation reads all columns of a stored table; the optimiser takes out those nobody uses.
@@ -188,9 +203,9 @@ func scanRelation(rel *Relation, alias string) *relation {
 	for _, c := range t.Columns {
 		n.Read = append(n.Read, plan.ScanCol{Column: c.Name, Type: c.Type})
 	}
-	r := newRelation(n)
+	r := withTableOID(n, rel.OID)
 	attr := int16(0)
-	for i := range r.cols {
+	for i := range t.Columns {
 		r.cols[i].hidden = t.Columns[i].Hidden
 		if !t.Columns[i].Hidden {
 			attr++
@@ -226,6 +241,7 @@ func (b *binder) view(rel *Relation, t *ast.TableRef) (*relation, error) {
 }
 
 func (b *binder) subTable(t *ast.SubTable, o outerEnv) (*relation, error) {
+	o.fields = true
 	r, err := b.query(t.Query, o, false)
 	if err != nil {
 		return nil, err
@@ -236,7 +252,7 @@ func (b *binder) subTable(t *ast.SubTable, o outerEnv) (*relation, error) {
 func namedSub(r *relation, t *ast.SubTable) (*relation, error) {
 	out := newRelation(r.node)
 	for i := range out.cols {
-		out.cols[i].oid, out.cols[i].attr = r.cols[i].oid, r.cols[i].attr
+		out.cols[i].oid, out.cols[i].attr, out.cols[i].hidden = r.cols[i].oid, r.cols[i].attr, r.cols[i].hidden
 	}
 	if t.Alias == "" {
 		return out, nil
@@ -416,15 +432,10 @@ func (f *fromFuncs) over(in *relation, t *ast.FuncTable, keepEmpty bool) (*relat
 	if _, err := named(r, "", name, "", t.Cols, t.Pos()); err != nil {
 		return nil, err
 	}
-	plain := len(r.cols)
-	if t.Ordinality {
-		plain--
-	}
-	if plain == 1 {
+	if len(r.cols) == 1 {
 		r.rels[0].value = r.cols[0].name
 	}
-	out, err := combine(in, r, node)
-	return out, err
+	return combine(in, r, node)
 }
 
 // nameColumns gives a function's single unnamed column the alias.

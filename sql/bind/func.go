@@ -30,7 +30,6 @@ func (a *aggRef) TreeKey() string { return fmt.Sprintf("agg%d", a.idx) }
 
 // aggSet collects the aggregates of a query.
 type aggSet struct {
-	sc    *scope
 	calls []plan.AggCall
 	keys  map[string]*aggRef
 }
@@ -39,7 +38,6 @@ type aggSet struct {
 type setRef struct {
 	idx, col int
 	t        types.Type
-	key      string
 }
 
 func (s *setRef) Type() types.Type { return s.t }
@@ -134,13 +132,13 @@ func onlyAggs(cs []candidate) bool {
 func (b *binder) candidates(f *ast.Func) []candidate {
 	var out []candidate
 	for _, fn := range b.cat.Scalars(f.Schema, f.Name) {
-		out = append(out, candidate{args: fn.Args, declared: fn.Args, spread: fn.Variadic, ret: fn.Ret, fn: fn})
+		out = append(out, candidate{args: fn.Args, spread: fn.Variadic, ret: fn.Ret, fn: fn})
 	}
 	for _, a := range b.cat.Aggregates(f.Schema, f.Name) {
-		out = append(out, candidate{args: a.Args, declared: a.Args, spread: a.Variadic, ret: a.Ret, agg: a})
+		out = append(out, candidate{args: a.Args, spread: a.Variadic, ret: a.Ret, agg: a})
 	}
 	for _, s := range b.cat.TableFuncs(f.Schema, f.Name) {
-		out = append(out, candidate{args: s.Args, declared: s.Args, spread: s.Variadic, set: s})
+		out = append(out, candidate{args: s.Args, spread: s.Variadic, set: s})
 	}
 	return out
 }
@@ -431,7 +429,7 @@ func (en *env) setCall(f *ast.Func, c *candidate, args []expr.Expr, col int) (ex
 	}
 	idx := en.sets.add(call)
 	if len(call.Out) > 1 && col < 0 {
-		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "%s() returns rows; call it in FROM, or select one column: (%s(…)).%s", f.Name, f.Name, call.Out[0].Name).At(f.Pos())
+		return en.setRow(idx), nil
 	}
 	return &setRef{idx: idx, col: max(col, 0), t: call.Out[max(col, 0)].Type}, nil
 }
@@ -485,7 +483,12 @@ func (s *setSet) add(call plan.SetFunc) int {
 
 // field binds (arg).name: a column of a set-returning function's rows.
 func (en *env) field(e *ast.Field) (expr.Expr, error) {
-	if n, ok := e.Arg.(*ast.Name); ok && !e.Star && !n.Star { // (t).c is t.c
+	if n, ok := e.Arg.(*ast.Name); ok && !e.Star && !n.Star && len(n.Parts) > 0 { // (t).c is t.c
+		parts := append([]string(nil), n.Parts...)
+		parts[len(parts)-1] = fieldName(parts[len(parts)-1], e.Name)
+		if x, _, err := en.b.resolve(en.sc, parts, n.Pos()); x != nil || err != nil {
+			return x, err
+		}
 		return en.name(&ast.Name{P: n.P, Parts: append(append([]string(nil), n.Parts...), e.Name)})
 	}
 	f, ok := e.Arg.(*ast.Func)

@@ -62,7 +62,7 @@ func (b *binder) operator(schema, name string, args []expr.Expr, pos int) (*cand
 	var cands []candidate
 	for _, f := range b.cat.Operators(schema, name) {
 		if len(f.Args) == len(args) {
-			cands = append(cands, candidate{args: f.Args, ret: f.Ret, fn: f, declared: f.Args})
+			cands = append(cands, candidate{args: f.Args, ret: f.Ret, fn: f})
 		}
 	}
 	have := argTypes(args)

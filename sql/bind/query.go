@@ -21,6 +21,7 @@ func (b *binder) query(q *ast.Select, o outerEnv, keepUnknown bool) (*relation, 
 	var r *relation
 	switch {
 	case q.SetOp != ast.SetNone:
+		o.fields = false
 		r, err = b.setOp(q, o)
 	case q.Values != nil:
 		r, err = b.valuesQuery(q, o)
@@ -59,11 +60,14 @@ type block struct {
 	sets    setSet
 	targets []target
 	visible int
+	kept    int // the visible ones, and fields of row values that are hidden
 	groups  []expr.Expr
 	having  expr.Expr
 	sort    []sortItem
 	on      []int // targets of DISTINCT ON
 	node    plan.Node
+
+	fieldsToo bool
 }
 
 // sortItem is an ORDER BY item, by target.
@@ -73,12 +77,14 @@ type sortItem struct {
 }
 
 func (b *binder) block(q *ast.Select, o outerEnv, keepUnknown bool) (*relation, error) {
+	fields := o.fields && !q.Distinct
+	o.fields = false
 	from, err := b.from(q.From, o)
 	if err != nil {
 		return nil, err
 	}
 	k := &block{b: b, q: q, sc: &scope{parent: o.scope, cols: from.cols, rels: from.rels}, ctes: o.ctes, node: from.node}
-	k.aggs.sc = k.sc
+	k.fieldsToo = fields
 	steps := []func() error{k.where, func() error { return k.selectList(keepUnknown) }, k.groupBy, k.havingClause, k.orderBy,
 		k.distinctOn, k.aggregate, k.projectSets}
 	for _, step := range steps {
@@ -136,6 +142,12 @@ func (k *block) selectList(keepUnknown bool) error {
 		k.targets = append(k.targets, tg)
 	}
 	k.visible = len(k.targets)
+	if k.fieldsToo {
+		for _, t := range k.targets[:k.visible] {
+			k.targets = append(k.targets, k.fields(t)...)
+		}
+	}
+	k.kept = len(k.targets)
 	if k.visible > columnsMax {
 		return sqlstate.New(sqlstate.TooManyColumns, "target lists can have at most %d entries", columnsMax)
 	}
@@ -212,15 +224,16 @@ func (k *block) finish() (*relation, error) {
 		}
 		node = d
 	}
-	if len(k.targets) > k.visible {
-		cut := &plan.Project{In: node, Out: p.Out[:k.visible]}
-		for i := range k.visible {
+	if len(k.targets) > k.kept {
+		cut := &plan.Project{In: node, Out: p.Out[:k.kept]}
+		for i := range k.kept {
 			cut.Exprs = append(cut.Exprs, col(i, p.Out[i]))
 		}
 		node = cut
 	}
 	r := newRelation(node)
 	for i := range r.cols {
+		r.cols[i].hidden = i >= k.visible
 		if c := k.targets[i].col; c != nil {
 			r.cols[i].oid, r.cols[i].attr = c.oid, c.attr
 		}

@@ -11,13 +11,12 @@ import (
 
 // candidate is one overload. Exactly one of fn, agg and set is there.
 type candidate struct {
-	args     []types.Type // as many as there are arguments: a variadic one is spread
-	spread   bool
-	ret      types.Type
-	fn       *expr.Func
-	agg      *plan.AggFunc
-	set      *plan.TableFunc
-	declared []types.Type
+	args   []types.Type // as many as there are arguments: a variadic one is spread
+	spread bool
+	ret    types.Type
+	fn     *expr.Func
+	agg    *plan.AggFunc
+	set    *plan.TableFunc
 }
 
 // fit spreads a variadic signature over n arguments; ok is false if the count does not fit.
@@ -34,8 +33,6 @@ func fit(args []types.Type, variadic bool, n int) (out []types.Type, ok bool) {
 	}
 	return out, true
 }
-
-func isPoly(k types.Kind) bool { return k == types.Any || k == types.AnyElement || k == types.AnyArray }
 
 // choose picks the overload by PostgreSQL's rules. It returns nil for none; many is set if several remain.
 func choose(cands []candidate, args []types.Type) (best *candidate, many bool) {

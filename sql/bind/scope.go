@@ -45,6 +45,8 @@ type relation struct {
 type outerEnv struct {
 	scope *scope
 	ctes  *cteEnv
+	// fields asks for the fields of row-valued columns, as hidden columns behind the others.
+	fields bool
 }
 
 // col makes the reference to column i of n.

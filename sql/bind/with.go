@@ -52,6 +52,9 @@ func (b *binder) with(w *ast.With, o *outerEnv) (*withClause, error) {
 	if w == nil {
 		return out, nil
 	}
+	fields := o.fields
+	o.fields = false
+	defer func() { o.fields = fields }()
 	for _, c := range w.CTEs {
 		for _, d := range out.defs {
 			if d.name == c.Name {

@@ -16,13 +16,6 @@ import (
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// queryPlan is a bound query ready to run.
-type queryPlan struct {
-	plan   plan.Node
-	cols   []Column
-	params []types.Type
-}
-
 func (c *conn) optimize(k *catalog, n plan.Node) plan.Node { return opt.Optimize(n, c.optEnv(k)) }
 
 // ddl runs a schema change: outside blocks, after the batch's own writes, and with a new snapshot behind it.
@@ -197,7 +190,7 @@ func (c *conn) createTableAs(s *statementCtx, st *ast.CreateTableAs, params []ty
 		return done(s, "CREATE TABLE AS", nil)
 	}
 	w := c.newWriter(s, t)
-	err = c.fill(s, w, &queryPlan{plan: n}, args)
+	err = c.fill(s, w, n, args)
 	if err == nil {
 		err = c.flushWrites(s)
 		c.renew()

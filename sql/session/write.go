@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/telemdb/telemdb/engine/op"
+	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
 	"github.com/telemdb/telemdb/sql/bind"
@@ -205,23 +206,22 @@ func (c *conn) insert(s *statementCtx, st *ast.Insert, params []types.Type, args
 	if err != nil {
 		return nil, err
 	}
-	p := &queryPlan{plan: c.optimize(k, q.Plan)}
 	w := c.newWriter(s, t)
-	if err := c.fill(s, w, p, args); err != nil {
+	if err := c.fill(s, w, c.optimize(k, q.Plan), args); err != nil {
 		return nil, err
 	}
 	return done(s, fmt.Sprintf("INSERT 0 %d", w.count), nil)
 }
 
 // fill runs a query into a writer.
-func (c *conn) fill(s *statementCtx, w *writer, p *queryPlan, args []*vec.Vector) error {
+func (c *conn) fill(s *statementCtx, w *writer, n plan.Node, args []*vec.Vector) error {
 	env, snap, err := c.env(s, args)
 	if err != nil {
 		return err
 	}
 	snap.keep()
 	defer snap.drop()
-	rows, err := op.Run(env, p.plan)
+	rows, err := op.Run(env, n)
 	if err != nil {
 		return err
 	}
