@@ -146,7 +146,7 @@ func TestAClientThatDoesNotReadIsCutOffAndItsResultIsNotHeld(t *testing.T) {
 // A slow reader that does read is not cut off, however long the result takes.
 func TestAClientThatReadsSlowlyGetsItsWholeResult(t *testing.T) {
 	db := newFakeDB()
-	addr := startServer(t, Options{Open: db.Open, WriteTimeout: 200 * time.Millisecond})
+	addr := startServer(t, Options{Open: db.Open, WriteTimeout: 5 * time.Second})
 	c := dial(t, addr)
 	c.query("big 300000")
 	r := iotestSlow{c.Conn}
@@ -269,6 +269,44 @@ func TestALongMessageIsNotAllocatedOnTrust(t *testing.T) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 256<<10 {
 		t.Errorf("%d bytes allocated for a message of 1,000", n)
 	}
+}
+
+// A client that sends and sends is read ahead of only so far, and stopped by TCP from there.
+func TestReadingAheadIsBounded(t *testing.T) {
+	const ahead = 10_000
+	frame := []byte{'S', 0, 0, 0, 4}
+	near, far := net.Pipe()
+	defer near.Close()
+	in := newInbox(far, 64<<20, ahead, func() {})
+	var wg sync.WaitGroup
+	wg.Go(in.run)
+	wg.Go(func() {
+		for {
+			if _, err := near.Write(frame); err != nil {
+				return
+			}
+		}
+	})
+	for range 50_000 {
+		m, ok, err := in.take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.mu.Lock()
+		if in.mu.ahead > ahead {
+			t.Errorf("%d bytes are held", in.mu.ahead)
+		}
+		in.mu.Unlock()
+		if ok {
+			in.release(m)
+		} else {
+			<-in.ready
+		}
+	}
+	in.close()
+	far.Close()
+	near.Close()
+	wg.Wait()
 }
 
 func TestALongMessageArrivesWhole(t *testing.T) {
