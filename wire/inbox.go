@@ -91,6 +91,12 @@ func (in *inbox) put(m message) error {
 	closed := in.mu.closed
 	if !closed {
 		in.mu.ahead += n
+		if in.mu.head > 0 && len(in.mu.queue) == cap(in.mu.queue) {
+			// Take the place of those taken: a queue that is never empty does not grow for ever.
+			k := copy(in.mu.queue, in.mu.queue[in.mu.head:])
+			clear(in.mu.queue[k:])
+			in.mu.queue, in.mu.head = in.mu.queue[:k], 0
+		}
 		in.mu.queue = append(in.mu.queue, m)
 	}
 	in.mu.Unlock()
