@@ -37,6 +37,30 @@ func BenchmarkSubmit(b *testing.B) {
 	}
 }
 
+// BenchmarkSubmitUntilVisible is one client that waits until its submission can be asked for.
+func BenchmarkSubmitUntilVisible(b *testing.B) {
+	o := testOptions(vfs.OS(), newTestClock())
+	o.WALFileBytes = 64 << 20
+	s, err := Open(strings.ReplaceAll(b.TempDir(), "\\", "/"), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		lsn, err := s.Submit(ctx, testPayload("main", fmt.Sprint(n), day0, "release", "v", "1"))
+		if err == nil {
+			err = s.WaitVisible(ctx, lsn)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // BenchmarkSnapshot is what every statement pays first.
 func BenchmarkSnapshot(b *testing.B) {
 	s, err := Open("/db", testOptions(vfs.NewMem(), newTestClock()))

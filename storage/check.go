@@ -116,6 +116,10 @@ func (c *checker) file(f *file) {
 		return
 	}
 	r.Check(func(p segment.Problem) { c.problem(f.path, "%v", p) })
+	if r.Groups() != len(f.Meta.GroupRows) {
+		c.problem(f.path, "has %d row groups, the manifest says %d", r.Groups(), len(f.Meta.GroupRows))
+		return
+	}
 	rows := 0
 	for i := range r.Groups() {
 		if r.GroupRows(i) != int(f.Meta.GroupRows[i]) {

@@ -101,8 +101,10 @@ func (in *Insert) addLong(ctx context.Context, row *column.RowBuf) error {
 			return err
 		}
 	}
+	own := len(row.Values)
 	row.Int(in.place.lsn, int64(l.lsn))
 	l.gen.Append(row, in.place.of(row))
+	row.Values = row.Values[:own] // the caller's row is as it was
 	return nil
 }
 
