@@ -31,7 +31,9 @@ type copyIn struct {
 	quoted  bool // the scan stands inside quotes
 	esc     bool // the scan's last byte was an escape
 	line    int64
-	ended   bool // \. was seen
+	ended   bool // \. or the binary end was seen
+	begun   bool // the binary header was read
+	format  *datum.Format
 	closed  bool
 	err     error
 	fields  []copyField
@@ -67,7 +69,7 @@ func (c *conn) copy(s *statementCtx, st *ast.Copy, params []types.Type, args []*
 	if err != nil {
 		return nil, err
 	}
-	in := &copyIn{s: s, c: c, w: c.newWriter(s, t), o: o}
+	in := &copyIn{s: s, c: c, w: c.newWriter(s, t), o: o, format: k.format}
 	if err := in.chooseColumns(t, st.Cols); err != nil {
 		return nil, err
 	}
@@ -111,7 +113,7 @@ func (in *copyIn) newBatch() {
 	}
 }
 
-func (in *copyIn) Format() CopyFormat { return CopyFormat{Columns: len(in.cols)} }
+func (in *copyIn) Format() CopyFormat { return CopyFormat{Binary: in.o.binary, Columns: len(in.cols)} }
 func (in *copyIn) tag() string        { return fmt.Sprintf("COPY %d", in.w.count) }
 
 // Write takes bytes. After an error it takes nothing more and returns that error again.
@@ -126,19 +128,12 @@ func (in *copyIn) Write(p []byte) error {
 		return in.stop(in.s.explain(in.s.Err()))
 	}
 	in.buf = append(in.buf, p...)
-	used := 0
-	for !in.ended {
-		end, next := in.endOfRow(used)
-		if end < 0 {
-			break
-		}
-		if err := in.row(in.buf[used:end]); err != nil {
-			return in.stop(err)
-		}
-		used = next
+	used, err := in.rows()
+	if err != nil {
+		return in.stop(err)
 	}
 	in.buf = append(in.buf[:0], in.buf[used:]...)
-	in.scanned -= used
+	in.scanned = max(in.scanned-used, 0)
 	if in.ended {
 		in.buf, in.scanned = in.buf[:0], 0
 	}
@@ -146,6 +141,24 @@ func (in *copyIn) Write(p []byte) error {
 		return in.stop(sqlstate.New(sqlstate.ProgramLimit, "a row of COPY is longer than %d MB", copyRowBytesMax>>20))
 	}
 	return nil
+}
+
+// rows reads the rows that are there in whole and returns how many bytes they took.
+func (in *copyIn) rows() (used int, err error) {
+	if in.o.binary {
+		return in.binaryIn(in.buf)
+	}
+	for !in.ended {
+		end, next := in.endOfRow(used)
+		if end < 0 {
+			break
+		}
+		if err := in.row(in.buf[used:end]); err != nil {
+			return used, err
+		}
+		used = next
+	}
+	return used, nil
 }
 
 // endOfRow finds the end of the row that begins at from: the end of its text, and where the next one begins. It goes on
@@ -178,6 +191,9 @@ func (in *copyIn) endOfRow(from int) (end, next int) {
 func (in *copyIn) Done() error {
 	if in.err != nil {
 		return in.err
+	}
+	if in.o.binary && !in.ended {
+		return in.stop(in.bad("unexpected EOF in COPY data"))
 	}
 	if len(in.buf) > 0 && !in.ended { // the last line may lack its end
 		if in.quoted {
@@ -299,10 +315,13 @@ func (in *copyIn) store() error {
 }
 
 func (in *copyIn) value(v *vec.Vector, t types.Type, data []byte) error {
+	if in.o.binary {
+		return in.binaryValue(v, t, data)
+	}
 	if bytes.IndexByte(data, 0) >= 0 {
 		return sqlstate.New("22021", "invalid byte sequence for encoding \"UTF8\": 0x00")
 	}
-	f := in.c.Format()
+	f := in.format
 	if t.Mod == 0 {
 		return datum.ParseText(t, data, f, v)
 	}

@@ -11,6 +11,7 @@ import (
 // copyOptions is how COPY reads and writes rows.
 type copyOptions struct {
 	csv        bool
+	binary     bool
 	delim      byte
 	null       string
 	quote      byte
@@ -57,7 +58,7 @@ func (o *copyOptions) format(opt ast.Option) error {
 	case "csv":
 		o.csv = true
 	case "binary":
-		return sqlstate.New(sqlstate.FeatureNotSupported, "COPY in binary format is not supported").At(opt.Pos())
+		o.binary = true
 	default:
 		return sqlstate.New(sqlstate.InvalidParameter, "COPY format \"%s\" not recognized", opt.Value).At(opt.Pos())
 	}
@@ -65,6 +66,9 @@ func (o *copyOptions) format(opt ast.Option) error {
 }
 
 func (o *copyOptions) apply(opt ast.Option, from bool) error {
+	if o.binary && opt.Name != "format" && opt.Name != "freeze" {
+		return sqlstate.New(sqlstate.Syntax, "cannot specify %s in BINARY mode", strings.ToUpper(opt.Name)).At(opt.Pos())
+	}
 	one := func(what string, dst *byte) error {
 		if len(opt.Value) != 1 {
 			return sqlstate.New(sqlstate.FeatureNotSupported, "COPY %s must be a single one-byte character", what).At(opt.Pos())

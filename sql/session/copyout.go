@@ -19,6 +19,7 @@ type copyOut struct {
 	at     int
 	rows   int64
 	header bool // still to be sent
+	ended  bool // the binary end was sent
 	line   []byte
 	value  []byte
 }
@@ -44,19 +45,24 @@ func (c *conn) copyOut(s *statementCtx, st *ast.Copy, o *copyOptions, params []t
 	if err != nil {
 		return nil, err
 	}
-	out := &copyOut{q: r, o: o, format: c.Format(), header: o.header}
+	out := &copyOut{q: r, o: o, format: c.Format(), header: o.header || o.binary}
 	return &staticResult{out: out, close: func() {
 		// The query's result has no error left to give.
 		_ = r.Close()
 	}}, nil
 }
 
-func (o *copyOut) Format() CopyFormat { return CopyFormat{Columns: len(o.q.Columns())} }
-func (o *copyOut) tag() string        { return fmt.Sprintf("COPY %d", o.rows) }
+func (o *copyOut) Format() CopyFormat {
+	return CopyFormat{Binary: o.o.binary, Columns: len(o.q.Columns())}
+}
+func (o *copyOut) tag() string { return fmt.Sprintf("COPY %d", o.rows) }
 
 // Next returns one row with its line end, valid until the next call.
 func (o *copyOut) Next() ([]byte, error) {
 	o.line = o.line[:0]
+	if o.o.binary {
+		return o.binaryOut()
+	}
 	if o.header {
 		o.header = false
 		for i, c := range o.q.Columns() {
@@ -64,12 +70,8 @@ func (o *copyOut) Next() ([]byte, error) {
 		}
 		return append(o.line, '\n'), nil
 	}
-	for o.batch == nil || o.at == o.batch.N {
-		b, err := o.q.Next()
-		if b == nil || err != nil {
-			return nil, err
-		}
-		o.batch, o.at = b, 0
+	if more, err := o.more(); !more || err != nil {
+		return nil, err
 	}
 	for i, c := range o.q.Columns() {
 		v := o.batch.Cols[i]
@@ -85,6 +87,18 @@ func (o *copyOut) Next() ([]byte, error) {
 	o.rows++
 	o.line = append(o.line, '\n')
 	return o.line, nil
+}
+
+// more reports whether there is a row at hand, reading the next batch if needed.
+func (o *copyOut) more() (bool, error) {
+	for o.batch == nil || o.at == o.batch.N {
+		b, err := o.q.Next()
+		if b == nil || err != nil {
+			return false, err
+		}
+		o.batch, o.at = b, 0
+	}
+	return true, nil
 }
 
 func (o *copyOut) separate(i int) {

@@ -308,6 +308,72 @@ func TestCopyFailAndAbandonCopyNothing(t *testing.T) {
 	}
 }
 
+// What COPY TO gives in binary is what COPY FROM takes, cut anywhere.
+func TestBinaryCopyReadsWhatItWrites(t *testing.T) {
+	c := open(t, newFakeDB(), Options{})
+	const table = "(a int, b text, c numeric(8,2), d date, e double precision, f bool, g int[], h jsonb, i timestamptz)"
+	must(t, c, "CREATE TABLE x "+table+"; CREATE TABLE y "+table)
+	must(t, c, `INSERT INTO x VALUES (1, 'é', 1.5, '2016-01-01', 2.5, true, '{1,NULL}', '{"a": 1}', '2016-01-01 10:00+02'), (NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL)`)
+	r, err := prepare(t, c, "COPY x TO STDOUT (FORMAT binary)").Execute(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := r.CopyOut().Format(); !f.Binary || f.Columns != 9 {
+		t.Errorf("format %+v", f)
+	}
+	var data []byte
+	for {
+		p, err := r.CopyOut().Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p == nil {
+			break
+		}
+		data = append(data, p...)
+	}
+	r.Close()
+	in, err := prepare(t, c, "COPY y FROM STDIN (FORMAT binary)").Execute(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(data); i += 3 {
+		if err := in.CopyIn().Write(data[i:min(i+3, len(data))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := in.CopyIn().Done(); err != nil {
+		t.Fatal(err)
+	}
+	if in.Tag() != "COPY 2" {
+		t.Errorf("tag %s", in.Tag())
+	}
+	in.Close()
+	if err := c.EndBatch(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if x, y := must(t, c, "SELECT * FROM x ORDER BY a"), must(t, c, "SELECT * FROM y ORDER BY a"); x != y {
+		t.Errorf("wrote\n%s, read\n%s", x, y)
+	}
+	for _, bad := range []string{"nonsense here is no signature", string(data[:len(data)-2]), string(data[:copyHeaderBytes]) + "\x00\x01"} {
+		in, err := prepare(t, c, "COPY y FROM STDIN BINARY").Execute(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = in.CopyIn().Write([]byte(bad))
+		if err == nil {
+			err = in.CopyIn().Done()
+		}
+		if sqlstate.Code(err) != sqlstate.BadCopyFormat {
+			t.Errorf("%.20q: %v", bad, err)
+		}
+		in.Close()
+		if err := c.EndBatch(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOIDsAreAFunctionOfStoredIDs(t *testing.T) {
 	seen := map[uint32]bool{}
 	for id := uint32(1); id < 100; id++ {

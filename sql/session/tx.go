@@ -198,6 +198,8 @@ func (c *conn) txStatement(ctx context.Context, t *ast.Tx) (string, error) {
 	case ast.TxRollback:
 		if !c.tx.explicit {
 			c.notice("WARNING", sqlstate.NoActiveTransaction, "there is no transaction in progress")
+			c.tx.writes, c.tx.bytes = nil, 0 // of the implicit one
+			c.renew()
 			return "ROLLBACK", nil
 		}
 		c.rollback()
@@ -288,7 +290,9 @@ func (c *conn) txOptions(os []ast.Option) error {
 func (c *conn) commitTx(ctx context.Context, t *ast.Tx) (string, error) {
 	if !c.tx.explicit {
 		c.notice("WARNING", sqlstate.NoActiveTransaction, "there is no transaction in progress")
-		return "COMMIT", nil
+		err := c.flushWrites(ctx)
+		c.renew()
+		return "COMMIT", err
 	}
 	if c.tx.failed {
 		c.rollback()
