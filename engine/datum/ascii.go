@@ -24,10 +24,6 @@ func equalFold(s []byte, lower string) bool {
 	return len(s) == len(lower) && bytes.EqualFold(s, []byte(lower))
 }
 
-func hasPrefixFold(s []byte, lower string) bool {
-	return len(s) >= len(lower) && equalFold(s[:len(lower)], lower)
-}
-
 func lowerASCII(dst []byte, s []byte) []byte {
 	for _, c := range s {
 		if c >= 'A' && c <= 'Z' {

@@ -134,12 +134,7 @@ func Age(a, b int64) (Interval, error) {
 		days--
 	}
 	for days < 0 {
-		// The month that is borrowed from is the earlier date's for a positive age, the later one's for a negative.
-		if neg {
-			days += int64(DaysInMonth(y1, m1))
-		} else {
-			days += int64(DaysInMonth(y2, m2))
-		}
+		days += int64(DaysInMonth(y2, m2)) // the earlier date's month is borrowed from
 		months--
 	}
 	if neg {

@@ -208,6 +208,9 @@ func (p *numPrinter) print(dst []byte) []byte {
 	lastFrac := f.post
 	if f.fill {
 		lastFrac = max(len(strings.TrimRight(p.frac, "0")), f.postZero)
+		if lastFrac == 0 && first == width && width > 0 {
+			first = width - 1
+		}
 	}
 	sign := func(lead bool) {
 		if p.signed {
@@ -271,6 +274,9 @@ func (p *numPrinter) print(dst []byte) []byte {
 			inFrac = true
 			if !p.signed {
 				sign(f.signLead)
+			}
+			if f.post == 0 && !strings.HasPrefix(p.intPart, "#") {
+				return dst // a point without digits behind it ends the number, and PostgreSQL's format too
 			}
 			if !p.special {
 				dst = append(dst, '.')

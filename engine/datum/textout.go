@@ -1,8 +1,10 @@
 package datum
 
 import (
+	"bytes"
 	"encoding/hex"
 	"math"
+	"math/big"
 	"strconv"
 
 	"github.com/telemdb/telemdb/storage/sketch"
@@ -108,7 +110,57 @@ func AppendFloat(dst []byte, x float64, k types.Kind, f *Format) []byte {
 	}
 	var buf [32]byte
 	e := strconv.AppendFloat(buf[:0], x, 'e', -1, bits)
+	if onBoundary(e, x, bits) {
+		e = strconv.AppendFloat(buf[:0], x, 'e', mantissaDigits(e), bits)
+	}
 	return appendFloatForm(dst, e, limit)
+}
+
+// mantissaDigits counts the digits of d.ddde±xx.
+func mantissaDigits(e []byte) int {
+	n := bytes.IndexByte(e, 'e')
+	if e[0] == '-' {
+		n--
+	}
+	if n > 1 {
+		n-- // the point
+	}
+	return n
+}
+
+// onBoundary reports whether the shortest text e of x lies exactly between x and a neighbour. It reads back as x by the
+// rule of even mantissas, which PostgreSQL does not rely on: it writes one digit more. That happens only among numbers
+// that are whole multiples of 2.
+func onBoundary(e []byte, x float64, bits int) bool {
+	x = math.Abs(x)
+	least, ulpBits := float64(1<<54), 52
+	if bits == 32 {
+		least, ulpBits = 1<<25, 23
+	}
+	if x < least || x > 1e40 {
+		return false
+	}
+	at := bytes.IndexByte(e, 'e')
+	exp, _ := strconv.Atoi(string(e[at+1:]))
+	digits := make([]byte, 0, 24)
+	for _, c := range e[:at] {
+		if isDigit(c) {
+			digits = append(digits, c)
+		}
+	}
+	shift := exp - (len(digits) - 1)
+	if shift < 0 {
+		return false
+	}
+	text, ok := new(big.Int).SetString(string(digits), 10)
+	if !ok {
+		return false
+	}
+	text.Mul(text, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
+	exact, _ := new(big.Float).SetFloat64(x).Int(nil)
+	_, exp2 := math.Frexp(x)
+	half := new(big.Int).Lsh(big.NewInt(1), uint(exp2-1-ulpBits-1))
+	return text.Sub(text, exact).CmpAbs(half) == 0
 }
 
 // appendFloatDigits is printf's %.*g.

@@ -20,7 +20,6 @@ type parsedDate struct {
 	us                               int64
 	secondsOfDay                     int
 	pm, bc, hour12                   bool
-	yearDigits                       int
 	offset                           int
 	loc                              *time.Location
 }

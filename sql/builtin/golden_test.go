@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,14 +131,25 @@ func runSet(ctx *expr.Ctx, s plan.SetFunc) (*vec.Vector, error) {
 }
 
 func TestExpressionsGiveWhatPostgreSQLGives(t *testing.T) {
-	for _, file := range []string{"testdata/expr.txt", "testdata/own.txt"} {
+	for _, file := range []string{"testdata/expr.txt", "testdata/own.txt", "testdata/random.txt", "testdata/misc.txt"} {
 		runGolden(t, file)
 	}
 }
 
-// runGolden reads blocks: a header, expressions, ----, one answer for each (␀ is an empty one). expr.txt holds the
-// answers of PostgreSQL 15.18.
+// runGolden compares a file's answers. expr.txt, random.txt and misc.txt hold those of PostgreSQL 15.18.
 func runGolden(t *testing.T, file string) {
+	eachBlock(t, file, func(line int, header string, exprs, want []string) {
+		f := headerFormat(t, header)
+		for i, e := range exprs {
+			if got := print(e, f); got != want[i] {
+				t.Errorf("%s:%d: %s\n got  %s\n want %s", file, line+1+i, e, got, want[i])
+			}
+		}
+	})
+}
+
+// eachBlock reads blocks: a header, expressions, ----, one answer for each (␀ is an empty one).
+func eachBlock(t *testing.T, file string, f func(line int, header string, exprs, want []string)) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -147,12 +159,7 @@ func runGolden(t *testing.T, file string) {
 		start := line
 		line += strings.Count(block, "\n") + 2
 		lines := strings.Split(strings.Trim(block, "\n"), "\n")
-		at := -1
-		for i, l := range lines {
-			if l == "----" {
-				at = i
-			}
-		}
+		at := slices.Index(lines, "----")
 		if at < 0 {
 			continue
 		}
@@ -160,13 +167,10 @@ func runGolden(t *testing.T, file string) {
 		if len(exprs) != len(want) {
 			t.Fatalf("%s:%d: %d expressions, %d answers", file, start, len(exprs), len(want))
 		}
-		f := headerFormat(t, lines[0])
-		for i, e := range exprs {
-			got := print(e, f)
-			if w := strings.ReplaceAll(want[i], "␀", ""); got != w {
-				t.Errorf("%s:%d: %s\n got  %s\n want %s", file, start+1+i, e, got, w)
-			}
+		for i := range want {
+			want[i] = strings.ReplaceAll(want[i], "␀", "")
 		}
+		f(start, lines[0], exprs, want)
 	}
 }
 

@@ -61,7 +61,11 @@ func addJSONAccess(r *registry, t types.Type) {
 		return v, ok, nil
 	}
 	index := func(args []*vec.Vector, i int, doc []byte) ([]byte, bool, error) {
-		v, ok := shred.JSONBIndex(doc, int(args[1].Int(i)))
+		at := int(args[1].Int(i))
+		if k := jsonType(doc); k != "array" && k != "object" && t.Kind == types.JSONB {
+			return doc, at == 0 || at == -1, nil // PostgreSQL keeps a scalar as an array of one
+		}
+		v, ok := shred.JSONBIndex(doc, at)
 		return v, ok, nil
 	}
 	path := func(args []*vec.Vector, i int, doc []byte) ([]byte, bool, error) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/expr"
-	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -182,8 +181,4 @@ func addTextSets(r *registry) {
 		r.set("string_to_table", args, tText, nil).Call = call
 	}
 	addRegexpSets(r)
-}
-
-func errTooMany(what string) error {
-	return sqlstate.New(sqlstate.ProgramLimit, "too many %s", what)
 }
