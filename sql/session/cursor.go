@@ -103,6 +103,7 @@ func (c *conn) fetch(s *statementCtx, st *ast.Fetch) (Result, error) {
 		u.at += n
 		out.N += n
 	}
+	stop() // before the FETCH ends, which is no reason to stop the query
 	s.end()
 	if st.Move {
 		return &staticResult{tag: fmt.Sprintf("MOVE %d", out.N)}, nil
