@@ -47,7 +47,21 @@ func acceptHistogram(v *fastjson.Value) (*sketch.Histogram, bool) {
 		h.Buckets = append(h.Buckets, sketch.Bucket{Bound: bound, Count: count})
 	})
 	slices.SortStableFunc(h.Buckets, func(a, b sketch.Bucket) int { return cmp.Compare(a.Bound, b.Bound) })
+	h.Buckets = foldBounds(h.Buckets)
 	return h, !negative
+}
+
+// foldBounds adds up the counts of bounds that are written in several ways ("1" and "01").
+func foldBounds(bs []sketch.Bucket) []sketch.Bucket {
+	out := bs[:0]
+	for _, b := range bs {
+		if n := len(out); n > 0 && out[n-1].Bound == b.Bound {
+			out[n-1].Count = clampedAdd(out[n-1].Count, b.Count)
+		} else {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // whole returns a JSON number that is an int64.

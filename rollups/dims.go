@@ -1,26 +1,31 @@
 package rollups
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// tuple is the dimension key of one ping (rollups.md 1.2).
+// tuple is the dimension key of one ping (rollups.md 1.2): the texts of columns colChannel to colOSVersion, and the date.
 type tuple struct {
-	channel, version, buildID, application, architecture, os, osVersion string
-	date                                                                int64 // submission_date, days since 1970-01-01
+	dims [colOSVersion - colChannel + 1]string
+	date int64 // submission_date, days since 1970-01-01
 }
 
-func (a tuple) compare(b tuple) int {
-	return cmp.Or(
-		cmp.Compare(a.channel, b.channel), cmp.Compare(a.version, b.version), cmp.Compare(a.buildID, b.buildID),
-		cmp.Compare(a.application, b.application), cmp.Compare(a.architecture, b.architecture),
-		cmp.Compare(a.os, b.os), cmp.Compare(a.osVersion, b.osVersion), cmp.Compare(a.date, b.date))
+func (a *tuple) compare(b *tuple) int {
+	for i := range a.dims {
+		if c := cmp.Compare(a.dims[i], b.dims[i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.date, b.date)
 }
 
 // noTuple marks a ping that is not aggregated.
@@ -37,17 +42,18 @@ func tuplesOf(g column.Group, rows []uint16) (tuples []tuple, of []int32, err er
 	for i := range of {
 		of[i] = noTuple
 	}
-	ids := map[tuple]int32{}
+	ids := map[string]int32{}
+	var key []byte
 	for _, r := range rows {
-		t, ok := d.tuple(int(r))
-		if !ok {
+		var ok bool
+		if key, ok = d.appendKey(key[:0], int(r)); !ok {
 			continue
 		}
-		id, seen := ids[t]
+		id, seen := ids[string(key)]
 		if !seen {
 			id = int32(len(tuples))
-			ids[t] = id
-			tuples = append(tuples, t)
+			ids[string(key)] = id
+			tuples = append(tuples, tupleOf(string(key), d.date.Int(int(r))))
 		}
 		of[r] = id
 	}
@@ -67,7 +73,7 @@ func rankTuples(tuples []tuple) []int32 {
 		order[i] = int32(i)
 	}
 	old := slices.Clone(tuples)
-	slices.SortFunc(order, func(a, b int32) int { return old[a].compare(old[b]) })
+	slices.SortFunc(order, func(a, b int32) int { return old[a].compare(&old[b]) })
 	rank := make([]int32, len(tuples))
 	for i, o := range order {
 		rank[o] = int32(i)
@@ -133,61 +139,82 @@ func readColumn(c column.Column, rows int, out *vec.Vector) error {
 		if err := c.Read(from, to, &block); err != nil {
 			return err
 		}
-		for i := range to - from {
-			out.AppendFrom(&block, i)
-		}
+		out.AppendRange(&block, 0, to-from)
 	}
 	return nil
 }
 
-// tuple returns the key of row i; ok is false for a ping that is not aggregated.
-func (d *dims) tuple(i int) (t tuple, ok bool) {
-	for _, v := range []*vec.Vector{d.channel, d.version, d.buildID, d.application, d.architecture, d.osName, d.osVersion,
+// appendKey appends the tuple of row i: its texts, each closed by NUL, which no text holds, and its date. ok is false for
+// a ping that is not aggregated.
+func (d *dims) appendKey(dst []byte, i int) (key []byte, ok bool) {
+	for _, v := range [...]*vec.Vector{d.channel, d.version, d.buildID, d.application, d.architecture, d.osName, d.osVersion,
 		d.sampleID, d.date, d.docType, d.docVersion} {
 		if v.Null(i) {
-			return tuple{}, false
+			return dst, false
 		}
 	}
 	if s := d.sampleID.Int(i); s < 0 || s >= 100 {
-		return tuple{}, false
+		return dst, false
 	}
 	if string(d.docType.Bytes(i)) != "main" || string(d.docVersion.Bytes(i)) != "4" {
-		return tuple{}, false
+		return dst, false
 	}
 	if !d.routedApp.Null(i) && string(d.routedApp.Bytes(i)) == "Fennec" {
-		return tuple{}, false
+		return dst, false
 	}
-	t = tuple{
-		channel:      string(d.channel.Bytes(i)),
-		application:  string(d.application.Bytes(i)),
-		architecture: string(d.architecture.Bytes(i)),
-		os:           string(d.osName.Bytes(i)),
-		osVersion:    string(d.osVersion.Bytes(i)),
-		date:         d.date.Int(i),
-	}
-	t.version, _, _ = strings.Cut(string(d.version.Bytes(i)), ".")
-	if t.os == "Linux" && len(t.osVersion) > 3 {
-		t.osVersion = t.osVersion[:3]
-	}
-	if t.buildID, ok = buildDay(string(d.buildID.Bytes(i))); !ok {
-		return tuple{}, false
-	}
-	switch t.channel {
+	channel, version, os, osVersion := d.channel.Bytes(i), d.version.Bytes(i), d.osName.Bytes(i), d.osVersion.Bytes(i)
+	switch string(channel) {
 	case "nightly", "aurora", "beta", "release":
-		return t, true
+	default:
+		return dst, false
 	}
-	return tuple{}, false
+	build, ok := buildDay(d.buildID.Bytes(i))
+	if !ok {
+		return dst, false
+	}
+	if dot := bytes.IndexByte(version, '.'); dot >= 0 {
+		version = version[:dot]
+	}
+	if string(os) == "Linux" {
+		osVersion = firstChars(osVersion, 3)
+	}
+	for _, f := range [...][]byte{channel, version, build, d.application.Bytes(i), d.architecture.Bytes(i), os, osVersion} {
+		dst = append(append(dst, f...), 0)
+	}
+	return binary.BigEndian.AppendUint64(dst, uint64(d.date.Int(i))), true
+}
+
+// tupleOf cuts a key into its texts.
+func tupleOf(key string, date int64) tuple {
+	t := tuple{date: date}
+	for i := range t.dims {
+		t.dims[i], key, _ = strings.Cut(key, "\x00")
+	}
+	return t
+}
+
+// firstChars returns the first n characters of UTF-8 text.
+func firstChars(b []byte, n int) []byte {
+	for i := range b {
+		if utf8.RuneStart(b[i]) {
+			if n == 0 {
+				return b[:i]
+			}
+			n--
+		}
+	}
+	return b
 }
 
 // buildDay is the first 8 characters of a build id, which must be digits.
-func buildDay(id string) (string, bool) {
+func buildDay(id []byte) ([]byte, bool) {
 	if len(id) > 8 {
 		id = id[:8]
 	}
-	for i := range len(id) {
-		if id[i] < '0' || id[i] > '9' {
-			return "", false
+	for _, c := range id {
+		if c < '0' || c > '9' {
+			return nil, false
 		}
 	}
-	return id, id != ""
+	return id, len(id) > 0
 }

@@ -3,9 +3,11 @@
 //
 // # Layers
 //
-//	extract.go     one ping's columns → (metric, process, label) contributions, by the reference aggregator's rules
-//	cells.go       contributions → cells, one metric at a time
-//	states.go      cells → groups of states, sorted by key: what a seal writes as one small segment
+//	dims.go        which pings count, and their dimensions: one tuple a ping
+//	extract.go     the columns that hold probes, by the reference aggregator's rules
+//	loose.go       probes that no column holds: those in arrays and in objects that storage keeps whole
+//	aggregator.go  columns → contributions, one (metric, process) at a time (contributions.go, keyed.go, accept.go)
+//	states.go      contributions → groups of states, sorted by key: what a seal writes as one small segment
 //	merge.go       groups of states → one sorted stream with equal keys added: segment merges and reads share it
 //	aggregates.go  the storage.Rollup that ties them together, and the state table's schema
 //	read.go        states plus the head's rows → the rows of rollups.histograms
@@ -18,6 +20,7 @@
 //
 // # What keeps it equal to the raw rows
 //
-// Build is a pure function of rows, Merge is associative and commutative on integers, and the states of a seal are
-// published by the batch that publishes its rows. Reading adds Build of the head's rows. Nothing else changes a state.
+// Build is a pure function of rows, Merge is associative and commutative (fractions of sums are whole multiples of a
+// power of two, so that adding them is exact too), and the states of a seal are published by the batch that publishes
+// its rows. Reading adds Build of the head's rows. Nothing else changes a state.
 package rollups

@@ -33,17 +33,18 @@ const (
 	probeSimple
 )
 
-// probe is one place of a main ping that is aggregated: the columns that hold its values and the metric they feed.
+// probe is one (metric, process) of a group: the columns that hold its values, and the values that no column holds.
 type probe struct {
-	kind    probeKind
-	metric  string // as stored; a count histogram's gets its prefix when its type is seen
+	metric  string // a count histogram's gets its prefix when its type is seen
 	process string
 	columns []probeColumn
+	loose   []looseValue
 }
 
 // probeColumn is one column of a probe. label is set for a keyed probe whose key was shredded into the path; a keyed
 // probe stored as one map has it empty and isMap set.
 type probeColumn struct {
+	kind  probeKind
 	col   column.Column
 	label string
 	isMap bool
@@ -78,78 +79,85 @@ var places = func() []place {
 	return out
 }()
 
-// probesOf finds the probes of a group of main pings. keep, if not nil, drops metrics nobody asked for.
-func probesOf(g column.Group, keep func(metric string) bool) []*probe {
-	type key struct{ metric, process string }
-	byKey := map[key]*probe{}
+// probesOf finds the probes of a group of main pings.
+func probesOf(g column.Group, l loose) []*probe {
+	byKey := map[probeKey]*probe{}
 	var out []*probe
+	probeOf := func(k probeKey) *probe {
+		p := byKey[k]
+		if p == nil {
+			p = &probe{metric: k.metric, process: k.process}
+			byKey[k] = p
+			out = append(out, p)
+		}
+		return p
+	}
 	for _, pl := range places {
 		depth := len(pl.path.Keys())
 		for _, c := range g.Under(pl.path) {
 			keys := c.Path().Keys()[depth:]
 			if len(keys) == 0 {
-				continue // the subtree itself is null, empty or odd
+				continue // the subtree itself is null, empty, or kept whole
 			}
 			metric, pc, ok := pl.classify(keys, c)
-			if !ok || !storable(metric) || (keep != nil && !keep(metric)) {
-				continue
+			if ok && storable(metric) {
+				p := probeOf(probeKey{metric, pl.process})
+				p.columns = append(p.columns, pc)
 			}
-			k := key{metric, pl.process}
-			p := byKey[k]
-			if p == nil {
-				p = &probe{kind: pl.kind, metric: metric, process: pl.process}
-				byKey[k] = p
-				out = append(out, p)
-			}
-			p.columns = append(p.columns, pc)
 		}
+	}
+	for k, vs := range l {
+		probeOf(k).loose = vs
 	}
 	return out
 }
 
-// classify names the metric a column below the place feeds; ok is false for what is not aggregated.
-func (pl place) classify(keys []string, c column.Column) (metric string, pc probeColumn, ok bool) {
-	name := keys[0]
-	pc.col = c
+// metric is what a name at a place becomes; ok is false for what is left out by its name. That of a simple measurement
+// gets its second key behind it.
+func (pl place) metric(name string) (metric string, ok bool) {
 	switch pl.kind {
-	case probeHistogram:
-		return name, pc, len(keys) == 1 && (c.Leaf() == types.LeafHistogram || c.Leaf() == types.LeafJSON)
 	case probeKeyedHistogram:
-		if ignoredKeyed[name] {
-			return "", pc, false
-		}
-		switch {
-		case len(keys) == 1:
-			pc.isMap = true
-			return name, pc, c.Leaf() == types.LeafJSON
-		case len(keys) == 2:
-			pc.label = keys[1]
-			return name, pc, c.Leaf() == types.LeafHistogram || c.Leaf() == types.LeafJSON
-		}
-	case probeScalar:
-		return scalarMetric(name), pc, len(keys) == 1 && isNumber(c.Leaf()) && !strings.HasPrefix(name, ignoredScalars)
-	case probeKeyedScalar:
-		if strings.HasPrefix(name, ignoredScalars) {
-			return "", pc, false
-		}
-		switch {
-		case len(keys) == 1:
-			pc.isMap = true
-			return scalarMetric(name), pc, c.Leaf() == types.LeafJSON
-		case len(keys) == 2:
-			pc.label = strings.ToUpper(keys[1])
-			return scalarMetric(name), pc, isNumber(c.Leaf())
-		}
+		return name, !ignoredKeyed[name]
+	case probeScalar, probeKeyedScalar:
+		return "SCALARS_" + strings.ToUpper(name), !strings.HasPrefix(name, ignoredScalars)
 	case probeSimple:
-		return simpleMetric(keys), pc, len(keys) <= 2 && isNumber(c.Leaf())
+		return "SIMPLE_MEASURES_" + strings.ToUpper(name), true
 	}
-	return "", pc, false
+	return name, true
 }
 
-func scalarMetric(name string) string { return "SCALARS_" + strings.ToUpper(name) }
-
-func simpleMetric(keys []string) string {
-	return "SIMPLE_MEASURES_" + strings.ToUpper(strings.Join(keys, "_"))
+// classify names the metric a column below the place feeds; ok is false for what is not aggregated.
+func (pl place) classify(keys []string, c column.Column) (metric string, pc probeColumn, ok bool) {
+	if len(keys) > 2 {
+		return "", pc, false
+	}
+	if metric, ok = pl.metric(keys[0]); !ok {
+		return "", pc, false
+	}
+	pc = probeColumn{kind: pl.kind, col: c}
+	leaf, deep := c.Leaf(), len(keys) == 2
+	switch pl.kind {
+	case probeHistogram:
+		return metric, pc, !deep && (leaf == types.LeafHistogram || leaf == types.LeafJSON)
+	case probeKeyedHistogram:
+		if pc.isMap = !deep; pc.isMap {
+			return metric, pc, leaf == types.LeafJSON
+		}
+		pc.label = keys[1]
+		return metric, pc, leaf == types.LeafHistogram || leaf == types.LeafJSON
+	case probeScalar:
+		return metric, pc, !deep && isNumber(leaf)
+	case probeKeyedScalar:
+		if pc.isMap = !deep; pc.isMap {
+			return metric, pc, leaf == types.LeafJSON
+		}
+		pc.label = strings.ToUpper(keys[1])
+		return metric, pc, isNumber(leaf)
+	}
+	if deep {
+		metric += "_" + strings.ToUpper(keys[1])
+	}
+	return metric, pc, isNumber(leaf)
 }
 
 // isNumber: booleans count as 0 and 1 (rollups.md 1.3).

@@ -13,19 +13,65 @@ import (
 
 // merge adds equal keys of sorted groups.
 func merge(in []column.Group) ([]column.Group, error) {
-	w := newGroupWriter()
 	m, err := newMerger(in, nil)
 	if err != nil {
 		return nil, err
 	}
-	for m.next() {
-		w.appendRow(&m.row, 0)
+	left := 0
+	for _, g := range in {
+		left += g.Rows()
 	}
-	if m.err != nil {
-		return nil, m.err
+	var out []column.Group
+	for {
+		rows := newStateVectors()
+		rows.reserve(min(left, groupRows))
+		for rows[0].N < groupRows && m.next(rows) {
+		}
+		if m.err != nil {
+			return nil, m.err
+		}
+		if rows[0].N == 0 {
+			return out, nil
+		}
+		g := column.NewMem(rows[0].N)
+		for c := range stateColumns {
+			g.Add(types.Path(stateColumns[c].Name), types.LeafOf(stateColumns[c].Type), rows[c])
+		}
+		out = append(out, g)
+		left -= g.Rows()
 	}
-	return w.finish(), nil
 }
+
+// stateVectors are rows of the state table, a vector a column.
+type stateVectors [stateCols]*vec.Vector
+
+func newStateVectors() *stateVectors {
+	rows := &stateVectors{}
+	for c := range rows {
+		rows[c] = &vec.Vector{}
+		rows[c].Reset(stateLeafType(c))
+	}
+	return rows
+}
+
+// reserve makes room for n states of the usual size.
+func (rows *stateVectors) reserve(n int) {
+	for c, v := range rows {
+		switch v.Type.Phys() {
+		case types.PhysInt64:
+			v.I64 = make([]int64, 0, n)
+		case types.PhysFloat64:
+			v.F64 = make([]float64, 0, n)
+		default:
+			v.Off = make([]uint32, 0, n+1)
+			v.Data = make([]byte, 0, n*usualBytes[c])
+		}
+	}
+}
+
+// usualBytes are about what the texts of a state take.
+var usualBytes = [stateCols]int{colMetric: 32, colProcess: 8, colLabel: 8, colChannel: 8, colVersion: 4, colBuildID: 8,
+	colApplication: 8, colArchitecture: 8, colOS: 12, colOSVersion: 8, colLayout: 16, colHistogram: 40}
 
 // cursor walks the states of one group, a block at a time.
 type cursor struct {
@@ -115,9 +161,8 @@ func (c *cursor) appendKey(dst []byte) []byte {
 	return dst
 }
 
-// merger yields the union of sorted groups with equal keys added, one row at a time in row.
+// merger yields the union of sorted groups with equal keys added.
 type merger struct {
-	row   [stateCols]vec.Vector // one row; valid until the next call of next
 	err   error
 	heap  cursorHeap
 	preds []statePred
@@ -142,48 +187,53 @@ func newMerger(in []column.Group, preds []statePred) (*merger, error) {
 	return m, nil
 }
 
-// next makes row the next key's state; false at the end or on an error.
-func (m *merger) next() bool {
+// next appends the next key's state to rows; false at the end or on an error.
+func (m *merger) next(rows *stateVectors) bool {
 	if len(m.heap) == 0 || m.err != nil {
 		return false
 	}
 	c := m.heap[0]
-	m.key = append(m.key[:0], c.key...)
-	for i := range m.row {
-		m.row[i].Reset(stateLeafType(i))
-		if i < keyCols {
-			m.row[i].AppendFrom(&c.block[i], c.at)
-		}
+	for i := range keyCols {
+		rows[i].AppendFrom(&c.block[i], c.at)
 	}
-	count, fraction, added := int64(0), 0.0, 0
-	for len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
-		c := m.heap[0]
-		count = clampedAdd(count, c.block[colCount].Int(c.at))
-		fraction += c.block[colFraction].Float(c.at)
-		if m.err = m.addHistogram(c, added == 0); m.err != nil {
+	count, fraction := c.block[colCount].Int(c.at), c.block[colFraction].Float(c.at)
+	m.buf = append(m.buf[:0], c.block[colHistogram].Bytes(c.at)...)
+	m.key = append(m.key[:0], c.key...)
+	if !m.step(c) {
+		return false
+	}
+	if len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
+		if !m.addEqual(&count, &fraction) {
 			return false
 		}
-		added++
+	}
+	rows[colCount].AppendInt(count)
+	rows[colFraction].AppendFloat(fraction)
+	rows[colHistogram].AppendBytes(m.buf)
+	return true
+}
+
+// addEqual adds the states at the top that have m.key to count, fraction, and the histogram in m.buf.
+func (m *merger) addEqual(count *int64, fraction *float64) bool {
+	if m.err = m.sum.Decode(m.buf); m.err != nil {
+		return false
+	}
+	for len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
+		c := m.heap[0]
+		*count = clampedAdd(*count, c.block[colCount].Int(c.at))
+		*fraction += c.block[colFraction].Float(c.at)
+		if m.err = m.one.Decode(c.block[colHistogram].Bytes(c.at)); m.err != nil {
+			return false
+		}
+		if m.err = m.sum.Merge(&m.one); m.err != nil {
+			return false
+		}
 		if !m.step(c) {
 			return false
 		}
 	}
-	m.row[colCount].AppendInt(count)
-	m.row[colFraction].AppendFloat(fraction)
 	m.buf = m.sum.AppendTo(m.buf[:0])
-	m.row[colHistogram].AppendBytes(m.buf)
 	return true
-}
-
-func (m *merger) addHistogram(c *cursor, first bool) error {
-	b := c.block[colHistogram].Bytes(c.at)
-	if first {
-		return m.sum.Decode(b)
-	}
-	if err := m.one.Decode(b); err != nil {
-		return err
-	}
-	return m.sum.Merge(&m.one)
 }
 
 // step moves the top cursor on; false on an error.
@@ -200,8 +250,6 @@ func (m *merger) step(c *cursor) bool {
 	}
 	return true
 }
-
-func stateLeafType(i int) types.Type { return types.LeafOf(stateColumns[i].Type).Type() }
 
 type cursorHeap []*cursor
 

@@ -31,7 +31,9 @@ var HistogramColumns = []types.Column{
 
 // outCols says where each of HistogramColumns comes from; "sum" is computed.
 var outCols = [...]int{colDate, colChannel, colVersion, colBuildID, colApplication, colArchitecture, colOS, colOSVersion,
-	colMetric, colLabel, colProcess, colCount, -1, colHistogram}
+	colMetric, colLabel, colProcess, colCount, outSum, colHistogram}
+
+const outSum = -1
 
 // Where is an equality on a text column of rollups.histograms: what a reader may use to leave out states early. The
 // values are alternatives.
@@ -42,8 +44,10 @@ type Where struct {
 
 // Reader streams the rows of rollups.histograms at one moment: the sealed states and the head's rows, aggregated now.
 type Reader struct {
-	m   *merger
-	out []*vec.Vector
+	m    *merger
+	rows *stateVectors
+	sum  vec.Vector
+	out  []*vec.Vector // of rows, in the order of HistogramColumns, and sum
 }
 
 // Read opens a reader over the state groups (each sorted) and the head's groups of telemetry.main. Conditions in where
@@ -62,7 +66,15 @@ func Read(states, head []column.Group, where []Where) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{m: m}, nil
+	r := &Reader{m: m, rows: newStateVectors()}
+	for _, c := range outCols {
+		if c == outSum {
+			r.out = append(r.out, &r.sum)
+		} else {
+			r.out = append(r.out, r.rows[c])
+		}
+	}
+	return r, nil
 }
 
 func allRows(n int) []uint16 {
@@ -75,42 +87,35 @@ func allRows(n int) []uint16 {
 
 // Next returns up to vec.BatchRows rows of HistogramColumns, nil at the end. The batch is valid until the next call.
 func (r *Reader) Next() (*vec.Batch, error) {
-	if r.out == nil {
-		r.out = make([]*vec.Vector, len(HistogramColumns))
-		for i := range r.out {
-			r.out[i] = &vec.Vector{}
-		}
+	for c, v := range r.rows {
+		v.Reset(stateLeafType(c))
 	}
-	for i, v := range r.out {
-		v.Reset(HistogramColumns[i].Type)
-	}
-	n := 0
-	for n < vec.BatchRows && r.m.next() {
-		if err := r.emit(); err != nil {
-			return nil, err
-		}
-		n++
+	for r.rows[0].N < vec.BatchRows && r.m.next(r.rows) {
 	}
 	if r.m.err != nil {
 		return nil, r.m.err
 	}
+	n := r.rows[0].N
 	if n == 0 {
 		return nil, nil
+	}
+	if err := r.addSums(n); err != nil {
+		return nil, err
+	}
+	for i := range outCols {
+		r.out[i].Type = HistogramColumns[i].Type
 	}
 	return &vec.Batch{N: n, Cols: r.out}, nil
 }
 
-func (r *Reader) emit() error {
-	for i, from := range outCols {
-		if from >= 0 {
-			r.out[i].AppendFrom(&r.m.row[from], 0)
-			continue
-		}
-		var h sketch.Histogram
-		if err := h.Decode(r.m.row[colHistogram].Bytes(0)); err != nil {
+func (r *Reader) addSums(n int) error {
+	r.sum.Reset(types.Of(types.Int64))
+	var h sketch.Histogram
+	for i := range n {
+		if err := h.Decode(r.rows[colHistogram].Bytes(i)); err != nil {
 			return err
 		}
-		r.out[i].AppendInt(total(h.Sum, r.m.row[colFraction].Float(0)))
+		r.sum.AppendInt(total(h.Sum, r.rows[colFraction].Float(i)))
 	}
 	return nil
 }

@@ -102,20 +102,20 @@ func dump(t *testing.T, groups []column.Group) []string {
 		t.Fatal(err)
 	}
 	var out []string
-	for m.next() {
+	for row := newStateVectors(); m.next(row); row = newStateVectors() {
 		var h sketch.Histogram
-		if err := h.Decode(m.row[colHistogram].Bytes(0)); err != nil {
+		if err := h.Decode(row[colHistogram].Bytes(0)); err != nil {
 			t.Fatal(err)
 		}
 		var f []string
 		for i := range keyCols {
 			if i == colDate {
-				f = append(f, fmt.Sprint(m.row[i].Int(0)))
+				f = append(f, fmt.Sprint(row[i].Int(0)))
 			} else if i != colLayout {
-				f = append(f, string(m.row[i].Bytes(0)))
+				f = append(f, string(row[i].Bytes(0)))
 			}
 		}
-		out = append(out, fmt.Sprintf("%s | %d %.3f %s", strings.Join(f, " "), m.row[colCount].Int(0), m.row[colFraction].Float(0), h.String()))
+		out = append(out, fmt.Sprintf("%s | %d %.3f %s", strings.Join(f, " "), row[colCount].Int(0), row[colFraction].Float(0), h.String()))
 	}
 	if m.err != nil {
 		t.Fatal(m.err)

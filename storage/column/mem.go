@@ -71,9 +71,7 @@ func (c *memColumn) BlockStats(b int) Stats {
 
 func (c *memColumn) Read(from, to int, dst *vec.Vector) error {
 	dst.Reset(c.leaf.Type())
-	for i := from; i < to; i++ {
-		dst.AppendFrom(c.v, i)
-	}
+	dst.AppendRange(c.v, from, to)
 	return nil
 }
 

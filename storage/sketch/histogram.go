@@ -112,6 +112,15 @@ type decoder struct {
 }
 
 func (d *decoder) uvarint() uint64 {
+	if len(d.src) > 0 && d.src[0] < 0x80 { // most steps and counts are small
+		v := uint64(d.src[0])
+		d.src = d.src[1:]
+		return v
+	}
+	return d.long()
+}
+
+func (d *decoder) long() uint64 {
 	v, n := binary.Uvarint(d.src)
 	if n <= 0 {
 		d.bad = true
