@@ -91,16 +91,24 @@ func (h *Histogram) Decode(src []byte) error {
 	}
 	h.Layout.Type, h.Layout.Buckets, h.Sum = int32(typ), int32(n), int64(sum)
 	h.Buckets = h.Buckets[:0]
-	prev := uint64(0)
+	rest, at, prev := d.src, 0, uint64(0)
 	for i := range pairs {
-		step, count := d.uvarint(), d.uvarint()
+		var step, count uint64
+		if at+1 < len(rest) && rest[at]|rest[at+1] < 0x80 { // most steps and counts are small
+			step, count = uint64(rest[at]), uint64(rest[at+1])
+			at += 2
+		} else {
+			d.src = rest[at:]
+			step, count = d.uvarint(), d.uvarint()
+			at = len(rest) - len(d.src)
+		}
 		if d.bad || count > math.MaxInt64 || step > math.MaxInt64-prev || (i > 0 && step == 0) {
 			return ErrCorrupt
 		}
 		prev += step
 		h.Buckets = append(h.Buckets, Bucket{int64(prev), int64(count)})
 	}
-	if len(d.src) != 0 {
+	if at != len(rest) {
 		return ErrCorrupt
 	}
 	return nil
@@ -112,15 +120,6 @@ type decoder struct {
 }
 
 func (d *decoder) uvarint() uint64 {
-	if len(d.src) > 0 && d.src[0] < 0x80 { // most steps and counts are small
-		v := uint64(d.src[0])
-		d.src = d.src[1:]
-		return v
-	}
-	return d.long()
-}
-
-func (d *decoder) long() uint64 {
 	v, n := binary.Uvarint(d.src)
 	if n <= 0 {
 		d.bad = true
