@@ -45,20 +45,23 @@ func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	db := &DB{opts: o, failed: make(chan struct{})}
 	so := storage.Options{
-		OnFailed:   db.storeFailed,
-		FS:         vfs.OS(),
-		Logger:     o.Logger,
-		Now:        o.Now,
-		CacheBytes: o.CacheBytes,
-		SealBytes:  o.SealBytes,
-		SealMaxAge: o.SealMaxAge,
-		Rollups:    []storage.Rollup{rollups.Aggregates{}},
+		OnFailed:     db.storeFailed,
+		FS:           fileSystem(dir),
+		Logger:       o.Logger,
+		Now:          o.Now,
+		CacheBytes:   o.CacheBytes,
+		SealBytes:    o.SealBytes,
+		SealMaxAge:   o.SealMaxAge,
+		HardReserve:  o.DiskReserve,
+		WALFileBytes: o.LogFileBytes,
+		WALMaxBytes:  o.LogMaxBytes,
+		Rollups:      []storage.Rollup{rollups.Aggregates{}},
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},
 		SystemTables: ingest.SystemTables(),
 	}
-	if o.MustExist {
+	if o.MustExist && dir != "" {
 		if ok, err := storage.Exists(vfs.OS(), dir); err != nil || !ok {
 			return nil, errors.Join(fmt.Errorf("%s holds no database", dir), err)
 		}
@@ -89,6 +92,14 @@ func Open(dir string, o Options) (*DB, error) {
 	return db, nil
 }
 
+// fileSystem is the operating system's; nil, one in memory, for a database without a directory.
+func fileSystem(dir string) vfs.FS {
+	if dir == "" {
+		return nil
+	}
+	return vfs.OS()
+}
+
 // ensureSchema makes the schema in which CREATE TABLE puts its tables, in a directory that is new.
 func (db *DB) ensureSchema(name string) error {
 	err := db.store.CreateSchema(context.Background(), name)
@@ -105,12 +116,13 @@ func (db *DB) httpOptions() ingest.HTTPOptions {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return ingest.HTTPOptions{
-		MaxBodyBytes: db.opts.MaxBodyBytes,
-		MaxLag:       db.opts.MaxLag,
-		Now:          db.opts.Now,
-		Metrics:      registry,
-		Next:         mux,
-		Version:      ingest.Version{Source: "https://github.com/telemdb/telemdb", Version: v.Version, Commit: v.Commit, Build: v.Go},
+		MaxBodyBytes:     db.opts.MaxBodyBytes,
+		MaxInflightBytes: db.opts.MaxInflightBytes,
+		MaxLag:           db.opts.MaxLag,
+		Now:              db.opts.Now,
+		Metrics:          registry,
+		Next:             mux,
+		Version:          ingest.Version{Source: "https://github.com/telemdb/telemdb", Version: v.Version, Commit: v.Commit, Build: v.Go},
 	}
 }
 

@@ -23,6 +23,15 @@ type Options struct {
 	MaxLag time.Duration
 	// MaxBodyBytes is the largest body a submission may have, as sent. Default 8 MiB.
 	MaxBodyBytes int64
+	// MaxInflightBytes bounds the bodies that are being read or wait for the log; more are refused with 503. Default 64 MiB.
+	MaxInflightBytes int64
+	// DiskReserve is the free space below which submissions are refused with 507, so that reads, seals and merges still
+	// have room. Default 2 % of the disk, at least 1 GiB. Negative: none.
+	DiskReserve int64
+	// LogFileBytes is the size of a file of the log, which is reserved on disk when the file is made. Default 64 MiB.
+	LogFileBytes int64
+	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.
+	LogMaxBytes int64
 	// MustExist makes Open fail on a directory that holds no database instead of making one.
 	MustExist bool
 	// Now is the clock; nil is the system's. Tests set it.
