@@ -211,7 +211,7 @@ func (c *Chunk) readBytes(data []byte, a, b int, dst *vec.Vector) error {
 }
 
 // sized returns s with n elements whose contents do not matter.
-func sized[T int64 | float64 | uint32](s []T, n int) []T {
+func sized[T int64 | float64 | uint32 | uint64](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, max(n, blockValues+1))
 	}
@@ -278,6 +278,8 @@ func (c *Chunk) Describe(data []byte) string {
 		s += ", presence bitmap"
 	case presentSparse:
 		s += ", presence positions"
+	case presentRuns:
+		s += fmt.Sprintf(", presence roaring (%d runs)", c.pres.runs)
 	}
 	return s
 }
@@ -327,7 +329,7 @@ func loadU16(b []byte, i int) int { return int(binary.LittleEndian.Uint16(b[2*i:
 
 // HeapBytes estimates the memory an opened chunk keeps.
 func (c *Chunk) HeapBytes() int64 {
-	n := int64(256 + 4*len(c.pres.rank) + 32*len(c.text.pages))
+	n := int64(256 + 4*len(c.pres.rank) + 8*len(c.pres.words) + 32*len(c.text.pages))
 	if c.dict != nil {
 		n += int64(8*len(c.dict.I64) + 8*len(c.dict.F64) + 4*len(c.dict.Off) + len(c.dict.Data))
 	}

@@ -26,6 +26,7 @@ type Encoder struct {
 	page   []byte
 	zoneV  vec.Vector
 	floats []float64
+	words  []uint64
 }
 
 // Options steer the choice of encodings.
@@ -40,7 +41,10 @@ func (e *Encoder) Encode(dst []byte, v *Values, o Options) ([]byte, error) {
 		return dst, err
 	}
 	at := len(dst)
-	dst, kind := appendPresence(append(dst, 0), v)
+	dst, kind, err := e.appendPresence(append(dst, 0), v)
+	if err != nil {
+		return dst[:at], err
+	}
 	enc, dst := e.values(dst, v, o)
 	dst[at] = kind<<6 | enc
 	return dst, nil

@@ -13,7 +13,7 @@ import (
 func FuzzChunk(f *testing.F) {
 	var e Encoder
 	for i := range shapes {
-		for _, density := range []int{1000, 300, 20} {
+		for _, density := range []int{1000, 300, 20, -300} {
 			v := shapes[i].build(newRand(uint64(i)), 300, density)
 			data, err := e.Encode(nil, v, Options{})
 			if err != nil {
@@ -161,8 +161,8 @@ func TestDamagedChunksNeverPanic(t *testing.T) {
 	var e Encoder
 	for i := range shapes {
 		r := newRand(uint64(i))
-		for _, rows := range []int{60, 1500} {
-			v := shapes[i].build(r, rows, []int{1000, 400}[i%2])
+		for _, rows := range []int{60, 1500, 1501} {
+			v := shapes[i].build(r, rows, []int{1000, 400, -400}[(i+rows)%3])
 			data, err := e.Encode(nil, v, Options{})
 			if err != nil {
 				t.Fatal(err)

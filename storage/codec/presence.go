@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"sort"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -13,6 +14,7 @@ const (
 	presentAll    = 0
 	presentBitmap = 1 // one bit per row, in whole 64-bit words
 	presentSparse = 2 // u16 row numbers, ascending
+	presentRuns   = 3 // a roaring bitmap with run containers, in its portable format
 )
 
 // presence maps the rows of a chunk to its packed values.
@@ -21,33 +23,56 @@ type presence struct {
 	rows    int
 	present int
 	at      int      // offset of the bitmap or of the positions
-	rank    []uint32 // bitmap: number of values before each block of rows, and the total
+	words   []uint64 // runs: the bitmap they stand for
+	runs    int      // their number
+	rank    []uint32 // bitmap and runs: number of values before each block of rows, and the total
 }
 
-func appendPresence(dst []byte, v *Values) (out []byte, kind uint8) {
-	switch {
-	case v.Pos == nil:
-		return dst, presentAll
-	case 2*len(v.Pos) < 8*vec.Words(v.Rows):
+// roaringBytes is the size of a roaring bitmap of one run container: cookie, run flags, key and cardinality, number of
+// runs, and start and length of each. 65,536 rows are one container, and a container of another kind is always larger
+// than the same rows as bitmap or positions.
+func roaringBytes(runs int) int { return 4 + 1 + 4 + 2 + 4*runs }
+
+// appendPresence writes the smallest of the forms; of equal ones the one that is read with the least work.
+func (e *Encoder) appendPresence(dst []byte, v *Values) (out []byte, kind uint8, err error) {
+	if v.Pos == nil {
+		return dst, presentAll, nil
+	}
+	words := vec.Words(v.Rows)
+	sparse, runs := 2*len(v.Pos), roaringBytes(countRuns(v.Pos))
+	if sparse < 8*words && sparse <= runs {
 		for _, r := range v.Pos {
 			dst = binary.LittleEndian.AppendUint16(dst, r)
 		}
-		return dst, presentSparse
+		return dst, presentSparse, nil
 	}
-	var word uint64
-	w := 0
+	e.words = sized(e.words, words)
+	clear(e.words)
 	for _, r := range v.Pos {
-		for ; w < int(r)>>6; w++ {
-			dst = binary.LittleEndian.AppendUint64(dst, word)
-			word = 0
+		e.words[r>>6] |= 1 << (r & 63)
+	}
+	if 8*words <= runs {
+		for _, w := range e.words {
+			dst = binary.LittleEndian.AppendUint64(dst, w)
 		}
-		word |= 1 << (r & 63)
+		return dst, presentBitmap, nil
 	}
-	for ; w < vec.Words(v.Rows); w++ {
-		dst = binary.LittleEndian.AppendUint64(dst, word)
-		word = 0
+	set := roaring.FromDense(e.words, false)
+	set.RunOptimize()
+	data, err := set.ToBytes()
+	return append(dst, data...), presentRuns, err
+}
+
+func countRuns(pos []uint16) int {
+	n := 0
+	next := -1
+	for _, r := range pos {
+		if int(r) != next {
+			n++
+		}
+		next = int(r) + 1
 	}
-	return dst, presentBitmap
+	return n
 }
 
 func parsePresence(c *cursor, kind uint8, rows, present int) (presence, error) {
@@ -63,6 +88,11 @@ func parsePresence(c *cursor, kind uint8, rows, present int) (presence, error) {
 		return p, p.checkSparse(c)
 	case presentBitmap:
 		p.at = c.skip(8 * vec.Words(rows))
+		return p, p.countBitmap(c)
+	case presentRuns:
+		if err := p.expandRuns(c); err != nil {
+			return p, err
+		}
 		return p, p.countBitmap(c)
 	}
 	return p, corrupt("presence kind %d", kind)
@@ -105,11 +135,54 @@ func (p *presence) countBitmap(c *cursor) error {
 	return nil
 }
 
+// expandRuns makes words of a roaring bitmap. The library checks that the bytes suffice, not what they say: that runs
+// ascend and none goes beyond the last row is checked here, that they make as many values as there are by countBitmap.
+func (p *presence) expandRuns(c *cursor) error {
+	if c.bad {
+		return corrupt("presence runs cut short")
+	}
+	var set roaring.Bitmap
+	size, err := set.FromUnsafeBytes(c.data[c.at:])
+	if err != nil {
+		return corrupt("presence runs: %v", err)
+	}
+	c.skip(int(size))
+	p.words = make([]uint64, vec.Words(p.rows))
+	end := uint64(0)
+	for from, to := range set.Ranges() {
+		if uint64(from) < end || to <= uint64(from) || to > uint64(p.rows) {
+			return corrupt("presence run [%d, %d) behind row %d of %d", from, to, end, p.rows)
+		}
+		fillBits(p.words, int(from), int(to))
+		end = to
+		p.runs++
+	}
+	return nil
+}
+
+// fillBits sets bits [from, to); to is above from.
+func fillBits(words []uint64, from, to int) {
+	first, last := from>>6, (to-1)>>6
+	head, tail := ^uint64(0)<<(uint(from)&63), ^uint64(0)>>(63-uint(to-1)&63)
+	if first == last {
+		words[first] |= head & tail
+		return
+	}
+	words[first] |= head
+	for w := first + 1; w < last; w++ {
+		words[w] = ^uint64(0)
+	}
+	words[last] |= tail
+}
+
 func (p *presence) pos(data []byte, i int) int {
 	return int(binary.LittleEndian.Uint16(data[p.at+2*i:]))
 }
 
 func (p *presence) word(data []byte, w int) uint64 {
+	if p.words != nil {
+		return p.words[w]
+	}
 	return binary.LittleEndian.Uint64(data[p.at+8*w:])
 }
 

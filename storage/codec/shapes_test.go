@@ -105,16 +105,24 @@ func randomHistogram(r *rand.Rand, kind int64) *sketch.Histogram {
 	return h
 }
 
-// densities are shares of rows with a value, in 1/1000.
-var densities = []int{1000, 990, 500, 20, 1}
+// densities are shares of rows with a value, in 1/1000; see build.
+var densities = []int{1000, 990, 500, 20, 1, -500, -30}
 
-// build makes a column of the shape with about the given density.
+// build makes a column of the shape with about the given density: rows on their own, or, where it is negative, rows in
+// runs of some dozens, as those of one client are.
 func (s *shape) build(r *rand.Rand, rows, density int) *Values {
 	v := &Values{Leaf: s.leaf, Rows: rows}
 	v.Vec.Reset(s.leaf.Type())
 	pos := []uint16{}
+	until, in := 0, false
 	for row := range rows {
-		if density == 1000 || r.IntN(1000) < density || (row == rows-1 && len(pos) == 0) {
+		if row == until {
+			until, in = row+1, r.IntN(1000) < max(density, -density)
+			if density < 0 {
+				until = row + 1 + r.IntN(100)
+			}
+		}
+		if density == 1000 || in || (row == rows-1 && len(pos) == 0) {
 			pos = append(pos, uint16(row))
 		}
 	}

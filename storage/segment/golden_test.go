@@ -6,27 +6,39 @@ import (
 	"os"
 	"testing"
 
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/v1.txt anew; v1.seg is written only if it does not exist")
+var rewrite = flag.Bool("rewrite", false, "write the dumps in testdata anew; a segment is written only if it does not exist")
 
-// TestFileOfVersion1IsRead reads a segment that version 1.0 wrote, and shows what it consists of in testdata/v1.txt.
-// The file is never written again: every later build must read it.
-func TestFileOfVersion1IsRead(t *testing.T) {
+// TestFilesOfVersion1AreRead reads segments that version 1.0 wrote, and shows what they consist of in the text files
+// beside them. The segments are never written again: every later build must read them.
+func TestFilesOfVersion1AreRead(t *testing.T) {
+	for name, build := range map[string]func(testing.TB, vfs.FS) ([]column.Group, []RowRef){
+		"v1":          tinySegment,
+		"v1-presence": presenceSegment,
+	} {
+		t.Run(name, func(t *testing.T) { requireGolden(t, "testdata/"+name, build) })
+	}
+}
+
+func requireGolden(t *testing.T, base string, build func(testing.TB, vfs.FS) ([]column.Group, []RowRef)) {
 	fs := vfs.NewMem()
-	src, rows := tinySegment(t, fs)
-	if _, err := os.Stat("testdata/v1.seg"); *rewrite && os.IsNotExist(err) {
-		if err := os.WriteFile("testdata/v1.seg", readFile(t, fs, "/seg"), 0o644); err != nil {
+	src, rows := build(t, fs)
+	if _, err := os.Stat(base + ".seg"); *rewrite && os.IsNotExist(err) {
+		if err := os.WriteFile(base+".seg", readFile(t, fs, "/seg"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stored, err := os.ReadFile("testdata/v1.seg")
+	stored, err := os.ReadFile(base + ".seg")
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, fs, "/v1.seg", stored)
-	rd := open(t, fs, "/v1.seg", 9, nil)
+	writeFile(t, fs, "/golden.seg", stored)
+	rd := open(t, fs, "/golden.seg", 9, nil)
 	requireClean(t, rd)
 	requireGroup(t, newRand(1), rd.Group(0), src, rows)
 
@@ -34,16 +46,44 @@ func TestFileOfVersion1IsRead(t *testing.T) {
 	if err := rd.Inspect(&dump); err != nil {
 		t.Fatal(err)
 	}
+	text := bytes.Replace(dump.Bytes(), []byte("/golden.seg"), []byte(base[len("testdata"):]+".seg"), 1)
 	if *rewrite {
-		if err := os.WriteFile("testdata/v1.txt", dump.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(base+".txt", text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile("testdata/v1.txt")
+	want, err := os.ReadFile(base + ".txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(want, dump.Bytes()) {
-		t.Errorf("the dump differs from testdata/v1.txt; it is now\n%s", dump.Bytes())
+	if !bytes.Equal(want, text) {
+		t.Errorf("the dump differs from %s.txt; it is now\n%s", base, text)
 	}
+}
+
+// presenceSegment has a column for each way of saying which of 2,000 rows have a value.
+func presenceSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) {
+	const n = 2000
+	m := column.NewMem(n)
+	for name, has := range map[string]func(i int) bool{
+		"all":       func(i int) bool { return true },
+		"bitmap":    func(i int) bool { return i*i%7 < 3 },
+		"positions": func(i int) bool { return i%19 == 3 },
+		"runs":      func(i int) bool { return i/40%3 == 1 },
+		"one run":   func(i int) bool { return i >= 1000 },
+	} {
+		v := &vec.Vector{}
+		v.Reset(types.LeafInt.Type())
+		for i := range n {
+			if has(i) {
+				v.AppendInt(int64(i % 5))
+			} else {
+				v.AppendNull()
+			}
+		}
+		m.Add(types.MakePath("p", name), types.LeafInt, v)
+	}
+	src, rows = []column.Group{m}, allRows(n)
+	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
+	return src, rows
 }
