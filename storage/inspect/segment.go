@@ -9,12 +9,12 @@ import (
 
 // Segment prints a segment: header, row groups, columns with encoding, size and zone map, directory, footer. An error is
 // a file that does not open, or w's.
-func Segment(w io.Writer, fs vfs.FS, path string) error {
+func Segment(w io.Writer, fs vfs.FS, path string, o Options) error {
 	r, err := segment.OpenAny(fs, path, nil)
 	if err != nil {
 		return err
 	}
-	err = r.Inspect(w)
+	err = r.InspectSelected(w, segment.Selection{Head: o.Head, Column: o.Column})
 	if closed := r.Close(); err == nil {
 		err = closed
 	}

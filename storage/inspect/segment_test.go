@@ -34,7 +34,7 @@ func TestSegmentDumpNamesColumnsAndEncodings(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Segment(&out, fs, "/s"); err != nil {
+	if err := Segment(&out, fs, "/s", Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"segment 12, table 3", "row group 0: 300 rows, 1 columns", "n int: [64, ", "delta bits 10", "300 of 300 rows, 0 to 89401", "sorted by n", "footer: 300 rows"} {
@@ -42,7 +42,15 @@ func TestSegmentDumpNamesColumnsAndEncodings(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
-	if err := Segment(&out, fs, "/none"); err == nil {
+	out.Reset()
+	if err := Segment(&out, fs, "/s", Options{Column: "n"}); err != nil || !strings.Contains(out.String(), "    block 0: 300 of 300 rows, 0 to 89401\n") {
+		t.Errorf("one column (%v):\n%s", err, out.String())
+	}
+	out.Reset()
+	if err := Segment(&out, fs, "/s", Options{Column: "m"}); err != nil || strings.Contains(out.String(), "  n int") {
+		t.Errorf("no column (%v):\n%s", err, out.String())
+	}
+	if err := Segment(&out, fs, "/none", Options{}); err == nil {
 		t.Error("a missing file is dumped")
 	}
 }

@@ -105,22 +105,37 @@ func (db *DB) open(dir string, po *pebble.Options) error {
 }
 
 func (db *DB) checkFormat() error {
-	v, ok, err := db.get(formatKey)
+	got, err := db.Format()
 	if err != nil {
 		return err
 	}
-	if !ok {
+	if got == 0 {
 		b := db.NewBatch()
 		b.set(formatKey, binary.LittleEndian.AppendUint32(nil, FormatVersion))
 		return db.Commit(b)
 	}
+	return db.mayRead()
+}
+
+// mayRead refuses a newer format.
+func (db *DB) mayRead() error {
+	got, err := db.Format()
+	if err == nil && got > FormatVersion {
+		err = fmt.Errorf("catalog has format %d, this program knows formats up to %d: use a newer telemdb", got, FormatVersion)
+	}
+	return err
+}
+
+// Format returns the version of the key space, 0 if there is nothing in it yet.
+func (db *DB) Format() (uint32, error) {
+	v, ok, err := db.get(formatKey)
+	if err != nil || !ok {
+		return 0, err
+	}
 	if len(v) != 4 {
-		return fmt.Errorf("catalog: format version has %d bytes, want 4", len(v))
+		return 0, fmt.Errorf("catalog: format version has %d bytes, want 4", len(v))
 	}
-	if got := binary.LittleEndian.Uint32(v); got > FormatVersion {
-		return fmt.Errorf("catalog has format %d, this program knows formats up to %d: use a newer telemdb", got, FormatVersion)
-	}
-	return nil
+	return binary.LittleEndian.Uint32(v), nil
 }
 
 // get returns a copy of a value.

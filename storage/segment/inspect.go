@@ -2,24 +2,36 @@ package segment
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+	"github.com/telemdb/telemdb/storage/vfs"
 )
+
+// Selection says which columns of a row group InspectSelected prints; the zero value is all of them, a line each.
+type Selection struct {
+	Head   int    // the first so many; 0: all
+	Column string // only the column of this path, as people write it (a.b.c), and those below it, with their blocks
+}
 
 // Inspect prints what the file consists of: header, row groups, columns with their encodings and zone maps, directory,
 // footer. It reads every chunk to name its encoding; a chunk that cannot be read is shown with its error.
-func (r *Reader) Inspect(w io.Writer) error {
+func (r *Reader) Inspect(w io.Writer) error { return r.InspectSelected(w, Selection{}) }
+
+// InspectSelected is Inspect for some columns: it reads and prints no others.
+func (r *Reader) InspectSelected(w io.Writer, sel Selection) error {
 	out := bufio.NewWriter(w)
 	h := &r.head
 	fmt.Fprintf(out, "segment %s, %d bytes\n", r.path, r.size)
 	fmt.Fprintf(out, "[0, %d) header: version %d.%d, required features %#x, optional %#x, segment %d, table %d\n",
 		headerBytes, h.major, h.minor, h.required, h.optional, h.id, h.table)
 	for i := range r.groups {
-		r.inspectGroup(out, &r.groups[i])
+		r.inspectGroup(out, &r.groups[i], sel)
 	}
 	f := &r.foot
 	fmt.Fprintf(out, "[%d, %d) directory: %d columns, %d row groups, %d bytes decompressed, sorted by %s\n", f.dirOffset,
@@ -40,16 +52,46 @@ func orNone(s string) string {
 	return s
 }
 
-func (r *Reader) inspectGroup(out io.Writer, g *group) {
+func (r *Reader) inspectGroup(out io.Writer, g *group, sel Selection) {
 	fmt.Fprintf(out, "[%d, %d) row group %d: %d rows, %d columns, %d pages, %d bytes of values\n", g.dir.base,
 		g.dir.base+g.dir.size, g.index, g.dir.rows, g.dir.cols, g.dir.pages, g.dir.valueBytes)
+	shown, hidden := 0, 0
 	for _, col := range g.Under("") {
-		fmt.Fprintf(out, "  %s %s: %s\n", col.Path(), col.Leaf(), r.describe(g, col))
+		switch {
+		case !sel.has(col.Path()):
+		case sel.Head > 0 && shown == sel.Head:
+			hidden++
+		default:
+			shown++
+			fmt.Fprintf(out, "  %s %s: %s\n", col.Path(), col.Leaf(), r.describe(g, col))
+			if sel.Column != "" {
+				inspectBlocks(out, col, g.Rows())
+			}
+		}
+	}
+	if hidden > 0 {
+		fmt.Fprintf(out, "  and %d more columns\n", hidden)
+	}
+	if sel.Column != "" {
+		return
 	}
 	for i := range g.dir.pages {
 		off := g.dir.base + int64(r.dir.u32(g.dir.pageOff, i))
 		fmt.Fprintf(out, "  [%d, %d) page %d: zstd of %d bytes, from row %d\n", off, off+int64(r.dir.u32(g.dir.pageLen, i)), i,
 			r.dir.u32(g.dir.pageRaw, i), r.dir.u16(g.dir.pageRow, i))
+	}
+}
+
+func (s Selection) has(p types.Path) bool {
+	name := p.String()
+	return s.Column == "" || name == s.Column || strings.HasPrefix(name, s.Column+".")
+}
+
+// inspectBlocks prints the zone map of each block of a column.
+func inspectBlocks(out io.Writer, col column.Column, rows int) {
+	for b := 0; b*vec.BatchRows < rows; b++ {
+		s := col.BlockStats(b)
+		fmt.Fprintf(out, "    block %d: %d of %d rows%s\n", b, s.Present, s.Rows, zoneText(s, col.Leaf()))
 	}
 }
 
@@ -88,4 +130,18 @@ func zoneText(s column.Stats, leaf types.Leaf) string {
 		return fmt.Sprintf(", %q to %q", s.MinB, s.MaxB)
 	}
 	return fmt.Sprintf(", %d to %d", s.MinI, s.MaxI)
+}
+
+// IsFile reports whether the file begins as segments do. It verifies nothing else.
+func IsFile(fs vfs.FS, path string) (bool, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return false, err
+	}
+	b := make([]byte, len(magic))
+	_, err = f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return string(b) == magic, errors.Join(err, f.Close())
 }

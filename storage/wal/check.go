@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 
@@ -87,4 +88,20 @@ func (f *fileScan) report(name string) []Damage {
 		out = append(out, Damage{File: path.Base(name), Offset: f.end, Length: f.garbage, From: 1})
 	}
 	return out
+}
+
+// IsFile reports whether a file begins as those of a log do. One whose first page is damaged is still told by the second
+// copy of its header. It verifies nothing else.
+func IsFile(fsys vfs.FS, name string) (bool, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return false, err
+	}
+	b := make([]byte, headBytes)
+	_, err = f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	is := string(b[:len(fileMagic)]) == fileMagic || string(b[headCopy:headCopy+len(fileMagic)]) == fileMagic
+	return is, errors.Join(err, f.Close())
 }
