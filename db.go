@@ -53,6 +53,7 @@ func Open(dir string, o Options) (*DB, error) {
 		SealBytes:    o.SealBytes,
 		SealMaxAge:   o.SealMaxAge,
 		HardReserve:  o.DiskReserve,
+		BallastBytes: o.DiskBallast,
 		WALFileBytes: o.LogFileBytes,
 		WALMaxBytes:  o.LogMaxBytes,
 		Rollups:      []storage.Rollup{rollups.Aggregates{}},

@@ -28,6 +28,9 @@ type Options struct {
 	// DiskReserve is the free space below which submissions are refused with 507, so that reads, seals and merges still
 	// have room. Default 2 % of the disk, at least 1 GiB. Negative: none.
 	DiskReserve int64
+	// DiskBallast is the size of a file that is given up when the disk is full nevertheless, so that seals, and the next
+	// Open, have room. Default none; telemdb serve keeps 64 MiB.
+	DiskBallast int64
 	// LogFileBytes is the size of a file of the log, which is reserved on disk when the file is made. Default 64 MiB.
 	LogFileBytes int64
 	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.

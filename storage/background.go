@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,7 @@ func (s *Store) trimOnce(context.Context) (again bool, err error) {
 		return false, err
 	}
 	s.lookAtDisk()
+	ballastErr := s.keepBallast()
 	limit := s.o.LandfillMaxBytes
 	if limit == 0 {
 		limit = -1
@@ -115,7 +117,7 @@ func (s *Store) trimOnce(context.Context) (again bool, err error) {
 	if len(removed) > 0 {
 		s.o.Logger.Info("landfill trimmed", "files", len(removed))
 	}
-	return false, err
+	return false, errors.Join(err, ballastErr)
 }
 
 // spaceLeft says whether more may be written: the log's unsealed part and the disk have room.
@@ -143,11 +145,7 @@ func (s *Store) lookAtDisk() {
 		return
 	}
 	s.diskLow.Store(belowSoftReserve(u))
-	reserve := uint64(s.o.HardReserve)
-	if reserve == 0 {
-		reserve = max(u.Total/50, 1<<30)
-	}
-	if u.Free >= reserve {
+	if u.Free >= s.hardReserve(u) {
 		s.diskFree.Store(-1)
 		return
 	}

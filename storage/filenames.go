@@ -14,6 +14,7 @@ const (
 	metaDir      = "meta"     // the one Pebble instance
 	walDir       = "wal"      // the log
 	segmentDir   = "segments" // all segment files, of all tables
+	ballastFile  = "ballast"  // space that is given up when the disk is full
 	segmentExt   = ".seg"
 	segmentWidth = 12
 )

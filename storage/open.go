@@ -64,6 +64,11 @@ func (s *Store) open() error {
 	if err := s.checkFormat(); err != nil {
 		return err
 	}
+	if _, tight := s.tight(); tight {
+		if err := s.dropBallast(); err != nil {
+			return err
+		}
+	}
 	for _, d := range []string{s.segmentsDir(), path.Join(s.dir, walDir)} {
 		if err := s.fs.MkdirAll(d); err != nil {
 			return fmt.Errorf("make data directory: %w", err)
@@ -264,6 +269,7 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 	}
 	if !s.o.Manual {
 		s.jobs.Start()
+		s.jobs.Kick(jobTrim) // looks at the disk, and makes the ballast
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

@@ -47,6 +47,7 @@ type Options struct {
 	LandfillKeep     time.Duration // how long log files are kept after they are sealed; 7 days (none in memory)
 	LandfillMaxBytes int64         // or up to this many bytes; 20 % of the disk
 	HardReserve      int64         // free space below which submissions are refused; max(2 %, 1 GiB) of the disk
+	BallastBytes     int64         // size of a file that is given up when the disk is full; none
 	DedupHorizon     time.Duration // 15 days, never less than LandfillKeep
 	ErrorsKeep       time.Duration // 28 days
 	DuplicatesKeep   time.Duration // 14 days

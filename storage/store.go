@@ -300,6 +300,9 @@ func (s *Store) publish(p publication) error {
 	if err := s.usable(); err != nil { // Close takes publishMu before it closes the catalog
 		return err
 	}
+	if err := s.makeRoom(); err != nil {
+		return err
+	}
 	b := s.meta.NewBatch()
 	if err := s.stageFiles(b, p.edit); err != nil {
 		return errors.Join(err, b.Close())

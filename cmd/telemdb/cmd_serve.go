@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -25,13 +26,28 @@ const stopWithin = 30 * time.Second
 // restart reads back what is on disk.
 const exitSyncFailed = exitCode(74)
 
-// serveOptions are the addresses and the directory of a server.
-type serveOptions struct{ data, http, pg string }
+// serveOptions are the addresses and the directory of a server, and its limits.
+type serveOptions struct {
+	data, http, pg string
+	db             telemdb.Options
+}
 
 func (o *serveOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.data, "data", o.data, "data directory")
-	cmd.Flags().StringVar(&o.http, "http", "127.0.0.1:8080", "address for HTTP")
-	cmd.Flags().StringVar(&o.pg, "pg", "127.0.0.1:5433", "address for the PostgreSQL protocol")
+	f := cmd.Flags()
+	f.StringVar(&o.data, "data", o.data, "data directory")
+	f.StringVar(&o.http, "http", "127.0.0.1:8080", "address for HTTP")
+	f.StringVar(&o.pg, "pg", "127.0.0.1:5433", "address for the PostgreSQL protocol")
+	f.DurationVar(&o.db.MaxLag, "max-lag", time.Minute, "how far decoding may fall behind before submissions get 503")
+	sizeVar(f, &o.db.MaxBodyBytes, "max-body", 8<<20, "largest body of a submission, as sent; larger ones get 413")
+	sizeVar(f, &o.db.MaxInflightBytes, "max-inflight", 64<<20, "bodies being read or written at a time; more get 503")
+	sizeVar(f, &o.db.SealBytes, "seal-bytes", 256<<20, "unsealed values of a table that become a segment")
+	f.DurationVar(&o.db.SealMaxAge, "seal-max-age", 10*time.Minute, "age at which unsealed rows become a segment")
+	sizeVar(f, &o.db.CacheBytes, "cache", 1<<30, "cache of column chunks")
+	sizeVar(f, &o.db.QueryMemory, "query-memory", 2<<30, "memory of one query; more fails it with 53200")
+	sizeVar(f, &o.db.DiskReserve, "disk-reserve", 0, "free space below which submissions get 507 (default 2 % of the disk, at least 1GiB)")
+	sizeVar(f, &o.db.DiskBallast, "disk-ballast", 64<<20, "file given up when the disk is full, so that seals and a start have room")
+	sizeVar(f, &o.db.LogFileBytes, "log-file", 64<<20, "size of a log file")
+	sizeVar(f, &o.db.LogMaxBytes, "log-max", 4<<30, "unsealed part of the log beyond which submissions get 507")
 }
 
 func serveCommand() *cobra.Command {
@@ -64,24 +80,26 @@ type server struct {
 
 // startServer opens the database and the listeners, and prints where they are.
 func startServer(o serveOptions, out io.Writer) (*server, error) {
-	for _, addr := range []string{o.http, o.pg} {
-		if err := loopbackOnly(addr); err != nil {
-			return nil, err
-		}
+	if o.data == "" {
+		return nil, errors.New("--data is empty: name a directory, it is made if it is missing")
+	}
+	if err := errors.Join(loopbackOnly("--http", o.http), loopbackOnly("--pg", o.pg)); err != nil {
+		return nil, err
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	// The directory's lock comes first: a second server is told who holds it, not that a port is taken.
-	db, err := telemdb.Open(o.data, telemdb.Options{Logger: logger})
+	o.db.Logger = logger
+	db, err := telemdb.Open(o.data, o.db)
 	if err != nil {
 		return nil, err
 	}
-	httpL, err := net.Listen("tcp", o.http)
+	httpL, err := listen("--http", o.http)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--http: %w", err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	pgL, err := net.Listen("tcp", o.pg)
+	pgL, err := listen("--pg", o.pg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--pg: %w", err), httpL.Close(), db.Close())
+		return nil, errors.Join(err, httpL.Close(), db.Close())
 	}
 	s := &server{db: db, failed: make(chan error, 4), stopped: make(chan struct{}), logger: logger}
 	go func() { s.failed <- db.ServeHTTP(httpL) }()
@@ -103,16 +121,31 @@ func startServer(o serveOptions, out io.Writer) (*server, error) {
 }
 
 // loopbackOnly refuses addresses that others can reach: there is neither TLS nor a password yet.
-func loopbackOnly(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
+func loopbackOnly(flag, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("address %q: %w", addr, err)
+		return fmt.Errorf("%s: %q is not host:port, such as 127.0.0.1:8080 (port 0 takes any that is free)", flag, addr)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%s: %q: the port is a number up to 65535", flag, addr)
 	}
 	if ip := net.ParseIP(host); host == "localhost" || (ip != nil && ip.IsLoopback()) {
 		return nil
 	}
-	return fmt.Errorf("address %q can be reached from other machines, and this version has neither TLS nor passwords: "+
-		"listen on 127.0.0.1 or ::1 and put a proxy in front", addr)
+	return fmt.Errorf("%s: address %q can be reached from other machines, and this version has neither TLS nor passwords: "+
+		"listen on 127.0.0.1 or ::1 and put a proxy in front", flag, addr)
+}
+
+// listen opens a listener and says what to do when the port is taken.
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: %s is in use by another process: stop it, or choose another port (0 takes any that is free)", flag, addr)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return l, nil
 }
 
 // run waits for the end: a signal stops cleanly, a second one at once.

@@ -53,10 +53,7 @@ func openTarget(ctx context.Context, args []string) (shell.Target, error) {
 	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
 		return connect(ctx, where)
 	}
-	if _, err := os.Stat(where); err != nil {
-		return nil, err
-	}
-	db, err := telemdb.Open(where, telemdb.Options{})
+	db, err := telemdb.Open(where, telemdb.Options{MustExist: true})
 	if err != nil {
 		return nil, err
 	}
