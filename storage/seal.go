@@ -73,6 +73,9 @@ func (s *Store) freezeLocked(l *lane) {
 
 // sealFrozen writes and publishes a lane's frozen rows.
 func (s *Store) sealFrozen(ctx context.Context, l *lane) error {
+	if err := s.makeRoom(); err != nil {
+		return fmt.Errorf("seal %s: %w", l.route, err)
+	}
 	rs := l.frozen
 	w := s.newSegments(s.o.Now())
 	var tables []uint32
