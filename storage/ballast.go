@@ -18,14 +18,13 @@ const catalogRoom = 8 << 20
 
 // makeRoom gives up the ballast if there is little space, and reports whether there is enough now.
 func (s *Store) makeRoom() error {
-	free, tight := s.tight()
-	if !tight {
+	if _, tight := s.tight(); !tight {
 		return nil
 	}
 	if err := s.dropBallast(); err != nil {
 		return err
 	}
-	if free, tight = s.tight(); tight {
+	if free, tight := s.tight(); tight {
 		return fmt.Errorf("%w: %d bytes are free on the disk of %s, the catalog needs %d", ErrFull, free, s.dir, catalogRoom)
 	}
 	return nil
