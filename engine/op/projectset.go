@@ -120,10 +120,7 @@ func (s *setSink) flush(b *vec.Batch) error {
 		to := min(from+vec.BatchRows, total)
 		s.out = vec.Batch{N: to - from}
 		for _, v := range b.Cols {
-			w := &vec.Vector{}
-			w.Reset(v.Type)
-			vec.AppendIndexed(w, v, s.rows[from:to])
-			s.out.Cols = append(s.out.Cols, w)
+			s.out.Cols = append(s.out.Cols, repeat(v, s.rows[from:to]))
 		}
 		for k := range s.sets {
 			for _, v := range s.sets[k].out {
