@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -42,6 +43,8 @@ type DB struct {
 	lock *pebble.Lock
 	gate *gate
 
+	opening atomic.Bool // Pebble's Open has not returned
+
 	failedOnce sync.Once
 	failed     chan struct{} // closed on failure
 	failure    error         // written before failed is closed
@@ -67,6 +70,7 @@ func Open(o Options) (*DB, error) {
 		MemTableSize:       16 << 20,
 		CacheSize:          16 << 20,
 		Logger:             logger{db: db, to: o.Logger},
+		EventListener:      &pebble.EventListener{BackgroundError: db.backgroundError, DataCorruption: logCorruption(o.Logger)},
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -87,6 +91,8 @@ func (db *DB) open(dir string, po *pebble.Options) error {
 		pdb *pebble.DB
 		err error
 	}
+	db.opening.Store(true)
+	defer db.opening.Store(false)
 	done := make(chan result, 1)
 	go func() {
 		pdb, err := pebble.Open(dir, po)
