@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -68,12 +69,13 @@ type history struct {
 	gen  *gen.Generator
 	keep float64 // probability that a change which was not synced survives
 
-	now   time.Time
-	ids   []string // in the order of generation
-	p     promises
-	fsys  *vfs.Crash
-	in    *vfs.Injector
-	store *storage.Store
+	now      time.Time
+	tolerant bool     // operations may fail now: a disk error is injected
+	ids      []string // in the order of generation
+	p        promises
+	fsys     *vfs.Crash
+	in       *vfs.Injector
+	store    *storage.Store
 
 	mu    sync.Mutex
 	after *vfs.Crash // what the power loss left
@@ -88,7 +90,7 @@ func (h *history) fatalf(format string, args ...any) {
 
 func (h *history) ok(err error) {
 	h.t.Helper()
-	if err != nil {
+	if err != nil && !h.tolerant {
 		h.fatalf("%v", err)
 	}
 }
@@ -119,11 +121,11 @@ func (h *history) crash() {
 		h.then = h.p.at()
 		h.after, h.where = h.fsys.CrashClone(h.rng, h.keep), "the end of a round"
 	}
-	h.ok(h.store.Close())
-	h.store = nil
+	h.close()
 	h.fsys, h.p.acked = h.after, h.then
 }
 
+// open opens the store; without a disk error it must succeed.
 func (h *history) open() {
 	s, err := storage.Open("/db", storage.Options{
 		FS:      vfs.Fault(h.fsys, h.in),
@@ -140,7 +142,17 @@ func (h *history) open() {
 		HardReserve:  -1,
 	})
 	h.ok(err)
-	h.store = s
+	if err == nil {
+		h.store = s
+	}
+}
+
+// close closes it, if it is open.
+func (h *history) close() {
+	if h.store != nil {
+		h.ok(h.store.Close())
+		h.store = nil
+	}
 }
 
 // nextDoc returns the id of a document: a new one, or one that was submitted before.
@@ -192,11 +204,11 @@ func (h *history) submit() {
 		d.submitted++
 		wg.Go(func() {
 			lsn, err := h.store.Submit(context.Background(), d.head, d.body)
-			if err != nil {
+			if err == nil {
+				h.p.ack(lsn, id)
+			} else if !h.tolerant {
 				h.t.Error(err)
-				return
 			}
-			h.p.ack(lsn, id)
 		})
 	}
 	wg.Wait()
@@ -219,7 +231,9 @@ func (h *history) step() {
 		h.ok(h.store.ExpireOnce(ctx))
 	default:
 		sn, err := h.store.Snapshot()
-		h.ok(err)
+		if h.ok(err); err != nil {
+			return
+		}
 		_, err = h.store.MergeOnce(ctx)
 		h.ok(err)
 		h.checkAggregates(sn) // of a moment whose files the merge has replaced
@@ -443,8 +457,7 @@ func (h *history) histograms(states, head []column.Group) []string {
 	}
 }
 
-// play is one history: rounds of life, each ended by a power loss.
-func play(t *testing.T, seed uint64, rounds int) {
+func newHistory(t *testing.T, seed uint64) *history {
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	h := &history{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 7)), now: start.Add(36 * time.Hour), fsys: vfs.NewCrash(), where: "the beginning",
@@ -452,17 +465,27 @@ func play(t *testing.T, seed uint64, rounds int) {
 		p:   promises{docs: map[string]*sentPing{}, acked: map[uint64]string{}},
 	}
 	h.keep = []float64{0, 0.3, 0.7, 1}[h.rng.IntN(4)]
-	defer func() {
-		if h.store != nil {
-			if err := h.store.Close(); err != nil && !t.Failed() {
-				t.Error(err)
-			}
-		}
-	}()
-	for range rounds {
+	return h
+}
+
+// nth is the operation of a round at which something happens.
+func (h *history) nth() int64 { return 1 + int64(h.rng.IntN([]int{20, 80, 300}[h.rng.IntN(3)])) }
+
+// end opens the store once more and looks at everything, unsealed and sealed.
+func (h *history) end() {
+	h.begin()
+	h.open()
+	h.verify(true)
+	h.ok(h.store.Flush(context.Background()))
+	h.verify(true)
+	h.close()
+}
+
+// crashHistory is rounds of life, each ended by a power loss.
+func crashHistory(h *history) {
+	for range 5 {
 		h.begin()
-		nth := 1 + int64(h.rng.IntN([]int{20, 80, 300}[h.rng.IntN(3)]))
-		recovering := h.rng.IntN(4) == 0
+		nth, recovering := h.nth(), h.rng.IntN(4) == 0
 		if recovering {
 			h.armCrash(nth)
 		}
@@ -472,40 +495,90 @@ func play(t *testing.T, seed uint64, rounds int) {
 			h.armCrash(nth)
 		}
 		for range 3 + h.rng.IntN(25) {
-			if h.crashed() || t.Failed() {
+			if h.crashed() || h.t.Failed() {
 				break
 			}
 			h.step()
 		}
 		h.crash()
 	}
-	h.begin()
-	h.open()
-	h.verify(true)
-	h.ok(h.store.Flush(context.Background()))
-	h.verify(true)
+	h.end()
 }
 
-func TestCrashAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) {
-	if v := os.Getenv("TELEMDB_SEED"); v != "" {
-		seed, err := strconv.ParseUint(v, 10, 64)
+// armFault makes the nth change of a file fail, and perhaps all later ones.
+func (h *history) armFault() {
+	h.tolerant = true
+	err := []error{vfs.ErrNoSpace, errors.New("injected disk error")}[h.rng.IntN(2)]
+	rule := vfs.Rule{Ops: vfs.Mutating, Nth: h.nth(), Err: err, Sticky: h.rng.IntN(3) == 0, Partial: h.rng.IntN(2) == 0}
+	rule.Do = func(op vfs.Op, name string) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.where = "none; " + err.Error() + " at " + op.String() + " " + name
+	}
+	h.in.Add(rule)
+}
+
+// faultHistory is rounds of life in each of which the disk fails once, or from some operation on; then the process ends,
+// sometimes with a power loss.
+func faultHistory(h *history) {
+	for range 5 {
+		h.begin()
+		if h.rng.IntN(4) == 0 {
+			h.armFault()
+			h.open()
+		} else {
+			h.open()
+			h.verify(false)
+			h.armFault()
+		}
+		for range 3 + h.rng.IntN(25) {
+			if h.store == nil || h.t.Failed() {
+				break
+			}
+			h.step()
+		}
+		if h.rng.IntN(3) == 0 {
+			then := h.p.at()
+			h.fsys, h.p.acked = h.fsys.CrashClone(h.rng, h.keep), then
+		}
+		h.close()
+		h.tolerant = false
+	}
+	h.end()
+}
+
+// playSeeds plays histories of several seeds: TELEMDB_SEED one, TELEMDB_SEEDS so many, or few.
+func playSeeds(t *testing.T, few uint64, play func(*history)) {
+	number := func(name string, def uint64) uint64 {
+		v := os.Getenv(name)
+		if v == "" {
+			return def
+		}
+		n, err := strconv.ParseUint(v, 10, 32)
 		if err != nil {
-			t.Fatalf("TELEMDB_SEED: %v", err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		play(t, seed, 5)
-		return
+		return n
 	}
-	n := uint64(6)
-	if v := os.Getenv("TELEMDB_SEEDS"); v != "" {
-		var err error
-		if n, err = strconv.ParseUint(v, 10, 32); err != nil {
-			t.Fatalf("TELEMDB_SEEDS: %v", err)
-		}
+	from, to := uint64(0), number("TELEMDB_SEEDS", few)
+	if os.Getenv("TELEMDB_SEED") != "" {
+		from = number("TELEMDB_SEED", 0)
+		to = from + 1
 	}
-	t.Logf("seeds 0 to %d; TELEMDB_SEED=n plays one alone", n-1)
-	for seed := range n {
-		if play(t, seed, 5); t.Failed() {
-			return
-		}
+	t.Logf("seeds %d to %d; TELEMDB_SEED=n plays one alone", from, to-1)
+	for seed := from; seed < to && !t.Failed(); seed++ {
+		h := newHistory(t, seed)
+		func() {
+			defer func() {
+				if h.store != nil { // the history has failed: its message is the one that counts
+					_ = h.store.Close()
+				}
+			}()
+			play(h)
+		}()
 	}
 }
+
+func TestCrashAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) { playSeeds(t, 6, crashHistory) }
+
+func TestFaultAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) { playSeeds(t, 6, faultHistory) }
