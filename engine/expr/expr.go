@@ -96,6 +96,9 @@ type Leaf struct {
 	Path   []string
 	AsText bool // the last step was ->>: T is text, or cast from it
 	T      types.Type
+	// Outline, where T is jsonb, says that an object may come without its members: only what the value is counts. The
+	// path may be empty then. A scan answers that from which columns have a value, without putting the object together.
+	Outline bool
 }
 
 // SubKind tells what a Subplan is asked.

@@ -21,13 +21,14 @@ type Node interface {
 	Inputs() []Node
 }
 
-// ScanCol is one thing a scan reads: a column, or a nested member of a jsonb column. For a member, AsText and Type mean
-// what they mean in expr.Leaf.
+// ScanCol is one thing a scan reads: a column, or a nested member of a jsonb column. For a member, AsText, Type and Outline
+// mean what they mean in expr.Leaf.
 type ScanCol struct {
-	Column string
-	Path   []string
-	AsText bool
-	Type   types.Type
+	Column  string
+	Path    []string
+	AsText  bool
+	Type    types.Type
+	Outline bool
 }
 
 // Scan reads a stored table. Filter holds conjuncts over Read's columns, in the order the optimiser would try them; the

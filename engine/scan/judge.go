@@ -194,7 +194,7 @@ func (w *Worker) pruned(m column.Morsel) bool {
 			continue
 		}
 		c := w.s.node.Read[p.pred.col]
-		if len(c.Path) > 0 {
+		if len(c.Path) > 0 || w.s.table.Columns[w.s.table.Col(c.Column)].Type.Kind == types.JSONB {
 			continue
 		}
 		st, ok := w.manifest(m, c.Column)

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/ingest/shred"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -212,21 +213,6 @@ func nullRejecting(ctx *expr.Ctx, e expr.Expr, col int, t types.Type) bool {
 	return expr.EvalFilter(&c, e, in, sel) == nil && sel[0] == 0
 }
 
-// presence returns a comparison that every value fulfils, so that only presence decides.
-func presence(leaf types.Leaf) (p column.Pred, ok bool) {
-	p = column.Pred{Op: column.OpGe, Leaf: leaf}
-	switch leaf {
-	case types.LeafBool, types.LeafText:
-	case types.LeafInt:
-		p.I = math.MinInt64
-	case types.LeafFloat:
-		p.Op, p.F = column.OpLe, math.NaN()
-	default:
-		return p, false
-	}
-	return p, true
-}
-
 // predState is a predicate in the hands of one worker.
 type predState struct {
 	*pred
@@ -289,7 +275,8 @@ func (p *predState) begin(w *Worker) verdict {
 	p.any = nil
 	if !p.pushable(r) {
 		if (p.form == isNull || p.form == notNull) && r.assembled() {
-			p.any = w.group.Under(r.path)
+			p.any = slices.Clone(w.group.Under(r.path))
+			shred.ByPresence(p.any)
 		}
 		return some
 	}
@@ -307,9 +294,8 @@ func (p *predState) pushable(r *reader) bool {
 	leaf := r.direct.Leaf()
 	switch p.form {
 	case isNull, notNull:
-		var ok bool
-		p.push, ok = presence(leaf)
-		return ok
+		p.push = *column.Present(leaf)
+		return true
 	case match:
 		if r.kind != plain {
 			return false
@@ -395,7 +381,7 @@ func (p *predState) applyAny(w *Worker) error {
 			break
 		}
 		w.tmp = append(w.tmp[:0], w.rem...)
-		if err := w.present(c, w.tmp); err != nil {
+		if err := c.Filter(w.from, w.to, column.Present(c.Leaf()), w.tmp); err != nil {
 			return err
 		}
 		w.rem.AndNot(w.tmp)
@@ -408,23 +394,6 @@ func (p *predState) applyAny(w *Worker) error {
 	} else {
 		w.sel.AndNot(w.rem)
 	}
-	return nil
-}
-
-// present clears the bits of sel for rows of the current block without a value in c.
-func (w *Worker) present(c column.Column, sel vec.Bitmap) error {
-	if p, ok := presence(c.Leaf()); ok {
-		return c.Filter(w.from, w.to, &p, sel)
-	}
-	var v vec.Vector
-	if err := c.Read(w.from, w.to, &v); err != nil {
-		return err
-	}
-	sel.All(func(i int) {
-		if v.Null(i) {
-			sel.Clear(i)
-		}
-	})
 	return nil
 }
 

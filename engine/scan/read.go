@@ -24,6 +24,7 @@ type reader struct {
 	second column.Column // floats: integers stored beside them
 	others bool          // there are values that direct does not have
 	above  bool          // a value above the path was kept whole and may hold the member
+	shape  shred.Outline
 	caster *expr.Caster
 	mid    vec.Vector
 	tmp    vec.Vector
@@ -41,6 +42,7 @@ const (
 	whole                // a jsonb column
 	document             // the whole document
 	shredded             // through the shredder
+	outlined             // what a jsonb value is, without the members of objects
 )
 
 // open finds the column's values in a group.
@@ -49,7 +51,12 @@ func (r *reader) open(g column.Group, t *types.Table, c plan.ScanCol) {
 	r.path = types.MakePath(c.Column, c.Path...)
 	stored := t.Columns[t.Col(c.Column)].Type
 	switch {
-	case len(c.Path) > 0:
+	case c.Outline:
+		r.kind, r.above = absent, r.keptWhole(g)
+		if r.shape.Open(g, types.Path(c.Column), c.Path) {
+			r.kind = outlined
+		}
+	case len(c.Path) > 0, stored.Kind == types.JSONB && c.Type.Kind != types.JSONB:
 		r.openMember(g)
 	case c.Column == types.ColDocument:
 		r.kind = document
@@ -108,7 +115,7 @@ func (r *reader) openMember(g column.Group) {
 // assembled reports whether the value is jsonb put together from the columns at and below its path, and from nothing
 // else.
 func (r *reader) assembled() bool {
-	return r.kind == whole || (r.kind == shredded && !r.above && !r.col.AsText && r.col.Type.Kind == types.JSONB)
+	return r.kind == whole || r.kind == outlined && !r.above || (r.kind == shredded && !r.above && !r.col.AsText && r.col.Type.Kind == types.JSONB)
 }
 
 // takes reports whether values of the leaf kind are values of the wanted type as they stand.
@@ -164,8 +171,10 @@ func (r *reader) read(w *Worker, dst *vec.Vector) error {
 		return nil
 	case whole:
 		return shred.Assemble(w.group, r.path, w.from, w.to, w.sel, dst)
+	case outlined:
+		return r.shape.Read(w.from, w.to, w.sel, dst)
 	case document:
-		return shred.DocumentValue(w.group, w.s.table.Columns, "additional_properties", w.from, w.to, w.sel, dst)
+		return shred.DocumentValue(w.group, w.s.table.Columns, colRest, w.from, w.to, w.sel, dst)
 	case shredded:
 		v, err := r.extract(w, w.sel)
 		if err != nil {

@@ -54,6 +54,9 @@ func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
 			return nil, sqlstate.New(sqlstate.UndefinedColumn, "column %q of table %s does not exist", c.Column, s.table.FullName())
 		}
 	}
+	resolved := *n
+	resolved.Read = inColumns(s.table, n.Read)
+	s.node = &resolved
 	for _, e := range n.Filter {
 		p := newPred(ctx, s, e)
 		s.never = s.never || p.never

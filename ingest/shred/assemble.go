@@ -21,7 +21,7 @@ func Assemble(g column.Group, root types.Path, from, to int, sel vec.Bitmap, dst
 	defer assemblers.Put(a)
 	a.begin(from, to, sel)
 	t := newTree()
-	t.add(g.Under(root), root, t.root)
+	t.add(inBlock(g.Under(root), from/vec.BatchRows), root, t.root)
 	if err := a.walk(t.root); err != nil {
 		return err
 	}
@@ -104,6 +104,7 @@ type assembler struct {
 	sel      vec.Bitmap
 	texts    [][]byte   // one per row
 	set      vec.Bitmap // rows that have a value; the others are NULL
+	mixed    []int      // rows whose root has some members in one piece and others as paths: to be put in order
 	asText   bool       // the root's own value is written as ->> gives it
 	// open is, per row, how many of the members on the way to the current one have their brace written.
 	open []int
@@ -115,7 +116,7 @@ type assembler struct {
 
 func (a *assembler) begin(from, to int, sel vec.Bitmap) {
 	n := to - from
-	a.from, a.to, a.asText = from, to, false
+	a.from, a.to, a.asText, a.mixed = from, to, false, a.mixed[:0]
 	a.set = a.set.Resize(n)
 	a.sel = a.sel.Resize(n)
 	if sel == nil {
@@ -156,6 +157,19 @@ func (a *assembler) walk(n *treeNode) error {
 		}
 	}
 	a.way = a.way[:depth-1]
+	if depth > 1 {
+		return nil
+	}
+	return a.sortMixed()
+}
+
+func (a *assembler) sortMixed() (err error) {
+	for _, i := range a.mixed {
+		if a.texts[i], err = AppendJSONB(nil, a.texts[i]); err != nil {
+			return err
+		}
+	}
+	a.mixed = a.mixed[:0]
 	return nil
 }
 
@@ -257,6 +271,11 @@ func (a *assembler) member(i int, n *treeNode) []byte {
 	text := a.texts[i]
 	if len(a.way) == 0 {
 		return text // the root itself has no key
+	}
+	if a.open[i] == 0 && len(text) > 0 { // the root's own object: the column of members without one of their own has both
+		text = text[:len(text)-1]
+		a.open[i] = 1
+		a.mixed = append(a.mixed, i)
 	}
 	for a.open[i] < len(a.way) {
 		if k := a.open[i]; k > 0 {

@@ -1,9 +1,10 @@
 // Package opt makes bound plans fast. Each rule is a file; all are rewrites of plain data that keep the result, names
 // and order of the columns of the plan's root.
 //
-// The order matters: constants fold first, subqueries become joins while they still have the shape the binder gave them,
-// filters sink, joins are ordered by size, limits sink, and last every node keeps only the columns somebody uses, which
-// is where paths into jsonb columns become columns of the scan.
+// The order matters: constants fold first, questions about what a jsonb value contains become questions about paths,
+// subqueries become joins while they still have the shape the binder gave them, filters sink, joins are ordered by size,
+// limits sink, and last every node keeps only the columns somebody uses, which is where paths into jsonb columns become
+// columns of the scan.
 package opt
 
 import (
@@ -24,6 +25,7 @@ type Env struct {
 // Optimize returns a faster plan with the same result.
 func Optimize(n plan.Node, env *Env) plan.Node {
 	n = foldPlan(n, env)
+	n = outlines(n)
 	n = unnest(n)
 	n = sink(n, nil)
 	n = orderJoins(n, env)

@@ -47,7 +47,7 @@ func fullNeed(n int) *need {
 }
 
 func leafKey(col int, l *expr.Leaf) string {
-	return fmt.Sprintf("%d %q %v %v", col, l.Path, l.AsText, l.T)
+	return fmt.Sprintf("%d %q %v %v %v", col, l.Path, l.AsText, l.Outline, l.T)
 }
 
 // expr adds what an expression looks at.
@@ -167,6 +167,14 @@ func leafName(column string, l *expr.Leaf) string {
 	return column
 }
 
+// lastName is what a member goes by: its key, or the column's name for an outline of the column itself.
+func lastName(column string, l *expr.Leaf) string {
+	if len(l.Path) == 0 {
+		return column
+	}
+	return l.Path[len(l.Path)-1]
+}
+
 func (m *mapping) exprs(es []expr.Expr) []expr.Expr {
 	if es == nil {
 		return nil
@@ -280,7 +288,7 @@ func pruneScan(n *plan.Scan, d *need) (plan.Node, *mapping) {
 			from := n.Read[l.col]
 			m.leaves[k] = len(c.Read)
 			c.Read = append(c.Read, plan.ScanCol{Column: from.Column, Path: append(append([]string(nil), from.Path...), l.leaf.Path...),
-				AsText: l.leaf.AsText, Type: l.leaf.T})
+				AsText: l.leaf.AsText, Type: l.leaf.T, Outline: l.leaf.Outline})
 		}
 	}
 	take(d)
@@ -380,7 +388,7 @@ func pruneProject(n *plan.Project, d *need) (plan.Node, *mapping) {
 		case *expr.Col, *expr.Leaf:
 			e := joinLeaf(l.leaf, n.Exprs[l.col])
 			leaves[k] = len(items)
-			items = append(items, item{e, plan.Col{Name: l.leaf.Path[len(l.leaf.Path)-1], Type: l.leaf.T}})
+			items = append(items, item{e, plan.Col{Name: lastName(n.Out[l.col].Name, l.leaf), Type: l.leaf.T}})
 		default:
 			d.cols[l.col] = true
 		}

@@ -176,7 +176,7 @@ func substitute(c expr.Expr, exprs []expr.Expr) expr.Expr {
 func joinLeaf(l *expr.Leaf, base expr.Expr) expr.Expr {
 	c := *l
 	c.Base = base
-	if b, ok := base.(*expr.Leaf); ok && !b.AsText && b.T == l.Base.Type() {
+	if b, ok := base.(*expr.Leaf); ok && !b.AsText && !b.Outline && b.T == l.Base.Type() {
 		c.Base = b.Base
 		c.Path = append(append([]string(nil), b.Path...), l.Path...)
 	}

@@ -32,6 +32,8 @@ type Filter struct {
 func (c *Chunk) NewFilter(p *column.Pred) (*Filter, error) {
 	f := &Filter{c: c, p: *p}
 	switch {
+	case p.Op == column.OpPresent:
+		f.all = true
 	case c.leaf.Phys() != p.Leaf.Phys():
 		return nil, fmt.Errorf("codec: predicate on %s values for a column of %s values", p.Leaf, c.leaf)
 	case c.dict != nil:

@@ -64,8 +64,9 @@ const (
 	OpLe
 	OpGt
 	OpGe
-	OpIn    // equal to any of List
-	OpMatch // Match decides
+	OpIn      // equal to any of List
+	OpMatch   // Match decides
+	OpPresent // every value passes: only whether a row has one is looked at
 )
 
 // Pred is a comparison of a column with constants, in the column's own physical class. A row without a value fails it.

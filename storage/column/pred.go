@@ -30,6 +30,16 @@ func CompareFloat(a, b float64) int {
 	return -1
 }
 
+var presentPreds = func() (p [types.LeafJSON + 1]Pred) {
+	for leaf := range p {
+		p[leaf] = Pred{Op: OpPresent, Leaf: types.Leaf(leaf)}
+	}
+	return p
+}()
+
+// Present returns the predicate that every value of the leaf kind passes. It is shared: nobody changes it.
+func Present(leaf types.Leaf) *Pred { return &presentPreds[leaf] }
+
 // Apply clears the bits of sel whose row in v is NULL or fails p. It is the plain form of Column.Filter, for decoded
 // values: what every encoded form must agree with.
 func (p *Pred) Apply(v *vec.Vector, sel vec.Bitmap) error {
@@ -37,7 +47,7 @@ func (p *Pred) Apply(v *vec.Vector, sel vec.Bitmap) error {
 		return p.applyMatch(v, sel)
 	}
 	sel.All(func(i int) {
-		if v.Null(i) || !p.holds(v, i) {
+		if v.Null(i) || p.Op != OpPresent && !p.holds(v, i) {
 			sel.Clear(i)
 		}
 	})

@@ -129,6 +129,11 @@ func (c *cut) Filter(from, to int, p *column.Pred, sel vec.Bitmap) error {
 func (c *cut) keep(i, j, from int, p *column.Pred, keep vec.Bitmap) error {
 	rows := c.rows[i:j]
 	switch {
+	case p.Op == column.OpPresent:
+		for _, row := range rows {
+			keep.Set(int(row) - from)
+		}
+		return nil
 	case p.Op >= column.OpIn:
 	case c.leaf == types.LeafInt:
 		keepOrdered(c.i64[i:j], p.I, p.Op, rows, from, keep)

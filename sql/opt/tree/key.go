@@ -56,7 +56,7 @@ func key(b *strings.Builder, e expr.Expr) {
 		key(b, &expr.Const{V: e.List})
 		keyArgs(b, []expr.Expr{e.Arg})
 	case *expr.Leaf:
-		fmt.Fprintf(b, "leaf%v%v%q", e.AsText, e.T, e.Path)
+		fmt.Fprintf(b, "leaf%v%v%v%q", e.AsText, e.Outline, e.T, e.Path)
 		keyArgs(b, []expr.Expr{e.Base})
 	case Keyer:
 		b.WriteString(e.TreeKey())
