@@ -2,7 +2,9 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/wal"
 )
 
 // Problem is a violated invariant or a broken checksum.
@@ -36,6 +39,10 @@ func (s *Store) Check(report func(Problem)) error {
 		c.problem(d.File, "%s", d.What)
 	}
 	c.directory()
+	c.logFiles()
+	if err := meta.CheckFiles(s.fs, path.Join(s.dir, metaDir), c.problem); err != nil {
+		return err
+	}
 	for _, files := range sn.version.tables {
 		for _, f := range files {
 			c.file(f)
@@ -76,6 +83,30 @@ func (c *checker) directory() {
 			c.problem(path.Join(c.s.segmentsDir(), n), "no manifest entry names this file")
 		}
 	}
+}
+
+// logFiles verifies the files of the log that get no more records: the landfill among them, which no start reads.
+func (c *checker) logFiles() {
+	for _, f := range c.s.log.Files() {
+		if f.Active {
+			continue
+		}
+		name := path.Join(c.s.dir, walDir, f.Name)
+		_, damage, err := wal.Inspect(c.s.fs, name, nil)
+		if errors.Is(err, fs.ErrNotExist) && !c.inLog(f.Name) {
+			continue // trimmed meanwhile
+		}
+		if err != nil {
+			c.problem(name, "%v", err)
+		}
+		for _, d := range damage {
+			c.problem(path.Join(c.s.dir, walDir, d.File), "%v", d)
+		}
+	}
+}
+
+func (c *checker) inLog(name string) bool {
+	return slices.ContainsFunc(c.s.log.Files(), func(f wal.FileInfo) bool { return f.Name == name })
 }
 
 // knownFiles tells the segments that are published, dropped and not removed yet, or being written.
