@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -28,6 +30,9 @@ func loadCommand() *cobra.Command {
 			"without, pings that are there already become duplicates, never second rows.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) (err error) {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the program at once
 			var sink pingSink = newHTTPSink(url)
 			if url == "" {
 				db, err := telemdb.Open(data, telemdb.Options{})
@@ -37,7 +42,7 @@ func loadCommand() *cobra.Command {
 				defer func() { err = errors.Join(err, db.Flush(context.Background()), db.Close()) }()
 				sink = dbSink{db}
 			}
-			return loadFiles(cmd.Context(), cmd.ErrOrStderr(), files, sink, workers, resume)
+			return loadFiles(ctx, cmd.ErrOrStderr(), files, sink, workers, resume)
 		},
 	}
 	f := cmd.Flags()
@@ -89,12 +94,17 @@ func loadFile(ctx context.Context, name string, sink pingSink, workers int, done
 			p.read(r.Bytes.n)
 			return ping, err
 		}
-		if err := sendAll(ctx, next, sink, workers, p.sent); err != nil {
+		err := sendAll(ctx, next, sink, workers, p.sent)
+		interrupted := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+		if err != nil && !interrupted {
 			return err
 		}
 		done[name] = r.line
 		if err := writeResume(resume, done); err != nil {
-			return err
+			return fmt.Errorf("remember how far the load came: %w", err)
+		}
+		if interrupted {
+			return fmt.Errorf("interrupted behind line %d of %s; all pings up to there are stored", r.line, name)
 		}
 		if n < partLines {
 			p.endFile(r.Bytes.n)

@@ -16,17 +16,18 @@ import (
 	"github.com/telemdb/telemdb"
 )
 
-// sendAll sends every ping of next over a number of workers; the first error ends it. done, if not nil, is called from
-// several goroutines with the size of each ping that became durable.
+// sendAll sends every ping of next over a number of workers; the first error ends it. When ctx ends, nothing more is taken
+// from next, and what was taken is still sent: if the error is ctx's, all of it is durable. done, if not nil, is called
+// from several goroutines with the size of each ping that became durable.
 func sendAll(ctx context.Context, next func() (filePing, error), sink pingSink, workers int, done func(bytes int)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	pings := make(chan filePing)
 	var wg sync.WaitGroup
 	for range max(workers, 1) {
 		wg.Go(func() {
 			for p := range pings {
-				if err := sink.Send(ctx, p); err != nil {
+				if err := sink.Send(sending, p); err != nil {
 					cancel(err)
 					continue
 				}
@@ -36,17 +37,21 @@ func sendAll(ctx context.Context, next func() (filePing, error), sink pingSink, 
 			}
 		})
 	}
-	err := feed(ctx, next, pings)
+	err := feed(ctx, sending, next, pings)
 	close(pings)
 	wg.Wait()
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(sending); cause != nil {
 		return cause
 	}
 	return err
 }
 
-func feed(ctx context.Context, next func() (filePing, error), pings chan<- filePing) error {
+// feed hands over pings until there are no more, ctx ends, or sending has failed.
+func feed(ctx, sending context.Context, next func() (filePing, error), pings chan<- filePing) error {
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		p, err := next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -56,8 +61,8 @@ func feed(ctx context.Context, next func() (filePing, error), pings chan<- fileP
 		}
 		select {
 		case pings <- p:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-sending.Done():
+			return context.Cause(sending)
 		}
 	}
 }

@@ -95,7 +95,9 @@ func (s *Shell) prompt(more bool) string {
 // terminal is liner with a history file.
 type terminal struct {
 	*liner.State
-	file string
+	file   string
+	err    io.Writer
+	failed bool // it could not be saved, which has been told
 }
 
 func (s *Shell) newTerminal() lineReader {
@@ -109,20 +111,28 @@ func (s *Shell) newTerminal() lineReader {
 		}
 		f.Close()
 	}
-	return &terminal{st, s.History}
+	return &terminal{State: st, file: s.History, err: s.Err}
 }
 
-// Close saves the history and restores the terminal.
-func (t *terminal) Close() error {
-	var err error
-	if t.file != "" {
-		var f *os.File
-		if f, err = os.OpenFile(t.file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); err == nil {
-			_, err = t.WriteHistory(f)
-			err = errors.Join(err, f.Close())
-		}
+// AppendHistory saves the history with each statement: a terminal that is closed ends the process without a word.
+func (t *terminal) AppendHistory(line string) {
+	t.State.AppendHistory(line)
+	if t.file == "" || t.failed {
+		return
 	}
-	return errors.Join(err, t.State.Close())
+	if err := t.save(); err != nil {
+		t.failed = true
+		fmt.Fprintf(t.err, "history is not saved: %v\n", err)
+	}
+}
+
+func (t *terminal) save() error {
+	f, err := os.OpenFile(t.file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = t.WriteHistory(f)
+	return errors.Join(err, f.Close())
 }
 
 // plainLines reads a pipe or a file.
