@@ -68,6 +68,9 @@ type CTE struct {
 // TableExpr is an item of FROM.
 type TableExpr interface{ tableExpr() }
 
+// Database is the name of the one database: what a name of three parts may begin with.
+const Database = "telemdb"
+
 // TableRef is a table, view or CTE by name.
 type TableRef struct {
 	P

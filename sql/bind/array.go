@@ -171,12 +171,13 @@ func quantifiedFunc(op *expr.Func, elemExpr expr.Expr, elem types.Kind, all bool
 	if all {
 		name = op.Name + " all"
 	}
-	f := &expr.Func{Name: name, Args: []types.Type{op.Args[0], types.ArrayOf(elem)}, Ret: boolean, Volatile: op.Volatile}
+	// Not strict: no element decides for a NULL on the left too, if there is none.
+	f := &expr.Func{Name: name, Args: []types.Type{op.Args[0], types.ArrayOf(elem)}, Ret: boolean, Volatile: op.Volatile, Called: true}
 	f.Eval = func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		cmp := expr.Compile(&expr.Call{Fn: op, Args: []expr.Expr{&expr.Col{Idx: 1, T: op.Args[0]}, elemExpr}, T: boolean})
 		elems, left := &vec.Vector{}, &vec.Vector{}
 		for i := range n {
-			if !sel.Get(i) {
+			if !sel.Get(i) || args[1].Null(i) {
 				out.AppendNull()
 				continue
 			}

@@ -322,6 +322,12 @@ func (en *env) aggClauses(f *ast.Func, c *candidate, call *plan.AggCall) error {
 	if f.Distinct && len(call.Args) == 0 {
 		return sqlstate.New(sqlstate.Syntax, "DISTINCT specified, but %s has no argument", f.Name).At(f.Pos())
 	}
+	for i, o := range call.Order {
+		if f.Distinct && !slices.ContainsFunc(call.Args, func(a expr.Expr) bool { return tree.Key(a) == tree.Key(o.Expr) }) {
+			return sqlstate.New(sqlstate.InvalidColumnReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list").
+				At(f.Order[i].Expr.Pos())
+		}
+	}
 	if f.Filter == nil {
 		return nil
 	}
@@ -464,19 +470,30 @@ func (b *binder) setFunc(f *ast.Func, c *candidate, args []expr.Expr) (plan.SetF
 	return call, nil
 }
 
-func (s *setSet) add(call plan.SetFunc) int {
+// first returns the first call that is equal to call i.
+func (s *setSet) first(i int) int {
+	return slices.IndexFunc(s.calls, func(c plan.SetFunc) bool { return setKey(c) == setKey(s.calls[i]) })
+}
+
+// setKey is the same for equal calls.
+func setKey(call plan.SetFunc) string {
 	var k strings.Builder
 	fmt.Fprintf(&k, "%p", call.Fn)
 	for _, a := range call.Args {
 		k.WriteString("," + tree.Key(a))
 	}
-	if i, ok := s.keys[k.String()]; ok && len(call.Out) > 1 {
+	return k.String()
+}
+
+func (s *setSet) add(call plan.SetFunc) int {
+	k := setKey(call)
+	if i, ok := s.keys[k]; ok && len(call.Out) > 1 {
 		return i
 	}
 	if s.keys == nil {
 		s.keys = map[string]int{}
 	}
-	s.keys[k.String()] = len(s.calls)
+	s.keys[k] = len(s.calls)
 	s.calls = append(s.calls, call)
 	return len(s.calls) - 1
 }

@@ -18,9 +18,6 @@ func (k *block) groupBy() error {
 		if hasAggRef(x) {
 			return sqlstate.New(sqlstate.Grouping, "aggregate functions are not allowed in GROUP BY").At(g.Pos())
 		}
-		if hasSet(x) {
-			return sqlstate.New(sqlstate.FeatureNotSupported, "grouping by a set-returning function is not supported").At(g.Pos())
-		}
 		k.groups = append(k.groups, k.b.known(x))
 	}
 	return nil
@@ -47,7 +44,34 @@ func (k *block) groupExpr(g ast.Expr) (expr.Expr, error) {
 			}
 		}
 	}
-	return k.env("GROUP BY").expr(g)
+	en := k.env("GROUP BY")
+	en.sets = &k.sets
+	n := len(k.sets.calls)
+	x, err := en.expr(g)
+	if s, ok := x.(*setRef); ok && s.idx >= n {
+		s.idx = k.sets.first(s.idx) // the call of the select list, if there is an equal one
+		k.sets.calls = k.sets.calls[:max(n, s.idx+1)]
+	}
+	return x, err
+}
+
+// setsFirst puts set-returning functions below the Agg if rows are grouped by what they give.
+func (k *block) setsFirst() error {
+	grouped := map[int]bool{}
+	for _, x := range k.groups {
+		tree.Visit(x, 0, func(e expr.Expr, _ int) {
+			if s, ok := e.(*setRef); ok {
+				grouped[s.idx] = true
+			}
+		})
+	}
+	switch len(grouped) {
+	case 0:
+		return nil
+	case len(k.sets.calls):
+		return k.projectSets()
+	}
+	return sqlstate.New(sqlstate.FeatureNotSupported, "grouping by one set-returning function beside another is not supported").At(k.q.GroupBy[0].Pos())
 }
 
 // ordinal reads a select list position.
@@ -107,6 +131,9 @@ func (k *block) havingClause() error {
 func (k *block) aggregate() error {
 	if len(k.aggs.calls) == 0 && len(k.groups) == 0 && k.having == nil {
 		return nil
+	}
+	if err := k.setsFirst(); err != nil {
+		return err
 	}
 	g := k.newGrouping()
 	for i := range k.targets {

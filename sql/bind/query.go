@@ -188,14 +188,19 @@ func (k *block) projectSets() error {
 		width += len(s.Out)
 	}
 	k.node = &plan.ProjectSet{In: k.node, Sets: k.sets.calls}
-	for i := range k.targets {
-		k.targets[i].e = tree.Expr(k.targets[i].e, 0, func(e expr.Expr, _ int) (expr.Expr, bool) {
-			if s, ok := e.(*setRef); ok {
-				return &expr.Col{Idx: first[s.idx] + s.col, T: s.t, Name: k.sets.calls[s.idx].Out[s.col].Name}, true
-			}
-			return nil, false
-		})
+	made := func(e expr.Expr, _ int) (expr.Expr, bool) {
+		if s, ok := e.(*setRef); ok {
+			return &expr.Col{Idx: first[s.idx] + s.col, T: s.t, Name: k.sets.calls[s.idx].Out[s.col].Name}, true
+		}
+		return nil, false
 	}
+	for i := range k.targets {
+		k.targets[i].e = tree.Expr(k.targets[i].e, 0, made)
+	}
+	for i := range k.groups {
+		k.groups[i] = tree.Expr(k.groups[i], 0, made)
+	}
+	k.sets = setSet{}
 	return nil
 }
 

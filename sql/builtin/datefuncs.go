@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"strings"
 	"time"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -203,7 +204,13 @@ func addZones(r *registry) {
 			return convert(a[1].Int(i), loc), nil
 		})
 	}
-	named := func(v *vec.Vector, i int) (*time.Location, error) { return datum.LoadZone(string(v.Bytes(i))) }
+	named := func(v *vec.Vector, i int) (*time.Location, error) {
+		name := string(v.Bytes(i))
+		if name != "" && strings.Contains("+-0123456789", name[:1]) {
+			name = "<>" + name // a bare offset counts west here, as POSIX has it, though SET TIME ZONE takes it as ISO does
+		}
+		return datum.LoadZone(name)
+	}
 	offset := func(v *vec.Vector, i int) (*time.Location, error) {
 		iv := intervalArg(v, i)
 		if iv.Months != 0 || iv.Days != 0 {

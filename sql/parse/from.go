@@ -116,6 +116,9 @@ func alias(a *pg.Alias) (string, []string) {
 func (c *converter) rangeVar(r *pg.RangeVar) ast.TableRef {
 	out := ast.TableRef{P: c.pos.at(r.GetLocation()), Schema: r.GetSchemaname(), Name: r.GetRelname()}
 	out.Alias, out.Cols = alias(r.GetAlias())
+	if db := r.GetCatalogname(); db != "" && db != ast.Database {
+		c.fail(sqlstate.New(sqlstate.FeatureNotSupported, "cross-database references are not implemented: \"%s.%s.%s\"", db, out.Schema, out.Name).At(out.Pos()))
+	}
 	return out
 }
 
