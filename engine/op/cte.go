@@ -9,13 +9,17 @@ import (
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// cte is one WITH item in scope. It is computed when it is first read, once.
+// cte is one WITH item in scope. It is computed when it is first read, once; a recursive one round by round, as far as
+// somebody reads: under a LIMIT it need not have an end.
 type cte struct {
 	def     plan.CTE
 	b       *builder // the scope of its plan
-	once    sync.Once
+	mu      sync.Mutex
 	batches []*vec.Batch
+	done    bool // batches are all there are, or err is why not
 	err     error
+	round   plan.Node    // recursive: what gives the next rows; nil before the first
+	seen    *seenKeys    // recursive, UNION: the rows so far
 	working []*vec.Batch // recursive: the rows of the last round
 }
 
@@ -51,57 +55,69 @@ type cteRows struct {
 }
 
 func (r *cteRows) Next() (*vec.Batch, error) {
-	batches := r.c.working
 	if !r.working {
-		r.c.once.Do(r.c.compute)
-		if r.c.err != nil {
-			return nil, r.c.err
-		}
-		batches = r.c.batches
+		b, err := r.c.batch(r.at)
+		r.at++
+		return b, err
 	}
-	if r.at >= len(batches) {
+	if r.at >= len(r.c.working) {
 		return nil, nil
 	}
 	r.at++
-	return batches[r.at-1], nil
+	return r.c.working[r.at-1], nil
 }
 
 func (r *cteRows) Close() {}
 
-func (c *cte) compute() {
-	if c.def.Step == nil {
-		c.batches, c.err = c.b.collect(c.def.Plan)
-		return
+// batch returns the item's i-th batch, nil behind the last.
+func (c *cte) batch(i int) (*vec.Batch, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i >= len(c.batches) && !c.done {
+		if c.err = c.more(); c.err != nil {
+			c.done = true
+		}
 	}
-	c.err = c.recurse()
+	if i >= len(c.batches) {
+		return nil, c.err
+	}
+	return c.batches[i], nil
 }
 
-// recurse computes a recursive item: the step sees the new rows of the round before, until there are none.
+func (c *cte) more() error {
+	if c.def.Step == nil {
+		c.done = true
+		var err error
+		c.batches, err = c.b.collect(c.def.Plan)
+		return err
+	}
+	return c.recurse()
+}
+
+// recurse computes the next round of a recursive item: the step sees the new rows of the round before, until there are
+// none.
 func (c *cte) recurse() error {
+	if err := expr.Canceled(c.b.ctx); err != nil {
+		return err
+	}
 	cols := c.def.Plan.Cols()
-	var seen *seenKeys
-	if !c.def.All {
-		seen = newSeenKeys(c.b.x, "recursive query", colTypes(cols))
+	if c.round == nil {
+		c.round = c.def.Plan
+		if !c.def.All {
+			c.seen = newSeenKeys(c.b.x, "recursive query", colTypes(cols))
+		}
 	}
-	round := c.def.Plan
-	for {
-		if err := expr.Canceled(c.b.ctx); err != nil {
-			return err
-		}
-		rows, err := c.b.collect(round)
-		if err != nil {
-			return err
-		}
-		if rows, err = unseen(rows, cols, seen); err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		c.batches = append(c.batches, rows...)
-		c.working = rows
-		round = c.def.Step
+	rows, err := c.b.collect(c.round)
+	if err != nil {
+		return err
 	}
+	if rows, err = unseen(rows, cols, c.seen); err != nil {
+		return err
+	}
+	c.done = len(rows) == 0
+	c.batches = append(c.batches, rows...)
+	c.working, c.round = rows, c.def.Step
+	return nil
 }
 
 // unseen returns the rows, under the types of cols, that are new; all of them if seen is nil.

@@ -411,6 +411,15 @@ func TestRecursiveWith(t *testing.T) {
 	wantRows(t, "1..100", run(t, nil, 1, n), []row{{int64(100), "5050"}})
 }
 
+func TestRecursiveWithGoesNoFurtherThanIsRead(t *testing.T) {
+	out := []plan.Col{{Name: "n", Type: tInt}}
+	step := &plan.Project{Out: out, Exprs: []expr.Expr{addCall(col(0, tInt), lit(tInt, int64(1)))},
+		In: &plan.CTEScan{ID: 7, Name: "n", Out: out, Working: true}}
+	n := &plan.With{Defs: []plan.CTE{{ID: 7, Name: "n", Plan: valuesOf([]types.Type{tInt}, []row{{int64(1)}}), Step: step, All: true}},
+		In: &plan.Limit{In: &plan.CTEScan{ID: 7, Name: "n", Out: out}, Count: lit(tInt, int64(3))}}
+	wantRows(t, "1, 2, 3 of all integers", run(t, nil, 2, n), []row{{int64(1)}, {int64(2)}, {int64(3)}})
+}
+
 func TestApplyAndCorrelatedSubplansSeeTheOuterRow(t *testing.T) {
 	ts := []types.Type{tInt}
 	l := []row{{int64(1)}, {int64(5)}, {nil}, {int64(3)}}
