@@ -164,7 +164,8 @@ func (m *sim) open() {
 	}
 }
 
-// verify holds the store against the model, and makes the model certain of what it finds.
+// verify holds the store against the model, and makes the model certain of what it finds. The catalog's own goroutines
+// may be changing files meanwhile, and so be where power is lost: the model is changed under its lock, read without.
 func (m *sim) verify() {
 	m.ok(m.s.WaitVisible(ctx, m.s.log.Synced()))
 	sn, err := m.s.Snapshot()
@@ -200,7 +201,7 @@ func (m *sim) adoptUnacked(sn *Snapshot) error {
 		if have, ok := m.a.subs[lsn]; ok && have != string(r.Payload) {
 			return fmt.Errorf("record %d is %q, acknowledged was %q", lsn, r.Payload, have)
 		}
-		m.a.subs[lsn] = string(r.Payload)
+		m.a.do(func() { m.a.subs[lsn] = string(r.Payload) })
 	}
 	for lsn := range m.a.subs {
 		if !found[lsn] {
@@ -236,7 +237,7 @@ func (m *sim) checkTables(sn *Snapshot) error {
 				return fmt.Errorf("table %s lacks acknowledged row %d", t.Name, n)
 			}
 		}
-		m.a.rows[t.ID] = got
+		m.a.do(func() { m.a.rows[t.ID] = got })
 	}
 	for name, ack := range m.a.tables {
 		if id, ok := have[name]; (!ok || id != ack.id) && !m.a.drops[name] {
@@ -246,12 +247,6 @@ func (m *sim) checkTables(sn *Snapshot) error {
 	for name, id := range have {
 		if m.a.tables[name] == nil && !m.a.drops[name] {
 			return fmt.Errorf("table %s is there, and was dropped or never made", name)
-		}
-		m.a.tables[name] = &tableAck{id}
-	}
-	for name := range m.a.tables {
-		if have[name] == 0 {
-			delete(m.a.tables, name)
 		}
 	}
 	views := map[string]string{}
@@ -263,8 +258,13 @@ func (m *sim) checkTables(sn *Snapshot) error {
 			return fmt.Errorf("view %s is %q, want %q", name, views[name], sql)
 		}
 	}
-	m.a.views = views
-	m.a.drops = map[string]bool{}
+	m.a.do(func() {
+		m.a.tables = map[string]*tableAck{}
+		for name, id := range have {
+			m.a.tables[name] = &tableAck{id}
+		}
+		m.a.views, m.a.drops = views, map[string]bool{}
+	})
 	return nil
 }
 
