@@ -244,7 +244,7 @@ func (m *sim) checkTables(sn *Snapshot) error {
 			return fmt.Errorf("acknowledged table %s (%d) is not there: %v", name, ack.id, have)
 		}
 	}
-	for name, id := range have {
+	for name := range have {
 		if m.a.tables[name] == nil && !m.a.drops[name] {
 			return fmt.Errorf("table %s is there, and was dropped or never made", name)
 		}
