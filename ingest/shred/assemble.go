@@ -14,18 +14,48 @@ import (
 // at or under root is NULL. The range is one that Column.Read takes. sel, one bit per row of the range, says which rows
 // are wanted (nil: all); the others come out NULL.
 //
-// Every column at and under root is read once, in the order in which its values stand in the text, and appended to the
-// texts of all rows. So the work is columnar, and what is held is the texts and one column at a time.
+// Every column at and under root is read in the order in which its values stand in the text, and appended to the texts of
+// some dozens of rows and more (see parts). So the work is columnar, and what is held is the texts and one column at a
+// time.
 func Assemble(g column.Group, root types.Path, from, to int, sel vec.Bitmap, dst *vec.Vector) error {
-	a := assemblers.Get().(*assembler)
-	defer assemblers.Put(a)
-	a.begin(from, to, sel)
 	t := newTree()
 	t.add(inBlock(g.Under(root), from/vec.BatchRows), root, t.root)
-	if err := a.walk(t.root); err != nil {
-		return err
+	return parts(from, to, sel, types.Of(types.JSONB), dst, func(a *assembler) error { return a.walk(t.root) })
+}
+
+// partBytes is how much text is put together at a time: so much that reading a column costs little beside appending it,
+// and so little that the texts, which grow in turns, stay in the cache.
+const partBytes = 4 << 20
+
+// parts makes dst the texts of rows [from, to), of which sel are wanted (nil: all), some rows at a time. assemble is called
+// for each part that has a wanted row.
+func parts(from, to int, sel vec.Bitmap, t types.Type, dst *vec.Vector, assemble func(a *assembler) error) error {
+	a := assemblers.Get().(*assembler)
+	defer assemblers.Put(a)
+	dst.SetFlat(t, to-from)
+	wanted, left := 0, to-from
+	if sel != nil {
+		left = sel[:vec.Words(to-from)].Count()
 	}
-	a.emit(types.Of(types.JSONB), dst)
+	for at, n := from, 64; at < to; at += n { // steps of whole words of sel
+		if wanted > 0 {
+			n = max(partBytes*wanted/(len(dst.Data)+1), 64) &^ 63
+		}
+		n = min(n, to-at)
+		var part vec.Bitmap
+		if sel != nil {
+			part = sel[(at-from)>>6:]
+		}
+		a.begin(at, at+n, part)
+		rows := a.sel.Count()
+		if rows > 0 {
+			if err := assemble(a); err != nil {
+				return err
+			}
+		}
+		wanted, left = wanted+rows, left-rows
+		a.emit(dst, float64(left)/float64(max(rows, 1)))
+	}
 	return nil
 }
 
@@ -41,6 +71,7 @@ type treeNode struct {
 	name   string
 	values []column.Column // the values of the member itself
 	kids   []*treeNode
+	sorted bool
 	byName map[string]*treeNode
 }
 
@@ -53,6 +84,7 @@ func (n *treeNode) child(name string) *treeNode {
 	if n.byName == nil {
 		n.byName = map[string]*treeNode{}
 	}
+	n.sorted = false
 	c := &treeNode{name: name, key: append(AppendQuoted(nil, name), ": "...)}
 	n.byName[name] = c
 	n.kids = append(n.kids, c)
@@ -86,6 +118,10 @@ func splitKeys(s string) []string {
 
 // sort brings the members of n into jsonb's order.
 func (n *treeNode) sort() {
+	if n.sorted {
+		return
+	}
+	n.sorted = true
 	slices.SortFunc(n.kids, func(a, b *treeNode) int {
 		if len(a.name) != len(b.name) {
 			return len(a.name) - len(b.name)
@@ -123,6 +159,9 @@ func (a *assembler) begin(from, to int, sel vec.Bitmap) {
 		a.sel.Fill(n)
 	} else {
 		copy(a.sel, sel[:vec.Words(n)])
+		if tail := uint(n) & 63; tail != 0 {
+			a.sel[n>>6] &= 1<<tail - 1
+		}
 	}
 	for len(a.texts) < n {
 		a.texts = append(a.texts, nil)
@@ -181,9 +220,6 @@ func (a *assembler) values(n *treeNode) error {
 	a.done = a.done.Resize(a.to - a.from)
 	for i := len(n.values) - 1; i >= 0; i-- { // LeafJSON is the last of the kinds, and wins
 		c := n.values[i]
-		if c.BlockStats(a.from/vec.BatchRows).Present == 0 {
-			continue
-		}
 		if err := c.Read(a.from, a.to, &a.v); err != nil {
 			return err
 		}
@@ -294,14 +330,15 @@ func appendKey(text, key []byte) []byte {
 	return append(text, key...)
 }
 
-// emit makes dst the texts.
-func (a *assembler) emit(t types.Type, dst *vec.Vector) {
+// emit appends the texts to dst. left is how many times as much as these texts is still to come, or so.
+func (a *assembler) emit(dst *vec.Vector, left float64) {
 	n, size := a.to-a.from, 0
 	for _, text := range a.texts[:n] {
 		size += len(text)
 	}
-	dst.SetFlat(t, n)
-	dst.Data = slices.Grow(dst.Data, size)
+	if cap(dst.Data)-len(dst.Data) < size {
+		dst.Data = slices.Grow(dst.Data, size+int(float64(size)*left*1.06))
+	}
 	for i, text := range a.texts[:n] {
 		if a.set.Get(i) {
 			dst.AppendBytes(text)

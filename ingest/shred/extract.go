@@ -31,22 +31,20 @@ func Extract(g column.Group, root types.Path, keys []string, from, to int, sel v
 			return nil
 		}
 	}
-	a := assemblers.Get().(*assembler)
-	defer assemblers.Put(a)
-	a.begin(from, to, sel)
-	a.asText = asText
 	t := newTree()
 	t.add(at, path, t.root)
-	if err := a.walk(t.root); err != nil {
-		return err
-	}
-	for _, c := range above {
-		if err := a.below(c.column, c.keys); err != nil {
+	return parts(from, to, sel, extractType(asText), dst, func(a *assembler) error {
+		a.asText = asText
+		if err := a.walk(t.root); err != nil {
 			return err
 		}
-	}
-	a.emit(extractType(asText), dst)
-	return nil
+		for _, c := range above {
+			if err := a.below(c.column, c.keys); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func extractType(asText bool) types.Type {
@@ -115,9 +113,6 @@ func (a *assembler) below(c column.Column, keys []string) error {
 // stand beside them. Rows that are not wanted are NULL; a wanted row with none of the columns is {}.
 func DocumentValue(g column.Group, cols []types.Column, rest string, from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 	block := from / vec.BatchRows
-	a := assemblers.Get().(*assembler)
-	defer assemblers.Put(a)
-	a.begin(from, to, sel)
 	t := newTree()
 	for _, c := range cols {
 		if c.Source != "" {
@@ -132,10 +127,14 @@ func DocumentValue(g column.Group, cols []types.Column, rest string, from, to in
 	}
 	whole := t.root.values // rest itself: members that were kept as one value
 	t.root.values = nil
-	if err := a.walk(t.root); err != nil {
+	return parts(from, to, sel, types.Of(types.JSONB), dst, func(a *assembler) error { return a.document(t.root, whole) })
+}
+
+func (a *assembler) document(root *treeNode, whole []column.Column) error {
+	if err := a.walk(root); err != nil {
 		return err
 	}
-	for i, text := range a.texts[:to-from] {
+	for i, text := range a.texts[:a.to-a.from] {
 		if len(text) == 0 && a.sel.Get(i) {
 			a.texts[i] = append(text, "{}"...)
 			a.set.Set(i)
@@ -146,7 +145,6 @@ func DocumentValue(g column.Group, cols []types.Column, rest string, from, to in
 			return err
 		}
 	}
-	a.emit(types.Of(types.JSONB), dst)
 	return nil
 }
 

@@ -15,7 +15,7 @@ type Outline struct {
 	group column.Group
 	root  types.Path
 	keys  []string
-	own   treeNode        // the values of the path itself
+	own   []column.Column // the values of the path itself
 	below []column.Column // members at any depth, those most rows have first
 	above bool            // some value above was kept whole and may hold it
 	rem   vec.Bitmap
@@ -25,11 +25,11 @@ type Outline struct {
 // Open prepares to read `root #> keys` of g. It reports whether any row may have a value.
 func (o *Outline) Open(g column.Group, root types.Path, keys []string) bool {
 	o.group, o.root, o.keys, o.above = g, root, keys, false
-	o.own.values, o.below = o.own.values[:0], o.below[:0]
+	o.own, o.below = o.own[:0], o.below[:0]
 	path := types.MakePath(string(root), keys...)
 	for _, c := range g.Under(path) {
 		if c.Path() == path {
-			o.own.values = append(o.own.values, c)
+			o.own = append(o.own, c)
 		} else {
 			o.below = append(o.below, c)
 		}
@@ -41,7 +41,7 @@ func (o *Outline) Open(g column.Group, root types.Path, keys []string) bool {
 		_, hist := g.Find(p, types.LeafHistogram)
 		o.above = o.above || json || hist
 	}
-	return o.above || len(o.own.values)+len(o.below) > 0
+	return o.above || len(o.own)+len(o.below) > 0
 }
 
 // ByPresence brings the columns that most rows have to the front: where any value will do, they decide most rows. The first
@@ -60,7 +60,8 @@ func (o *Outline) Read(from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 	a := assemblers.Get().(*assembler)
 	defer assemblers.Put(a)
 	a.begin(from, to, sel)
-	if err := a.values(&o.own); err != nil {
+	own := treeNode{values: inBlock(o.own, from/vec.BatchRows)}
+	if err := a.values(&own); err != nil {
 		return err
 	}
 	if o.above {
@@ -82,7 +83,8 @@ func (o *Outline) Read(from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 			a.set.Set(i)
 		}
 	}
-	a.emit(types.Of(types.JSONB), dst)
+	dst.SetFlat(types.Of(types.JSONB), to-from)
+	a.emit(dst, 0)
 	return nil
 }
 
