@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 	const pebble = "github.com/cockroachdb/pebble/v2"
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.logger.Fatalf"),
+		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.(*gate).park"),
+		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.(*DB).backgroundError"),
 		goleak.IgnoreAnyFunction(pebble+".(*cleanupManager).mainLoop"),
 		goleak.IgnoreAnyFunction(pebble+".(*ConcurrencyLimitScheduler).periodicGranter"),
 		goleak.IgnoreAnyFunction(pebble+"/record.(*LogWriter).flushLoop"),

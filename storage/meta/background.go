@@ -17,7 +17,7 @@ const (
 
 // backgroundError is called on Pebble's goroutine after each failed try.
 func (db *DB) backgroundError(err error) {
-	if db.opening.Load() {
+	if db.gate.opening.Load() {
 		db.fail(fmt.Errorf("flush what the catalog's log holds: %w", err))
 	}
 	if db.err() != nil {

@@ -3,6 +3,7 @@ package meta
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -19,18 +20,39 @@ var errShut = errors.New("the catalog has failed: its files are closed to it")
 // names to a stricter order than Pebble does, which counts on file systems that keep the order of changes in a directory.
 type gate struct {
 	vfs.FS
-	closed atomic.Bool
+	closed  atomic.Bool
+	opening atomic.Bool // Pebble's Open has not returned
+	fail    func(error)
+	lock    *onceCloser // the directory's
 }
 
-func newGate(fs vfs.FS) *gate { return &gate{FS: fs} }
+func newGate(fsys vfs.FS, fail func(error)) *gate { return &gate{FS: fsys, fail: fail} }
 
 func (g *gate) shut() { g.closed.Store(true) }
 
+// check is asked before a change.
 func (g *gate) check() error {
 	if g.closed.Load() {
-		return errShut
+		return g.result(errShut)
 	}
 	return nil
+}
+
+// result is what Pebble gets to know of a change. While Pebble opens, an error is kept from it: the instance fails and the
+// goroutine is parked, because an Open that fails when its first flush is done takes its caches away under the goroutines
+// it has started, and they panic.
+func (g *gate) result(err error) error {
+	if err == nil || !g.opening.Load() || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	g.park(err)
+	return err
+}
+
+// park fails the instance and never returns.
+func (g *gate) park(err error) {
+	g.fail(err)
+	select {}
 }
 
 func (g *gate) Create(name string) (vfs.File, error) {
@@ -39,7 +61,7 @@ func (g *gate) Create(name string) (vfs.File, error) {
 	}
 	f, err := g.FS.Create(name)
 	if err != nil {
-		return nil, err
+		return nil, g.result(err)
 	}
 	return &gatedFile{File: f, g: g, newIn: path.Dir(name)}, nil
 }
@@ -50,7 +72,8 @@ func (g *gate) OpenReadWrite(name string) (vfs.File, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	return g.file(g.FS.OpenReadWrite(name))
+	f, err := g.FS.OpenReadWrite(name)
+	return g.file(f, g.result(err))
 }
 
 func (g *gate) file(f vfs.File, err error) (vfs.File, error) {
@@ -69,52 +92,75 @@ func (g *gate) Remove(name string) error {
 	}
 	if strings.HasPrefix(path.Base(name), "marker.") {
 		if err := g.FS.SyncDir(path.Dir(name)); err != nil {
-			return err
+			return g.result(err)
 		}
 	}
-	return g.FS.Remove(name)
+	return g.result(g.FS.Remove(name))
 }
 
 func (g *gate) RemoveAll(name string) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	return g.FS.RemoveAll(name)
+	return g.result(g.FS.RemoveAll(name))
 }
 
 func (g *gate) Rename(oldName, newName string) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	return g.FS.Rename(oldName, newName)
+	return g.result(g.FS.Rename(oldName, newName))
 }
 
 func (g *gate) Link(oldName, newName string) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	return g.FS.Link(oldName, newName)
+	return g.result(g.FS.Link(oldName, newName))
 }
 
 func (g *gate) MkdirAll(name string) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	return g.FS.MkdirAll(name)
+	return g.result(g.FS.MkdirAll(name))
 }
 
+// SyncDir does not return an error: it fails the instance and parks the goroutine, because Pebble panics where the sync
+// behind a marker's move fails. All of Pebble that may sync a directory runs on goroutines that nobody has to wait for.
 func (g *gate) SyncDir(dir string) error {
-	if err := g.check(); err != nil {
-		return err
+	err := g.check()
+	if err == nil {
+		err = g.FS.SyncDir(dir)
 	}
-	return g.FS.SyncDir(dir)
+	if err != nil {
+		g.park(err)
+	}
+	return nil
 }
 
 func (g *gate) Lock(name string, content []byte) (io.Closer, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	return g.FS.Lock(name, content)
+	l, err := g.FS.Lock(name, content)
+	if err != nil {
+		return nil, err
+	}
+	g.lock = &onceCloser{c: l}
+	return g.lock, nil
+}
+
+// onceCloser is a lock that Pebble and we both let go.
+type onceCloser struct {
+	c    io.Closer
+	once sync.Once
+	err  error
+}
+
+func (o *onceCloser) Close() error {
+	o.once.Do(func() { o.err = o.c.Close() })
+	return o.err
 }
 
 type gatedFile struct {
@@ -135,7 +181,7 @@ func (f *gatedFile) syncName() error {
 		return nil
 	}
 	if err := f.g.FS.SyncDir(f.newIn); err != nil {
-		return err
+		return f.g.result(err)
 	}
 	f.newIn = ""
 	return nil
@@ -145,14 +191,16 @@ func (f *gatedFile) Write(p []byte) (int, error) {
 	if err := f.g.check(); err != nil {
 		return 0, err
 	}
-	return f.File.Write(p)
+	n, err := f.File.Write(p)
+	return n, f.g.result(err)
 }
 
 func (f *gatedFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.g.check(); err != nil {
 		return 0, err
 	}
-	return f.File.WriteAt(p, off)
+	n, err := f.File.WriteAt(p, off)
+	return n, f.g.result(err)
 }
 
 func (f *gatedFile) Sync() error {
@@ -160,7 +208,7 @@ func (f *gatedFile) Sync() error {
 		return err
 	}
 	if err := f.File.Sync(); err != nil {
-		return err
+		return f.g.result(err)
 	}
 	return f.syncName()
 }
@@ -170,7 +218,7 @@ func (f *gatedFile) SyncData() error {
 		return err
 	}
 	if err := f.File.SyncData(); err != nil {
-		return err
+		return f.g.result(err)
 	}
 	return f.syncName()
 }
@@ -179,12 +227,12 @@ func (f *gatedFile) Truncate(size int64) error {
 	if err := f.g.check(); err != nil {
 		return err
 	}
-	return f.File.Truncate(size)
+	return f.g.result(f.File.Truncate(size))
 }
 
 func (f *gatedFile) Preallocate(size int64) error {
 	if err := f.g.check(); err != nil {
 		return err
 	}
-	return f.File.Preallocate(size)
+	return f.g.result(f.File.Preallocate(size))
 }

@@ -7,6 +7,9 @@
 // Pebble reports a failed log write or sync through its logger's Fatalf and takes a return from it as permission to go
 // on as if nothing had been lost. Here Fatalf cuts the instance off from its files, marks it failed and parks the
 // goroutine for good; Commit, which runs Pebble on a goroutine of its own, returns the failure to its caller.
+//
+// Two more of Pebble's answers to a failing disk end a process, and are kept from it the same way (gate.go): it panics
+// where the sync behind a marker's move fails, and after an Open that fails late.
 package meta
 
 import (
@@ -15,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -43,8 +45,6 @@ type DB struct {
 	lock *pebble.Lock
 	gate *gate
 
-	opening atomic.Bool // Pebble's Open has not returned
-
 	failedOnce sync.Once
 	failed     chan struct{} // closed on failure
 	failure    error         // written before failed is closed
@@ -56,7 +56,8 @@ func Open(o Options) (*DB, error) {
 	if err := o.FS.MkdirAll(o.Dir); err != nil {
 		return nil, fmt.Errorf("make catalog directory: %w", err)
 	}
-	db := &DB{gate: newGate(o.FS), failed: make(chan struct{}), onFailed: o.OnFailed}
+	db := &DB{failed: make(chan struct{}), onFailed: o.OnFailed}
+	db.gate = newGate(o.FS, db.fail)
 	pfs := vfs.Pebble(db.gate)
 	lock, err := pebble.LockDirectory(o.Dir, pfs)
 	if err != nil {
@@ -91,8 +92,7 @@ func (db *DB) open(dir string, po *pebble.Options) error {
 		pdb *pebble.DB
 		err error
 	}
-	db.opening.Store(true)
-	defer db.opening.Store(false)
+	db.gate.opening.Store(true)
 	done := make(chan result, 1)
 	go func() {
 		pdb, err := pebble.Open(dir, po)
@@ -104,6 +104,7 @@ func (db *DB) open(dir string, po *pebble.Options) error {
 			return errors.Join(r.err, db.lock.Close())
 		}
 		db.pdb = r.pdb
+		db.gate.opening.Store(false) // and never where it has failed: what is left of it gets no further
 		return nil
 	case <-db.failed:
 		return errors.Join(db.failure, db.Close())
@@ -209,10 +210,15 @@ func (db *DB) err() error {
 // had not synced is found out by the next Open.
 func (db *DB) Close() error {
 	if db.err() == nil {
-		return errors.Join(db.pdb.Close(), db.lock.Close())
+		closed := make(chan error, 1)
+		go func() { closed <- db.pdb.Close() }() // which waits for goroutines that a failure may park
+		select {
+		case err := <-closed:
+			return errors.Join(err, db.lock.Close())
+		case <-db.failed:
+		}
 	}
-	// Pebble counts one reference for us and one for the instance that will never be closed.
-	return errors.Join(db.lock.Close(), db.lock.Close())
+	return db.gate.lock.Close() // and not Pebble's: it counts a reference of the instance that will never be closed
 }
 
 // logger is what Pebble writes to.

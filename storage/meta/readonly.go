@@ -20,18 +20,18 @@ func OpenReadOnly(fsys vfs.FS, dir string) (*DB, error) {
 	}
 	// Pebble is told not to write; that it does not is not left to its word.
 	guard := vfs.NewInjector(vfs.Rule{Ops: vfs.Mutating, Sticky: true, Err: fs.ErrPermission})
-	db := &DB{gate: newGate(vfs.Fault(fsys, guard)), failed: make(chan struct{})}
+	db := &DB{failed: make(chan struct{})}
+	db.gate = newGate(vfs.Fault(fsys, guard), db.fail)
 	pfs := vfs.Pebble(db.gate)
 	lock, err := pebble.LockDirectory(dir, pfs)
 	if err != nil {
 		return nil, fmt.Errorf("lock catalog %s: %w", dir, err)
 	}
 	db.lock = lock
-	db.pdb, err = pebble.Open(dir, &pebble.Options{
+	if err := db.open(dir, &pebble.Options{
 		FS: pfs, Lock: lock, ReadOnly: true, ErrorIfNotExists: true, FormatMajorVersion: pebble.FormatNewest, Logger: readOnlyLogger{db},
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", dir, err), lock.Close())
+	}); err != nil {
+		return nil, fmt.Errorf("open catalog %s: %w", dir, err)
 	}
 	if err := db.mayRead(); err != nil {
 		return nil, errors.Join(err, db.Close())
