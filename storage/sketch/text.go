@@ -47,26 +47,44 @@ func (h *Histogram) AppendText(dst []byte) []byte {
 // AppendJSON appends the histogram as the object a ping carries, in jsonb's output form.
 func (h *Histogram) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"sum": `...)
-	dst = strconv.AppendInt(dst, h.Sum, 10)
+	dst = appendInt(dst, h.Sum)
 	dst = append(dst, `, "range": [`...)
-	dst = strconv.AppendInt(dst, h.Layout.Low, 10)
+	dst = appendInt(dst, h.Layout.Low)
 	dst = append(dst, ", "...)
-	dst = strconv.AppendInt(dst, h.Layout.High, 10)
+	dst = appendInt(dst, h.Layout.High)
 	dst = append(dst, `], "values": {`...)
 	for i, b := range h.jsonbOrder() {
 		if i > 0 {
-			dst = append(dst, ", "...)
+			dst = append(dst, `, "`...)
+		} else {
+			dst = append(dst, '"')
 		}
-		dst = append(dst, '"')
-		dst = strconv.AppendInt(dst, b.Bound, 10)
+		dst = appendInt(dst, b.Bound)
 		dst = append(dst, `": `...)
-		dst = strconv.AppendInt(dst, b.Count, 10)
+		dst = appendInt(dst, b.Count)
 	}
 	dst = append(dst, `}, "bucket_count": `...)
-	dst = strconv.AppendInt(dst, int64(h.Layout.Buckets), 10)
+	dst = appendInt(dst, int64(h.Layout.Buckets))
 	dst = append(dst, `, "histogram_type": `...)
-	dst = strconv.AppendInt(dst, int64(h.Layout.Type), 10)
+	dst = appendInt(dst, int64(h.Layout.Type))
 	return append(dst, '}')
+}
+
+// appendInt is strconv.AppendInt for base 10, faster for numbers of few digits, which nearly all of a histogram are.
+func appendInt(dst []byte, v int64) []byte {
+	switch u := uint64(v); {
+	case u < 10:
+		return append(dst, byte('0'+u))
+	case u < 100:
+		return append(dst, byte('0'+u/10), byte('0'+u%10))
+	case u < 1000:
+		return append(dst, byte('0'+u/100), byte('0'+u/10%10), byte('0'+u%10))
+	case u < 10_000:
+		return append(dst, byte('0'+u/1000), byte('0'+u/100%10), byte('0'+u/10%10), byte('0'+u%10))
+	case u < 100_000:
+		return append(dst, byte('0'+u/10_000), byte('0'+u/1000%10), byte('0'+u/100%10), byte('0'+u/10%10), byte('0'+u%10))
+	}
+	return strconv.AppendInt(dst, v, 10)
 }
 
 // jsonbOrder returns the buckets in jsonb's key order. Decimal keys without leading zeros sort by length, then bytes,
