@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"math"
+	"slices"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/expr"
@@ -148,6 +149,9 @@ func toText(to types.Type) evalFunc {
 		f := ctx.Format()
 		v := args[0]
 		out.Off = append(out.Off[:0], 0)
+		if v.Form == vec.Flat && v.Type.Phys() == types.PhysBytes {
+			out.Data = slices.Grow(out.Data, len(v.Data)) // documents: growing in steps would copy them over and over
+		}
 		for i := range n {
 			if sel.Get(i) {
 				start := len(out.Data)
