@@ -250,8 +250,8 @@ func signature(f *ast.Func, have []types.Type) string {
 }
 
 func errNoFunction(f *ast.Func, have []types.Type) error {
-	if f.Star {
-		return sqlstate.New(sqlstate.UndefinedFunction, "function %s(*) does not exist", f.Name).At(f.Pos())
+	if f.Name == "count" && !f.Star && len(have) == 0 {
+		return sqlstate.New(sqlstate.WrongObjectType, "count(*) must be used to call a parameterless aggregate function").At(f.Pos())
 	}
 	return sqlstate.New(sqlstate.UndefinedFunction, "function %s does not exist", signature(f, have)).
 		WithHint("No function matches the given name and argument types. You might need to add explicit type casts.").At(f.Pos())

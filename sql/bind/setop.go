@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
@@ -22,7 +24,13 @@ func (b *binder) setOp(q *ast.Select, o outerEnv) (*relation, error) {
 	if l, r, err = b.match(l, r, q); err != nil {
 		return nil, err
 	}
-	n := &plan.SetOp{Op: setOpKind(q.SetOp), All: q.All, L: l.node, R: r.node, Out: l.node.Cols()}
+	out := slices.Clone(l.node.Cols())
+	for i, c := range r.node.Cols() {
+		if c.Type.Mod != out[i].Type.Mod {
+			out[i].Type.Mod = 0 // lengths and scales that differ are none
+		}
+	}
+	n := &plan.SetOp{Op: setOpKind(q.SetOp), All: q.All, L: l.node, R: r.node, Out: out}
 	return b.sortOutput(q, newRelation(n))
 }
 

@@ -94,8 +94,16 @@ func (c *conn) makeTable(ctx context.Context, t *types.Table, ifNotExists bool) 
 			c.notice("NOTICE", sqlstate.DuplicateTable, fmt.Sprintf("relation \"%s\" already exists, skipping", t.Name))
 			return nil
 		}
-		return err
+		return errTaken(err, t.Name)
 	})
+}
+
+// errTaken says of any kind of relation in one way that its name is taken.
+func errTaken(err error, name string) error {
+	if sqlstate.Code(err) == sqlstate.DuplicateTable {
+		return sqlstate.New(sqlstate.DuplicateTable, "relation \"%s\" already exists", name)
+	}
+	return err
 }
 
 func columnType(d ast.ColumnDef) (types.Type, error) {
@@ -182,7 +190,7 @@ func (c *conn) createTableAs(s *statementCtx, st *ast.CreateTableAs, params []ty
 	if err := c.ddl(s, "CREATE TABLE AS", func() error {
 		made, err := c.cfg.DB.CreateTable(s, t)
 		t = made
-		return err
+		return errTaken(err, name.Name)
 	}); err != nil {
 		return nil, err
 	}
@@ -284,7 +292,9 @@ func (c *conn) createView(ctx context.Context, st *ast.CreateView) (string, erro
 	if t, taken := k.n.tables[name]; taken {
 		return "", errNotAView(st.Replace, t)
 	}
-	return "CREATE VIEW", c.ddl(ctx, "CREATE VIEW", func() error { return c.cfg.DB.CreateView(ctx, v, st.Replace) })
+	return "CREATE VIEW", c.ddl(ctx, "CREATE VIEW", func() error {
+		return errTaken(c.cfg.DB.CreateView(ctx, v, st.Replace), name.Name)
+	})
 }
 
 func errNotAView(replace bool, t *types.Table) error {
