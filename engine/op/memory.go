@@ -2,6 +2,7 @@ package op
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -52,13 +53,19 @@ func (a *account) free() {
 	a.held = 0
 }
 
+// The headers count too: a recursive query may hold millions of batches of one row.
+const (
+	vectorHeader = int64(unsafe.Sizeof(vec.Vector{})) + 8 // and its place in a batch
+	batchHeader  = int64(unsafe.Sizeof(vec.Batch{})) + 8
+)
+
 func vectorBytes(v *vec.Vector) int64 {
-	return int64(cap(v.I64))*8 + int64(cap(v.F64))*8 + int64(cap(v.Off))*4 + int64(cap(v.Data)) +
+	return vectorHeader + int64(cap(v.I64))*8 + int64(cap(v.F64))*8 + int64(cap(v.Off))*4 + int64(cap(v.Data)) +
 		int64(cap(v.Bits))*8 + int64(cap(v.Valid))*8 + int64(cap(v.Codes))*4
 }
 
 func batchBytes(b *vec.Batch) int64 {
-	n := int64(0)
+	n := batchHeader
 	for _, v := range b.Cols {
 		n += vectorBytes(v)
 	}
