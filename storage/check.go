@@ -40,7 +40,7 @@ func (s *Store) Check(report func(Problem)) error {
 	}
 	c.directory()
 	c.logFiles()
-	if err := meta.CheckFiles(s.fs, path.Join(s.dir, metaDir), c.problem); err != nil {
+	if err := s.meta.CheckFiles(c.problem); err != nil {
 		return err
 	}
 	for _, files := range sn.version.tables {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -23,28 +22,27 @@ func logCorruption(to *slog.Logger) func(pebble.DataCorruptionInfo) {
 	}
 }
 
-// CheckFiles verifies the checksum of every block of every table file of the instance in dir, which may be open. An error
-// means that the check could not be made.
-func CheckFiles(fsys vfs.FS, dir string, problem func(where, format string, args ...any)) error {
-	names, err := fsys.List(dir)
+// CheckFiles verifies the checksum of every block of every table file that the catalog reads from. Others in its directory
+// are being written, or are left from before a crash, and promise nothing. An error means that the check could not be made.
+func (db *DB) CheckFiles(problem func(where, format string, args ...any)) error {
+	levels, err := db.pdb.SSTables()
 	if err != nil {
 		return fmt.Errorf("check catalog: %w", err)
 	}
-	pfs := vfs.Pebble(fsys)
-	for _, n := range names {
-		if !strings.HasSuffix(n, ".sst") {
-			continue
-		}
-		name := path.Join(dir, n)
-		f, err := pfs.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // compacted away meanwhile
-		}
-		if err == nil {
-			err = checkTable(f)
-		}
-		if err != nil {
-			problem(name, "%v", err)
+	pfs := vfs.Pebble(db.fs)
+	for _, level := range levels {
+		for _, t := range level {
+			name := path.Join(db.dir, fmt.Sprintf("%06d.sst", uint64(t.BackingSSTNum)))
+			f, err := pfs.Open(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // compacted away meanwhile
+			}
+			if err == nil {
+				err = checkTable(f)
+			}
+			if err != nil {
+				problem(name, "%v", err)
+			}
 		}
 	}
 	return nil

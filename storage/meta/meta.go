@@ -41,6 +41,8 @@ type Options struct {
 
 // DB is an open instance. Its methods are safe for concurrent use.
 type DB struct {
+	fs   vfs.FS
+	dir  string
 	pdb  *pebble.DB
 	lock *pebble.Lock
 	gate *gate
@@ -56,7 +58,7 @@ func Open(o Options) (*DB, error) {
 	if err := o.FS.MkdirAll(o.Dir); err != nil {
 		return nil, fmt.Errorf("make catalog directory: %w", err)
 	}
-	db := &DB{failed: make(chan struct{}), onFailed: o.OnFailed}
+	db := &DB{fs: o.FS, dir: o.Dir, failed: make(chan struct{}), onFailed: o.OnFailed}
 	db.gate = newGate(o.FS, db.fail)
 	pfs := vfs.Pebble(db.gate)
 	lock, err := pebble.LockDirectory(o.Dir, pfs)
