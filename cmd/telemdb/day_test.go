@@ -153,8 +153,10 @@ func (d *day) questions() []question {
 		byOS[text(m, "environment", "system", "os", "name")]++
 		byVersion[text(m, "application", "version")]++
 		byReason[text(m, "payload", "info", "reason")]++
-		clients[text(m, "clientId")] = true
-		perClient[text(m, "clientId")]++
+		if id := text(m, "clientId"); id != "" { // a ping of the wrong shape may lack it
+			clients[id] = true
+			perClient[id]++
+		}
 		if text(m, "application", "channel") == "nightly" {
 			nightly++
 		}
