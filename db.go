@@ -46,7 +46,7 @@ func Open(dir string, o Options) (*DB, error) {
 	db := &DB{opts: o, failed: make(chan struct{})}
 	so := storage.Options{
 		OnFailed:     db.storeFailed,
-		FS:           fileSystem(dir),
+		FS:           o.fileSystem(dir),
 		Logger:       o.Logger,
 		Now:          o.Now,
 		CacheBytes:   o.CacheBytes,
@@ -94,8 +94,11 @@ func Open(dir string, o Options) (*DB, error) {
 }
 
 // fileSystem is the operating system's; nil, one in memory, for a database without a directory.
-func fileSystem(dir string) vfs.FS {
-	if dir == "" {
+func (o *Options) fileSystem(dir string) vfs.FS {
+	switch {
+	case o.fs != nil:
+		return o.fs
+	case dir == "":
 		return nil
 	}
 	return vfs.OS()

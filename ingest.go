@@ -61,6 +61,8 @@ func (s *sink) Submit(ctx context.Context, head, body []byte) (uint64, error) {
 	return lsn, err
 }
 
+func (s *sink) Failure() error { return s.db.Failure() }
+
 func (s *sink) Lag() time.Duration { return s.db.store.Lag() }
 
 func (s *sink) DiskState() ingest.DiskState {

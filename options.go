@@ -3,6 +3,8 @@ package telemdb
 import (
 	"log/slog"
 	"time"
+
+	"github.com/telemdb/telemdb/storage/vfs"
 )
 
 // Options configures a database. The zero value is a good default for every field.
@@ -39,6 +41,8 @@ type Options struct {
 	MustExist bool
 	// Now is the clock; nil is the system's. Tests set it.
 	Now func() time.Time
+
+	fs vfs.FS // in place of the operating system's; tests break it
 }
 
 func (o Options) withDefaults() Options {

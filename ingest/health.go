@@ -97,6 +97,9 @@ func (h *Handler) heartbeat() *heartbeat {
 	default:
 		b.check("check_queue_size", levelOK, "", "")
 	}
+	if f, ok := h.sink.(Failer); ok && f.Failure() != nil {
+		b.check("check_running", levelError, "telemdb.checks.E003", "the store has failed: "+f.Failure().Error())
+	}
 	if h.draining.Load() {
 		b.check("check_running", levelError, "telemdb.checks.E002", "the server is shutting down")
 	}

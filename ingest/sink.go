@@ -18,6 +18,12 @@ type Sink interface {
 	DiskState() DiskState
 }
 
+// Failer is what a Sink has besides if it can fail for good. The heartbeat asks it.
+type Failer interface {
+	// Failure is why nothing is accepted any more, nil if all is well.
+	Failure() error
+}
+
 // DiskState is how full the disk is (settings disk.soft_reserve and disk.hard_reserve).
 type DiskState uint8
 

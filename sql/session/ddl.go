@@ -36,6 +36,9 @@ func (c *conn) ddl(ctx context.Context, what string, change func() error) error 
 
 // createIn is the schema a new object goes to: the one named, or the first of the search path that is not ours.
 func (c *conn) createIn(ref ast.TableRef) (types.TableName, error) {
+	if _, err := c.snapshot(); err != nil {
+		return types.TableName{}, err // a store that has failed says so, rather than having no schemas
+	}
 	if ref.Schema != "" {
 		if !c.schemaExists(ref.Schema) {
 			return types.TableName{}, sqlstate.New(sqlstate.InvalidSchema, "schema \"%s\" does not exist", ref.Schema).At(ref.Pos())
