@@ -376,7 +376,7 @@ func (p *predState) applyAny(w *Worker) error {
 		if st.Present == 0 {
 			continue
 		}
-		if st.Present == w.to-w.from {
+		if st.Present == st.Rows {
 			clear(w.rem)
 			break
 		}

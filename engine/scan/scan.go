@@ -2,6 +2,7 @@ package scan
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -102,6 +103,7 @@ type Worker struct {
 	group column.Group
 	from  int
 	to    int
+	step  int // rows of a block: a part of vec.BatchRows, a power of two
 	seen  int // morsels since the order was chosen
 	stats Stats
 }
@@ -116,6 +118,10 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	w.out.Cols = w.batch.Cols[:s.node.Out]
 	for _, p := range s.preds {
 		w.preds = append(w.preds, newPredState(w, p))
+	}
+	w.step = vec.BatchRows
+	if slices.ContainsFunc(s.node.Read[:s.node.Out], mayBeLong) {
+		w.step = stepMin
 	}
 	w.order = make([]int, len(s.preds))
 	w.reorder()
@@ -160,11 +166,11 @@ func (w *Worker) Morsel(i int, emit Emit) error {
 		}
 	}
 	rows := g.Rows()
-	for from := 0; from < rows; from += vec.BatchRows {
+	for from := 0; from < rows; from = w.to {
 		if err := expr.Canceled(w.ctx); err != nil {
 			return err
 		}
-		if err := w.block(from, min(from+vec.BatchRows, rows), emit); err != nil {
+		if err := w.block(from, min(from+w.step, rows), emit); err != nil {
 			return err
 		}
 		if w.s.Done() {
@@ -236,10 +242,36 @@ func (w *Worker) block(from, to int, emit Emit) error {
 		}
 	}
 	w.stats.RowsOut += int64(alive)
+	w.adapt()
 	if alive == n {
 		return emit(&w.out, nil)
 	}
 	return emit(&w.out, w.sel)
+}
+
+// The rows of a block are fewer where they are long: documents of 100 KB would make batches that no cache holds and that
+// every operator copies.
+const (
+	stepMin  = 64
+	stepMost = 8 << 20 // bytes of one column
+)
+
+// mayBeLong reports whether values of the column may be whole documents.
+func mayBeLong(c plan.ScanCol) bool { return c.Type.Kind == types.JSONB && !c.Outline }
+
+// adapt chooses the number of rows of the next block by the bytes of this one.
+func (w *Worker) adapt() {
+	size := 0
+	for i := range w.vecs[:w.s.node.Out] {
+		size = max(size, len(w.vecs[i].Data))
+	}
+	n := w.to - w.from
+	for w.step > stepMin && size/n*w.step > stepMost {
+		w.step /= 2
+	}
+	if w.step < vec.BatchRows && size/n*w.step < stepMost/4 && w.to%(2*w.step) == 0 {
+		w.step *= 2
+	}
 }
 
 // cut leaves the first keep bits of sel.

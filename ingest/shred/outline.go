@@ -54,7 +54,7 @@ func ByPresence(cols []column.Column) {
 	slices.SortStableFunc(cols, func(a, b column.Column) int { return present[b] - present[a] })
 }
 
-// Read makes dst the outlines of rows [from, to), a whole block of the group. sel says which rows are wanted; what
+// Read makes dst the outlines of rows [from, to), a range that Column.Read takes. sel says which rows are wanted; what
 // stands in the others is unspecified.
 func (o *Outline) Read(from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 	a := assemblers.Get().(*assembler)
@@ -94,10 +94,10 @@ func (o *Outline) without(from, to int) error {
 		if o.rem.Count() == 0 {
 			return nil
 		}
-		switch c.BlockStats(from / vec.BatchRows).Present {
+		switch st := c.BlockStats(from / vec.BatchRows); st.Present {
 		case 0:
 			continue
-		case to - from:
+		case st.Rows:
 			clear(o.rem)
 			return nil
 		}
