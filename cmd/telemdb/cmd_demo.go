@@ -35,7 +35,10 @@ func demoCommand() *cobra.Command {
 				if o.data, err = os.MkdirTemp("", "telemdb-demo-"); err != nil {
 					return err
 				}
-				defer func() { err = errors.Join(err, os.RemoveAll(o.data)) }()
+				defer func() {
+					fmt.Fprintf(cmd.OutOrStdout(), "removing %s\n", o.data)
+					err = errors.Join(err, os.RemoveAll(o.data))
+				}()
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -64,6 +67,7 @@ func demoCommand() *cobra.Command {
 func feedDemo(ctx context.Context, out io.Writer, s *server, seed uint64) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	sum := &genSummary{started: time.Now()}
+	fmt.Fprintf(out, "loading %d generated pings of the last %d days …\n", demoHistory, demoDays)
 	history := gen.New(gen.Options{Seed: seed, Pings: demoHistory, Start: today.AddDate(0, 0, -demoDays), Days: demoDays})
 	if err := sendAll(ctx, generated(history, sum), dbSink{s.db}, 16, nil); err != nil {
 		return err
