@@ -146,7 +146,9 @@ func (s *Store) lookAtDisk() {
 	}
 	s.diskLow.Store(belowSoftReserve(u))
 	if u.Free >= s.hardReserve(u) {
-		s.diskFree.Store(-1)
+		if s.diskFree.Swap(-1) >= 0 {
+			s.jobs.Kick(jobTrim) // the ballast, if it was given up, is to be made again before it is needed
+		}
 		return
 	}
 	s.diskFree.Store(int64(u.Free))

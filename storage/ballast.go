@@ -10,21 +10,24 @@ import (
 )
 
 // The catalog must never meet a full disk: Pebble takes a failed write of its log for the end. So a publication first
-// looks whether there is room, and a store that asks for it keeps a ballast file, which is given up to make some: for the
-// seal that turns log into segments, and for the files that a start needs.
+// looks whether there is room, and a store that asks for it keeps a ballast file, which is given up to make some: for what
+// frees space, and for the files that a start needs. A seal waits instead: what it would write is safe in the log, and
+// the next start may need the ballast more.
 
 // catalogRoom is the free space without which nothing is published: a batch, and the flush that it may set off.
 const catalogRoom = 8 << 20
 
-// makeRoom gives up the ballast if there is little space, and reports whether there is enough now.
-func (s *Store) makeRoom() error {
-	if _, tight := s.tight(); !tight {
-		return nil
+// roomToPublish says whether there is space for a batch. For one that adds no files, such as a DROP, the ballast is given
+// up if need be.
+func (s *Store) roomToPublish(adds bool) error {
+	free, tight := s.tight()
+	if tight && !adds {
+		if err := s.dropBallast(); err != nil {
+			return err
+		}
+		free, tight = s.tight()
 	}
-	if err := s.dropBallast(); err != nil {
-		return err
-	}
-	if free, tight := s.tight(); tight {
+	if tight {
 		return fmt.Errorf("%w: %d bytes are free on the disk of %s, the catalog needs %d", ErrFull, free, s.dir, catalogRoom)
 	}
 	return nil

@@ -73,7 +73,7 @@ func (s *Store) freezeLocked(l *lane) {
 
 // sealFrozen writes and publishes a lane's frozen rows.
 func (s *Store) sealFrozen(ctx context.Context, l *lane) error {
-	if err := s.makeRoom(); err != nil {
+	if err := s.roomToPublish(true); err != nil {
 		return fmt.Errorf("seal %s: %w", l.route, err)
 	}
 	rs := l.frozen

@@ -300,7 +300,7 @@ func (s *Store) publish(p publication) error {
 	if err := s.usable(); err != nil { // Close takes publishMu before it closes the catalog
 		return err
 	}
-	if err := s.makeRoom(); err != nil {
+	if err := s.roomToPublish(len(p.add) > 0); err != nil {
 		return err
 	}
 	b := s.meta.NewBatch()
