@@ -63,7 +63,6 @@ func TestQuestionsAboutStoredJSONAreThoseAboutItsText(t *testing.T) {
 		stored, text := strings.ReplaceAll(q, "X", "j"), strings.ReplaceAll(q, "X", "s::jsonb")
 		requireNothing(t, db, fmt.Sprintf("SELECT id, j, %[1]s, %[2]s FROM docs WHERE (%[1]s) IS DISTINCT FROM (%[2]s)", stored, text))
 		if strings.HasPrefix(q, "jsonb_typeof") || !strings.Contains(q, " ") {
-			q = "(" + q + ") IS NOT NULL"
 			requireNothing(t, db, fmt.Sprintf("SELECT count(%s), count(%s) FROM docs HAVING count(%[1]s) <> count(%[2]s)", stored, text))
 			stored, text = "("+stored+") IS NOT NULL", "("+text+") IS NOT NULL"
 		}
