@@ -168,6 +168,7 @@ func (s *Store) openSegments(state *meta.State) error {
 		}
 	}
 	s.manifest = newManifest(s.fs, files, state.NextSegment)
+	removed := false
 	for _, name := range names {
 		if listed[name] {
 			continue
@@ -180,8 +181,16 @@ func (s *Store) openSegments(state *meta.State) error {
 		if err := s.fs.Remove(path.Join(s.segmentsDir(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove unpublished file: %w", err)
 		}
+		removed = true
 	}
 	s.manifest.gone = state.Obsolete
+	if !removed {
+		return nil
+	}
+	// The next batch forgets which files were being written: their removal must be durable before it.
+	if err := s.fs.SyncDir(s.segmentsDir()); err != nil {
+		return fmt.Errorf("remove unpublished files: %w", err)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 
@@ -144,10 +145,15 @@ func (m *manifest) newID() uint64 {
 }
 
 // abandon takes ids back whose files will not be published. Their files are gone already, or removed now.
-func (m *manifest) abandon(path func(uint64) string, ids ...uint64) {
+func (m *manifest) abandon(pathOf func(uint64) string, ids ...uint64) {
 	for _, id := range ids {
 		// A file that cannot be removed now is removed by the next Open: no manifest entry names it.
-		if err := m.fs.Remove(path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// Nor may the id be forgotten before the removal is durable: a power loss would bring the file back.
+		name := pathOf(id)
+		if err := m.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := m.fs.SyncDir(path.Dir(name)); err != nil {
 			continue
 		}
 		m.mu.Lock()
