@@ -8,6 +8,7 @@ import (
 	"github.com/telemdb/telemdb/storage/head"
 	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // Snapshot is one moment of a store: one version of the manifest, and the head up to one LSN. Its methods are safe for
@@ -146,11 +147,13 @@ type headMorsel struct {
 	rows int
 }
 
-func (m *headMorsel) Rows() int                         { return m.rows }
-func (m *headMorsel) Origin() string                    { return "head" }
-func (m *headMorsel) Partition() (int64, bool)          { return m.gen.Partition() }
-func (m *headMorsel) Stats(string) (column.Stats, bool) { return column.Stats{}, false }
-func (m *headMorsel) Open() (column.Group, error)       { return m.gen.Cut(m.rows), nil }
+func (m *headMorsel) Rows() int                                  { return m.rows }
+func (m *headMorsel) Origin() string                             { return "head" }
+func (m *headMorsel) Partition() (int64, bool)                   { return m.gen.Partition() }
+func (m *headMorsel) Deleted() vec.Bitmap                        { return nil }
+func (m *headMorsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m *headMorsel) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
+func (m *headMorsel) Open() (column.Group, error)                { return m.gen.Cut(m.rows), nil }
 
 // segmentMorsel is a row group of a segment.
 type segmentMorsel struct {
@@ -162,7 +165,9 @@ type segmentMorsel struct {
 func (m *segmentMorsel) Rows() int      { return int(m.f.Meta.GroupRows[m.i]) }
 func (m *segmentMorsel) Origin() string { return fmt.Sprintf("segment %d group %d", m.f.ID, m.i) }
 
-func (m *segmentMorsel) Partition() (int64, bool) { return m.f.Meta.Partition, m.f.Meta.HasPartition }
+func (m *segmentMorsel) Partition() (int64, bool)                   { return m.f.Meta.Partition, m.f.Meta.HasPartition }
+func (m *segmentMorsel) Deleted() vec.Bitmap                        { return nil }
+func (m *segmentMorsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
 
 // Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and
 // Present count the segment too.

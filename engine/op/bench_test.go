@@ -28,13 +28,15 @@ func (g *benchGroup) Find(p types.Path, leaf types.Leaf) (column.Column, bool) {
 	}
 	return c, true
 }
-func (g *benchGroup) Under(types.Path) []column.Column  { return nil }
-func (g *benchGroup) Origin() string                    { return "bench" }
-func (g *benchGroup) Partition() (int64, bool)          { return 0, false }
-func (g *benchGroup) Stats(string) (column.Stats, bool) { return column.Stats{}, false }
-func (g *benchGroup) Open() (column.Group, error)       { return g, nil }
-func (g *benchGroup) Table() *types.Table               { return benchTable }
-func (g *benchGroup) Morsels() []column.Morsel          { return []column.Morsel{g} }
+func (g *benchGroup) Under(types.Path) []column.Column           { return nil }
+func (g *benchGroup) Origin() string                             { return "bench" }
+func (g *benchGroup) Partition() (int64, bool)                   { return 0, false }
+func (g *benchGroup) Deleted() vec.Bitmap                        { return nil }
+func (g *benchGroup) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (g *benchGroup) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
+func (g *benchGroup) Open() (column.Group, error)                { return g, nil }
+func (g *benchGroup) Table() *types.Table                        { return benchTable }
+func (g *benchGroup) Morsels() []column.Morsel                   { return []column.Morsel{g} }
 
 type benchColumn struct {
 	leaf  types.Leaf

@@ -72,11 +72,13 @@ func (s *memSource) Morsels() []column.Morsel { return s.morsels }
 
 type memMorsel struct{ g *column.Mem }
 
-func (m memMorsel) Rows() int                         { return m.g.Rows() }
-func (m memMorsel) Origin() string                    { return "test" }
-func (m memMorsel) Partition() (int64, bool)          { return 0, false }
-func (m memMorsel) Stats(string) (column.Stats, bool) { return column.Stats{}, false }
-func (m memMorsel) Open() (column.Group, error)       { return m.g, nil }
+func (m memMorsel) Rows() int                                  { return m.g.Rows() }
+func (m memMorsel) Origin() string                             { return "test" }
+func (m memMorsel) Partition() (int64, bool)                   { return 0, false }
+func (m memMorsel) Deleted() vec.Bitmap                        { return nil }
+func (m memMorsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m memMorsel) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
+func (m memMorsel) Open() (column.Group, error)                { return m.g, nil }
 
 func newTable(cols ...types.Column) *types.Table {
 	return &types.Table{ID: 1, Schema: "public", Name: "t", Kind: types.TableUser, Columns: cols}

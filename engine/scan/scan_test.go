@@ -51,11 +51,13 @@ type morsel struct {
 	opened *int
 }
 
-func (m *morsel) Rows() int                           { return m.g.Rows() }
-func (m *morsel) Origin() string                      { return "test" }
-func (m *morsel) Partition() (int64, bool)            { return m.day, m.day != 0 }
-func (m *morsel) Stats(c string) (column.Stats, bool) { s, ok := m.stats[c]; return s, ok }
-func (m *morsel) Open() (column.Group, error)         { *m.opened++; return m.g, nil }
+func (m *morsel) Rows() int                                  { return m.g.Rows() }
+func (m *morsel) Origin() string                             { return "test" }
+func (m *morsel) Partition() (int64, bool)                   { return m.day, m.day != 0 }
+func (m *morsel) Deleted() vec.Bitmap                        { return nil }
+func (m *morsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m *morsel) Stats(c string) (column.Stats, bool)        { s, ok := m.stats[c]; return s, ok }
+func (m *morsel) Open() (column.Group, error)                { *m.opened++; return m.g, nil }
 
 // newSource cuts docs into groups. With coded, text columns are dictionaries.
 func newSource(t testing.TB, docs []doc, groupRows int, coded bool) *source {

@@ -278,11 +278,13 @@ func (s *ownSource) Morsels() []column.Morsel {
 // ownMorsel is rows the transaction has not committed yet.
 type ownMorsel struct{ g *column.Mem }
 
-func (m *ownMorsel) Rows() int                         { return m.g.Rows() }
-func (m *ownMorsel) Origin() string                    { return "transaction" }
-func (m *ownMorsel) Partition() (int64, bool)          { return 0, false }
-func (m *ownMorsel) Stats(string) (column.Stats, bool) { return column.Stats{}, false }
-func (m *ownMorsel) Open() (column.Group, error)       { return m.g, nil }
+func (m *ownMorsel) Rows() int                                  { return m.g.Rows() }
+func (m *ownMorsel) Origin() string                             { return "transaction" }
+func (m *ownMorsel) Partition() (int64, bool)                   { return 0, false }
+func (m *ownMorsel) Deleted() vec.Bitmap                        { return nil }
+func (m *ownMorsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m *ownMorsel) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
+func (m *ownMorsel) Open() (column.Group, error)                { return m.g, nil }
 
 // groupOf makes a row group of a batch. A jsonb column is one rest area at the column's own path.
 func groupOf(t *types.Table, b *vec.Batch) *column.Mem {

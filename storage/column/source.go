@@ -1,6 +1,15 @@
 package column
 
-import "github.com/telemdb/telemdb/storage/types"
+import (
+	"errors"
+
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// ErrCorrupt is what errors of reading match (errors.Is) when bytes on disk are not what was written. The error itself
+// names the file and the offset.
+var ErrCorrupt = errors.New("corrupt")
 
 // Source is one table at one moment: an immutable list of row groups, sealed and not yet sealed, in a fixed order
 // (partition, then file, then position; the head last), so that one plan gives one answer to the last bit. It stays
@@ -20,6 +29,12 @@ type Morsel interface {
 	// Stats returns what the manifest knows of a top-level column (one whose path has no keys), without opening the
 	// file; ok is false if it knows nothing. Every value of the column in this morsel lies within the bounds.
 	Stats(column string) (s Stats, ok bool)
+	// Deleted returns the rows that have been deleted at this moment: a bit for each of Rows, nil if there is none. They
+	// are still in the group; whoever reads rows leaves them out. Statistics may still count them. Not to be changed.
+	Deleted() vec.Bitmap
+	// MayHold reports false only if no row has a value of the top-level column that passes p. It asks filters and sets of
+	// distinct values, which costs at most one small read; true where there are none for the column.
+	MayHold(column string, p *Pred) (bool, error)
 	// Open reads the directory, if it is not cached, and returns the rows. The group stays valid until the source's
 	// owner is released.
 	Open() (Group, error)

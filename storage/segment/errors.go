@@ -3,6 +3,8 @@ package segment
 import (
 	"errors"
 	"fmt"
+
+	"github.com/telemdb/telemdb/storage/column"
 )
 
 // CorruptError reports bytes of a segment that are not what its writer wrote. It fails the statement that touched them;
@@ -28,5 +30,8 @@ func (e *CorruptError) Error() string {
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Is makes a CorruptError match column.ErrCorrupt.
+func (e *CorruptError) Is(target error) bool { return target == column.ErrCorrupt }
 
 var errPageSize = errors.New("page is too short for its decompressed size")

@@ -34,6 +34,13 @@ type Table struct {
 	Columns     []Column  `json:"columns"`
 	SortKey     []string  `json:"sort_key,omitempty"`     // leading columns rows of a segment are sorted by, NULLs last
 	PartitionBy string    `json:"partition_by,omitempty"` // a date column, or "" for one partition
+	Retention   Retention `json:"retention,omitzero"`     // when whole partitions are dropped
+}
+
+// Retention tells how long, and up to what size, a table keeps its partitions. The zero value is for ever.
+type Retention struct {
+	Days  int32 `json:"days,omitempty"`  // partitions whose date is more days past than this are dropped
+	Bytes int64 `json:"bytes,omitempty"` // the oldest partitions are dropped while segments take more bytes than this
 }
 
 // FullName returns the qualified name.
@@ -52,6 +59,7 @@ func (t *Table) Col(name string) int {
 // The system columns of every table: in no SELECT *, never taken by a client's member.
 const (
 	ColLSN      = "_lsn"      // bigint: the log sequence number of the row's record; its identity
+	ColRow      = "_row"      // bigint: the row's place in a source at one moment, morsel << 16 | row; made by the scan, in no file
 	ColDocument = "_document" // jsonb: the whole document under its own names; ping tables only, put together at read
 )
 

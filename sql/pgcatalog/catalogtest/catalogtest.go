@@ -248,8 +248,10 @@ func (s source) Morsels() []column.Morsel { return s.rows }
 
 type morsel struct{ g *column.Mem }
 
-func (m morsel) Rows() int                         { return m.g.Rows() }
-func (m morsel) Origin() string                    { return "memory" }
-func (m morsel) Partition() (int64, bool)          { return 0, false }
-func (m morsel) Stats(string) (column.Stats, bool) { return column.Stats{}, false }
-func (m morsel) Open() (column.Group, error)       { return m.g, nil }
+func (m morsel) Rows() int                                  { return m.g.Rows() }
+func (m morsel) Origin() string                             { return "memory" }
+func (m morsel) Partition() (int64, bool)                   { return 0, false }
+func (m morsel) Deleted() vec.Bitmap                        { return nil }
+func (m morsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m morsel) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
+func (m morsel) Open() (column.Group, error)                { return m.g, nil }
