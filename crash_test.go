@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"reflect"
 	"strconv"
 	"sync"
@@ -23,6 +22,7 @@ import (
 	"github.com/telemdb/telemdb/rollups"
 	"github.com/telemdb/telemdb/storage"
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 	"github.com/telemdb/telemdb/storage/vfs"
@@ -547,26 +547,9 @@ func faultHistory(h *history) {
 	h.end()
 }
 
-// playSeeds plays histories of several seeds: TELEMDB_SEED one, TELEMDB_SEEDS so many, or few.
-func playSeeds(t *testing.T, few uint64, play func(*history)) {
-	number := func(name string, def uint64) uint64 {
-		v := os.Getenv(name)
-		if v == "" {
-			return def
-		}
-		n, err := strconv.ParseUint(v, 10, 32)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		return n
-	}
-	from, to := uint64(0), number("TELEMDB_SEEDS", few)
-	if os.Getenv("TELEMDB_SEED") != "" {
-		from = number("TELEMDB_SEED", 0)
-		to = from + 1
-	}
-	t.Logf("seeds %d to %d; TELEMDB_SEED=n plays one alone", from, to-1)
-	for seed := from; seed < to && !t.Failed(); seed++ {
+// playSeeds plays histories of several seeds.
+func playSeeds(t *testing.T, suite string, few int, play func(*history)) {
+	for seed := range prove.Seeds(t, suite, few) {
 		h := newHistory(t, seed)
 		func() {
 			defer func() {
@@ -579,6 +562,10 @@ func playSeeds(t *testing.T, few uint64, play func(*history)) {
 	}
 }
 
-func TestCrashAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) { playSeeds(t, 6, crashHistory) }
+func TestCrashAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) {
+	playSeeds(t, "power loss, whole path", 6, crashHistory)
+}
 
-func TestFaultAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) { playSeeds(t, 6, faultHistory) }
+func TestFaultAnywhereKeepsEveryAcknowledgedPingOnce(t *testing.T) {
+	playSeeds(t, "faults, whole path", 6, faultHistory)
+}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
@@ -20,20 +20,6 @@ import (
 // The simulation plays a random history (submissions, inserts, seals, merges, schema changes, snapshots, days that pass)
 // on a crashable file system, loses power at a random one of its file operations, opens what is left and holds it against
 // a model; then it goes on from there. So it crashes in every step of the way, recovery among them.
-
-// seeds is how many histories a test plays: few by default, TELEMDB_SEEDS for more.
-func seeds(t *testing.T, def int) int {
-	t.Helper()
-	v := os.Getenv("TELEMDB_SEEDS")
-	if v == "" {
-		return def
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil {
-		t.Fatalf("TELEMDB_SEEDS: %v", err)
-	}
-	return n
-}
 
 // acks is what the store has promised. Promises are added when they are made, by whoever got them.
 type acks struct {
@@ -442,16 +428,7 @@ func play(t *testing.T, seed uint64, rounds int) {
 }
 
 func TestWhatIsAcknowledgedSurvivesPowerLossAnywhere(t *testing.T) {
-	if v := os.Getenv("TELEMDB_SEED"); v != "" {
-		seed, err := strconv.ParseUint(v, 10, 64)
-		must(t, err)
+	for seed := range prove.Seeds(t, "power loss, storage", 40) {
 		play(t, seed, 6)
-		return
-	}
-	for seed := range seeds(t, 40) {
-		play(t, uint64(seed), 6)
-		if t.Failed() {
-			return
-		}
 	}
 }

@@ -3,11 +3,11 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
@@ -64,23 +64,26 @@ func (r *faultRun) live(s *Store) {
 // each part of the directory. Nothing acknowledged may be lost, nothing may hang, and a fault that passes in a segment
 // must not cost more than a retry. With TELEMDB_SEEDS it tries every n with both errors, otherwise a part of them.
 func TestEveryFileOperationMayFail(t *testing.T) {
-	all, stride := os.Getenv("TELEMDB_SEEDS") != "", int64(3)
+	all, stride := prove.All(), int64(3)
 	if all {
 		stride = 1
 	}
+	injected := int64(0)
+	defer func() { prove.Tally(t, "faults injected, storage", injected) }()
 	for _, part := range []string{"/db/segments/*", "/db/wal/*", "/db/meta/*"} {
 		for _, sticky := range []bool{false, true} {
 			for _, cause := range []error{errDisk, vfs.ErrNoSpace} {
 				if !all && sticky != (cause == errDisk) {
 					continue
 				}
-				sweep(t, part, sticky, cause, stride)
+				injected += sweep(t, part, sticky, cause, stride)
 			}
 		}
 	}
 }
 
-func sweep(t *testing.T, part string, sticky bool, cause error, stride int64) {
+// sweep returns how many faults it injected.
+func sweep(t *testing.T, part string, sticky bool, cause error, stride int64) (injected int64) {
 	t.Helper()
 	for nth := int64(1); ; nth += stride {
 		name := fmt.Sprintf("change %d in %s fails (sticky %v) with %v", nth, part, sticky, cause)
@@ -109,12 +112,13 @@ func sweep(t *testing.T, part string, sticky bool, cause error, stride int64) {
 			if r.failed != nil || err != nil {
 				t.Errorf("%s: nothing was injected, but: %v %v", name, err, r.failed)
 			}
-			return
+			return injected
 		}
+		injected++
 		in.Clear()
 		reopen(t, name, mem, r)
 		if t.Failed() {
-			return
+			return injected
 		}
 	}
 }

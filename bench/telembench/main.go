@@ -1,7 +1,7 @@
-// Command telembench measures the whole way of a ping with the real binary on this machine: start, durable submission,
-// lag, disk, queries. It writes its table into bench/README.md.
+// Command telembench measures telemdb on this machine, part by part, and writes each part's table into bench/README.md.
 //
-//	go run ./bench/telembench -pings 50000
+//	go run ./bench/telembench                  the whole way of a ping with the real binary (part "way")
+//	go run ./bench/telembench -only NAME,…     other parts; -list names them
 //
 // The load generator runs in this process, on the same cores as the server; its own CPU is shown.
 package main
@@ -13,43 +13,104 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
+// part is one table of the report. What it measures with beside b are flags of its own, named after it ("find.rows").
+type part struct {
+	name  string
+	about string
+	run   func(ctx context.Context, b *bench) error
+}
+
+// bench is what a part measures with: a scratch directory, which is removed at the end, and the table it fills.
+type bench struct {
+	*table
+	dir string
+}
+
+var parts = []part{
+	{"way", "the whole way of a ping: start, submission, lag, disk, queries", measureWay},
+}
+
 func main() {
-	pings := flag.Int("pings", 50_000, "pings of the demo day (real size, about 9 GB of JSON for 50,000)")
-	burst := flag.Int("burst", 6000, "pings sent at each number of connections")
-	report := flag.String("report", "bench/README.md", "file whose generated part is replaced; empty: print only")
-	tests := flag.Bool("tests", true, "time go test ./... too")
+	only := flag.String("only", "way", "the parts to run, separated by commas")
+	list := flag.Bool("list", false, "list the parts")
+	report := flag.String("report", "bench/README.md", "file whose generated parts are replaced; empty: print only")
+	scratch := flag.String("dir", "", "where scratch directories are made; empty: the system's place for temporary files")
 	flag.Parse()
-	if err := run(context.Background(), *pings, *burst, *report, *tests); err != nil {
-		fmt.Fprintln(os.Stderr, "telembench:", err)
-		os.Exit(1)
+	if *list {
+		for _, p := range parts {
+			fmt.Printf("%-10s %s\n", p.name, p.about)
+		}
+		return
+	}
+	for _, name := range strings.Split(*only, ",") {
+		if err := run(context.Background(), name, *report, *scratch); err != nil {
+			fmt.Fprintf(os.Stderr, "telembench: %s: %v\n", name, err)
+			os.Exit(1)
+		}
 	}
 }
 
-func run(ctx context.Context, pings, burst int, report string, tests bool) error {
-	dir, err := os.MkdirTemp("", "telembench-")
+func run(ctx context.Context, name, report, scratch string) error {
+	i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+	if i < 0 {
+		return fmt.Errorf("there is no such part; -list names them")
+	}
+	dir, err := os.MkdirTemp(scratch, "telembench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bin := filepath.Join(dir, "telemdb")
-	build := exec.Command("go", "build", "-o", bin, "./cmd/telemdb")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build: %w", err)
+	b := &bench{table: &table{part: name, command: command(name)}, dir: dir}
+	began := time.Now()
+	if err := parts[i].run(ctx, b); err != nil {
+		return err
 	}
-	t := &table{command: fmt.Sprintf("go run ./bench/telembench -pings %d -burst %d", pings, burst)}
+	fmt.Fprintf(os.Stderr, "%s: %.1f s\n", name, time.Since(began).Seconds())
+	fmt.Print(b.markdown())
+	if report == "" {
+		return nil
+	}
+	return b.writeInto(report)
+}
+
+// command is how this part is run again: the flags that were set, but for where and what else.
+func command(name string) string {
+	out := "go run ./bench/telembench -only " + name
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "only" && f.Name != "report" && f.Name != "dir" {
+			out += fmt.Sprintf(" -%s %s", f.Name, f.Value)
+		}
+	})
+	return out
+}
+
+var (
+	pings = flag.Int("pings", 50_000, "way: pings of the demo day")
+	burst = flag.Int("burst", 6000, "way: pings sent at each number of connections")
+	tests = flag.Bool("tests", true, "way: time go test ./... too")
+)
+
+// measureWay goes the whole way of a ping with the real binary.
+func measureWay(ctx context.Context, b *bench) error {
+	t, dir := b.table, b.dir
+	bin, err := buildBinary(dir)
+	if err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		name string
 		f    func() error
 	}{
 		{"binary and start", func() error { return measureStart(t, bin, dir) }},
-		{"submission", func() error { return measureSubmission(ctx, t, bin, filepath.Join(dir, "burst"), burst) }},
+		{"submission", func() error { return measureSubmission(ctx, t, bin, filepath.Join(dir, "burst"), *burst) }},
 		{"aggregates", func() error { return measureAggregates(ctx, t) }},
-		{"demo day", func() error { return measureDay(ctx, t, bin, filepath.Join(dir, "day"), pings) }},
-		{"tests", func() error { return measureTests(t, tests) }},
+		{"demo day", func() error { return measureDay(ctx, t, bin, filepath.Join(dir, "day"), *pings) }},
+		{"tests", func() error { return measureTests(t, *tests) }},
 	} {
 		began := time.Now()
 		if err := step.f(); err != nil {
@@ -57,11 +118,18 @@ func run(ctx context.Context, pings, burst int, report string, tests bool) error
 		}
 		fmt.Fprintf(os.Stderr, "%s: %.1f s\n", step.name, time.Since(began).Seconds())
 	}
-	fmt.Print(t.markdown())
-	if report == "" {
-		return nil
+	return nil
+}
+
+// buildBinary builds the product into dir.
+func buildBinary(dir string) (bin string, err error) {
+	bin = filepath.Join(dir, "telemdb")
+	build := exec.Command("go", "build", "-o", bin, "./cmd/telemdb")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("build: %w", err)
 	}
-	return t.writeInto(report)
+	return bin, nil
 }
 
 // measureTests times a warm `go test ./...`, results not cached.

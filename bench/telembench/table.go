@@ -10,45 +10,42 @@ import (
 	"time"
 )
 
-// table is the report: rows of (part, what, number).
+// table is one part of the report: rows of (subject, what, number).
 type table struct {
+	part    string
 	command string
 	rows    [][3]string
 }
 
-func (t *table) add(part, what, number string) {
-	t.rows = append(t.rows, [3]string{part, what, number})
-	fmt.Fprintf(os.Stderr, "  %-12s %-60s %s\n", part, what, number)
+func (t *table) add(subject, what, number string) {
+	t.rows = append(t.rows, [3]string{subject, what, number})
+	fmt.Fprintf(os.Stderr, "  %-12s %-60s %s\n", subject, what, number)
 }
 
 func (t *table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Command: `%s`, %s, %s, %d cores (%s), commit %s.\n\n", t.command, time.Now().UTC().Format(time.DateOnly),
 		runtime.Version(), runtime.NumCPU(), cpuModel(), commit())
-	b.WriteString("| part | what | measured |\n|---|---|---|\n")
+	b.WriteString("| subject | what | measured |\n|---|---|---|\n")
 	for _, r := range t.rows {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", r[0], r[1], r[2])
 	}
 	return b.String()
 }
 
-// The generated part of the report stands between these lines.
-const (
-	beginMark = "<!-- telembench: generated, do not edit below -->\n"
-	endMark   = "<!-- telembench: end -->\n"
-)
-
+// writeInto replaces the part's generated section of a file, which stands between two comments.
 func (t *table) writeInto(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	before, rest, ok1 := strings.Cut(string(text), beginMark)
-	_, after, ok2 := strings.Cut(rest, endMark)
+	begin, end := "<!-- telembench "+t.part+": generated, do not edit below -->\n", "<!-- telembench "+t.part+": end -->\n"
+	before, rest, ok1 := strings.Cut(string(text), begin)
+	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("%s has no generated part (%s … %s)", name, strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
+		return fmt.Errorf("%s has no generated section (%s … %s)", name, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
-	return os.WriteFile(name, []byte(before+beginMark+"\n"+t.markdown()+"\n"+endMark+after), 0o644)
+	return os.WriteFile(name, []byte(before+begin+"\n"+t.markdown()+"\n"+end+after), 0o644)
 }
 
 func cpuModel() string {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/telemdb/telemdb/ingest/gen"
+	"github.com/telemdb/telemdb/storage/prove"
 )
 
 // smallDisk mounts a file system of its own, of the given size in MiB.
@@ -139,7 +140,9 @@ func TestAFullDiskRefusesAndRecoversAlone(t *testing.T) {
 	args := []string{"--disk-reserve", "40MiB", "--disk-ballast", "16MiB", "--log-file", "4MiB", "--seal-bytes", "4MiB"}
 	p := serve(t, dir, args...)
 	s := newSubmitter(7)
-	for cycle := range envInt("TELEMDB_DISK_CYCLES", 1) {
+	cycles := envInt("TELEMDB_DISK_CYCLES", 1)
+	defer func() { prove.Tally(t, "disk-full cycles", int64(cycles)) }()
+	for cycle := range cycles {
 		sink := newHTTPSink(p.http)
 		// Full by ourselves: the reserve holds.
 		filler := fill(t, disk, 44<<10)

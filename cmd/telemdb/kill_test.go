@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/telemdb/telemdb/storage/prove"
 )
 
 // TestKillLosesNothingThatWasAcknowledged kills the real binary at random moments while clients submit, some of them while
@@ -34,7 +36,9 @@ func TestKillLosesNothingThatWasAcknowledged(t *testing.T) {
 		checkAcked(t, p, s.acked, fmt.Sprintf("cycle %d", cycle))
 		p.kill()
 	}
-	t.Logf("%d acknowledged pings, statuses %v", len(s.acked), s.status)
+	t.Logf("statuses %v", s.status)
+	prove.Tally(t, "kill -9 cycles of the binary", int64(cycles))
+	prove.Tally(t, "pings acknowledged before a kill, all found once", int64(len(s.acked)))
 	if len(s.acked) == 0 {
 		t.Fatal("nothing was acknowledged: the test does not test")
 	}
