@@ -164,7 +164,7 @@ func TestASortedMergeIsTheSortedWhole(t *testing.T) {
 		}
 		slices.SortStableFunc(all, compareTestRows)
 		var sink memSink
-		if err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable)); err != nil {
+		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable)); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := sink.ids(t), idsOf(all); !slices.Equal(got, want) {

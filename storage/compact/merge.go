@@ -2,9 +2,12 @@ package compact
 
 import (
 	"context"
+	"errors"
+	"sort"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/segment"
+	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // Input is one segment of a merge: its row groups, in order, each sorted by the key, as all of them are together.
@@ -13,14 +16,18 @@ type Input struct {
 	Open   func(i int) (column.Group, error)
 	// RowBytes is what a row's values take, on average.
 	RowBytes int64
+	// Dead tells the rows of a group that were deleted and are left out; nil, or a nil bitmap: none.
+	Dead func(group int) vec.Bitmap
 }
 
 // cursor stands at the next row of one input.
 type cursor struct {
 	in    Input
+	at    int // number of the input
 	next  int // group to open after this one
 	group column.Group
 	keys  *Keys
+	dead  vec.Bitmap
 	row   int
 	src   int // number of group among the sources of the output group being gathered, -1 if it is not yet one
 }
@@ -30,6 +37,9 @@ func (c *cursor) load(key []KeyCol) (ok bool, err error) {
 	for c.next < c.in.Groups {
 		if c.group, err = c.in.Open(c.next); err != nil {
 			return false, err
+		}
+		if c.dead = nil; c.in.Dead != nil {
+			c.dead = c.in.Dead(c.next)
 		}
 		c.next++
 		if c.group.Rows() == 0 {
@@ -42,15 +52,38 @@ func (c *cursor) load(key []KeyCol) (ok bool, err error) {
 	return false, nil
 }
 
+// before reports whether c's row comes before o's; on a tie the earlier input's does.
+func (c *cursor) before(o *cursor, earlier bool) bool {
+	return c.rowBefore(c.row, o, earlier)
+}
+
+func (c *cursor) rowBefore(row int, o *cursor, earlier bool) bool {
+	d := c.keys.Compare(row, o.keys, o.row)
+	return d < 0 || d == 0 && earlier
+}
+
+// runBefore returns the end of the rows of c, from the one it stands at, that come before o's. It looks near first:
+// runs are short where inputs interleave, and whole groups where they do not.
+func (c *cursor) runBefore(o *cursor, earlier bool) int {
+	n := c.keys.Len()
+	from, step := c.row, 1 // the row at from comes before o's
+	for from+step < n && c.rowBefore(from+step, o, earlier) {
+		from, step = from+step, step*2
+	}
+	to := min(from+step, n)
+	return from + 1 + sort.Search(to-from-1, func(i int) bool { return !c.rowBefore(from+1+i, o, earlier) })
+}
+
 // MergeRows writes the rows of all inputs to w in the order of the key; rows of equal keys in the order of the inputs.
-// It holds the directory and the sort keys of one row group per input, and whatever w needs for one group of output.
-func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol) error {
-	m := merger{ctx: ctx, w: w, key: key}
-	for _, in := range inputs {
-		c := &cursor{in: in}
+// It holds the directory and the sort keys of one row group per input, whatever w needs for one group of output, and
+// the map it returns: four bytes for every row.
+func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol) (RowMap, error) {
+	m := merger{ctx: ctx, w: w, key: key, places: make(RowMap, len(inputs))}
+	for i, in := range inputs {
+		c := &cursor{in: in, at: i}
 		ok, err := c.load(key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ok {
 			m.live = append(m.live, c)
@@ -58,43 +91,44 @@ func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol) error 
 	}
 	for len(m.live) > 0 {
 		if err := m.step(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return m.flush()
+	return m.places, m.flush()
 }
 
 type merger struct {
-	ctx   context.Context
-	w     Sink
-	key   []KeyCol
-	live  []*cursor // in the order of the inputs
-	src   []column.Group
-	rows  []segment.RowRef
-	bytes int64
+	ctx    context.Context
+	w      Sink
+	key    []KeyCol
+	live   []*cursor // in the order of the inputs
+	src    []column.Group
+	rows   []segment.RowRef
+	bytes  int64
+	places RowMap
+	taken  int64 // rows of the output so far
 }
+
+var errTooManyRows = errors.New("a merge of more than 4,294,967,294 rows")
 
 // step takes the rows of the least cursor up to the second least one's.
 func (m *merger) step() error {
 	at, second := m.least()
 	c := m.live[at]
-	for {
+	to := c.keys.Len()
+	if second >= 0 {
+		to = c.runBefore(m.live[second], at < second)
+	}
+	for c.row < to {
 		if err := m.take(c); err != nil {
 			return err
 		}
-		if c.row++; c.row == c.keys.Len() {
-			return m.advance(at)
-		}
-		if second >= 0 && !c.before(m.live[second], at < second) {
-			return nil
-		}
+		c.row++
 	}
-}
-
-// before reports whether c's row comes before o's; on a tie the earlier input's does.
-func (c *cursor) before(o *cursor, earlier bool) bool {
-	d := c.keys.Compare(c.row, o.keys, o.row)
-	return d < 0 || d == 0 && earlier
+	if c.row == c.keys.Len() {
+		return m.advance(at)
+	}
+	return nil
 }
 
 // least returns the cursor with the first row, and the one that follows (-1 if there is none).
@@ -111,7 +145,12 @@ func (m *merger) least() (at, second int) {
 	return at, second
 }
 
+// take appends the cursor's row to the output, unless it is dead, and notes where it went.
 func (m *merger) take(c *cursor) error {
+	if c.dead != nil && c.dead.Get(c.row) {
+		m.places[c.at] = append(m.places[c.at], NoRow)
+		return nil
+	}
 	if len(m.rows) == GroupRows || len(m.rows) > 0 && m.bytes+c.in.RowBytes > GroupBytes {
 		if err := m.flush(); err != nil {
 			return err
@@ -121,8 +160,13 @@ func (m *merger) take(c *cursor) error {
 		c.src = len(m.src)
 		m.src = append(m.src, c.group)
 	}
+	if m.taken == NoRow {
+		return errTooManyRows
+	}
 	m.rows = append(m.rows, segment.RowRef{Group: uint32(c.src), Row: uint16(c.row)})
 	m.bytes += c.in.RowBytes
+	m.places[c.at] = append(m.places[c.at], uint32(m.taken))
+	m.taken++
 	return nil
 }
 

@@ -3,6 +3,7 @@ package compact
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sort"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -15,8 +16,11 @@ import (
 // lies below the least of the inputs' last loaded keys, so that it holds about one row group of each.
 func MergeStates(ctx context.Context, w Sink, inputs []Input, key []KeyCol, add func([]column.Group) ([]column.Group, error)) error {
 	m := &stateMerger{w: w}
-	for _, in := range inputs {
-		c := &cursor{in: in}
+	for i, in := range inputs {
+		if in.Dead != nil {
+			return errDeadStates
+		}
+		c := &cursor{in: in, at: i}
 		ok, err := c.load(key)
 		if err != nil {
 			return err
@@ -44,6 +48,8 @@ func MergeStates(ctx context.Context, w Sink, inputs []Input, key []KeyCol, add 
 	}
 	return m.flush()
 }
+
+var errDeadStates = errors.New("internal error: states are corrected by other states, none of them is dead")
 
 type stateMerger struct {
 	w    Sink
