@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
@@ -208,7 +209,7 @@ func TestANewerFormatIsRefusedWithBothVersions(t *testing.T) {
 	must(t, fsys.MkdirAll("/db"))
 	must(t, vfs.WriteFile(fsys, "/db/FORMAT", func(f vfs.File) error { _, err := f.Write([]byte("telemdb 7\n")); return err }))
 	_, err := Open("/db", testOptions(fsys, newTestClock()))
-	if err == nil || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), "up to 1") {
+	if err == nil || !strings.Contains(err.Error(), "format 7") || !strings.Contains(err.Error(), fmt.Sprintf("up to %d:", meta.FormatVersion)) {
 		t.Errorf("Open: %v", err)
 	}
 	if names, _ := fsys.List("/db"); strings.Join(names, " ") != "FORMAT LOCK" {

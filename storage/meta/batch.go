@@ -11,14 +11,15 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// Segment is a manifest entry: a published segment file.
+// Segment is a manifest entry: a published segment file. Its stored form is in segment.go; members added here need a tag
+// and no more.
 type Segment struct {
 	ID    uint64       `json:"id"`
 	Table uint32       `json:"table"`
 	From  int64        `json:"from"` // unix seconds of the first and last seal whose rows it holds: its place in time
 	To    int64        `json:"to"`
 	Bulk  bool         `json:"bulk,omitempty"` // holds rows that were written beside the log
-	Meta  segment.Meta `json:"meta"`
+	Meta  segment.Meta `json:"meta,omitzero"`
 }
 
 // View is a stored query.
@@ -75,16 +76,27 @@ func (b *Batch) delete(key []byte) {
 func (b *Batch) setJSON(key []byte, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		if b.err == nil {
-			b.err = fmt.Errorf("catalog batch: encode %q: %w", key, err)
-		}
+		b.fail(fmt.Errorf("catalog batch: encode %q: %w", key, err))
 		return
 	}
 	b.set(key, raw)
 }
 
+func (b *Batch) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
 // PutSegment publishes a segment. Its file is synced and in its place.
-func (b *Batch) PutSegment(s *Segment) { b.setJSON(segmentKey(s.Table, s.ID), s) }
+func (b *Batch) PutSegment(s *Segment) {
+	raw, err := s.append(nil)
+	if err != nil {
+		b.fail(fmt.Errorf("catalog batch: encode segment %d: %w", s.ID, err))
+		return
+	}
+	b.set(segmentKey(s.Table, s.ID), raw)
+}
 
 // DropSegment takes a segment out of the manifest. Its file is named obsolete until ForgetFile.
 func (b *Batch) DropSegment(table uint32, id uint64) {

@@ -103,7 +103,7 @@ func (s *State) loadView(_, v []byte) error {
 
 func (s *State) loadSegment(k, v []byte) error {
 	e := &Segment{}
-	if err := json.Unmarshal(v, e); err != nil {
+	if err := e.parse(v); err != nil {
 		return err
 	}
 	if !bytes.Equal(k, segmentKey(e.Table, e.ID)[1:]) {

@@ -25,8 +25,9 @@ import (
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
-// FormatVersion is the version of the key space and of the directory that this program writes.
-const FormatVersion = 1
+// FormatVersion is the version of the key space and of the directory that this program writes. Older ones are read, and
+// raised to this one when they are opened for writing. 2 brought the binary form of manifest entries.
+const FormatVersion = 2
 
 // ErrFailed is wrapped by every error after the instance has failed.
 var ErrFailed = errors.New("the catalog has failed and must be opened again")
@@ -118,12 +119,12 @@ func (db *DB) checkFormat() error {
 	if err != nil {
 		return err
 	}
-	if got == 0 {
-		b := db.NewBatch()
-		b.set(formatKey, binary.LittleEndian.AppendUint32(nil, FormatVersion))
-		return db.Commit(b)
+	if got >= FormatVersion {
+		return db.mayRead()
 	}
-	return db.mayRead()
+	b := db.NewBatch()
+	b.set(formatKey, binary.LittleEndian.AppendUint32(nil, FormatVersion))
+	return db.Commit(b)
 }
 
 // mayRead refuses a newer format.

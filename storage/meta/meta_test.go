@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vfs"
@@ -16,7 +17,7 @@ import (
 
 const dir = "/db/meta"
 
-func open(t *testing.T, fsys vfs.FS) *DB {
+func open(t testing.TB, fsys vfs.FS) *DB {
 	t.Helper()
 	db, err := Open(Options{FS: fsys, Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -25,7 +26,7 @@ func open(t *testing.T, fsys vfs.FS) *DB {
 	return db
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +86,31 @@ func TestEverythingPutIsThereAfterACrashAndAnOpen(t *testing.T) {
 	}
 	if _, ok, err := after.Holder([]byte("k")); ok || err != nil {
 		t.Errorf("a key nobody put is held: %v, %v", ok, err)
+	}
+}
+
+// TestAStoreOfFormat1IsReadAndRaised: its manifest entries are JSON.
+func TestAStoreOfFormat1IsReadAndRaised(t *testing.T) {
+	fs := vfs.NewMem()
+	db := open(t, fs)
+	b := db.NewBatch()
+	b.set(formatKey, []byte{1, 0, 0, 0})
+	b.set(segmentKey(3, 9), []byte(`{"id":9,"table":3,"from":5,"to":6,"bulk":true,"meta":{"id":9,"table":3,"rows":7,"bytes":100,"group_rows":[7],`+
+		`"columns":[{"name":"a","leaf":4,"stats":{"rows":7,"present":7,"bounded":true,"minb":"YQ==","maxb":"Yg=="}}]}}`))
+	must(t, db.Commit(b))
+	must(t, db.Close())
+	db = open(t, fs)
+	defer func() { must(t, db.Close()) }()
+	s, err := db.Load()
+	must(t, err)
+	want := []*Segment{{ID: 9, Table: 3, From: 5, To: 6, Bulk: true, Meta: segment.Meta{ID: 9, TableID: 3, Rows: 7, Bytes: 100, GroupRows: []int{7},
+		Columns: []segment.ColumnMeta{{Name: "a", Leaf: types.LeafText,
+			Stats: column.Stats{Rows: 7, Present: 7, Bounded: true, MinB: []byte("a"), MaxB: []byte("b")}}}}}}
+	if d := cmp.Diff(want, s.Segments); d != "" {
+		t.Errorf("segments (-want +got):\n%s", d)
+	}
+	if f, err := db.Format(); f != FormatVersion || err != nil {
+		t.Errorf("format %d, %v", f, err)
 	}
 }
 
@@ -226,4 +252,37 @@ func BenchmarkHolderOfAnUnknownKey(b *testing.B) {
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkLoad reads the manifest of 10,000 segments with the top-level columns of a ping table: what an open waits for.
+func BenchmarkLoad(b *testing.B) {
+	db := open(b, vfs.NewMem())
+	defer func() { must(b, db.Close()) }()
+	m := segment.Meta{Rows: 25000, Bytes: 9 << 20, ValueBytes: 40 << 20, SortKey: types.PingSortKey, GroupRows: []int{25000}}
+	for _, c := range types.PingColumns {
+		s := column.Stats{Rows: 25000, Present: 25000, Bounded: true}
+		leaf := types.LeafOf(c.Type)
+		if leaf == types.LeafInt {
+			s.MinI, s.MaxI = 1<<40, 1<<41
+		} else {
+			s.MinB, s.MaxB = []byte("00000000-0000-0000-0000-00000000"), []byte("ffffffff-ffff-ffff-ffff-ffffffffffff")[:32]
+		}
+		m.Columns = append(m.Columns, segment.ColumnMeta{Name: c.Name, Leaf: leaf, Stats: s})
+	}
+	batch := db.NewBatch()
+	for i := range uint64(10_000) {
+		batch.PutSegment(&Segment{ID: i, Table: uint32(i % 7), Meta: m})
+	}
+	must(b, db.Commit(batch))
+	entry, err := (&Segment{Meta: m}).append(nil)
+	must(b, err)
+	b.ResetTimer()
+	for range b.N {
+		s, err := db.Load()
+		must(b, err)
+		if len(s.Segments) != 10_000 {
+			b.Fatal(len(s.Segments))
+		}
+	}
+	b.ReportMetric(float64(len(entry)), "bytes/segment")
 }

@@ -10,19 +10,20 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// Meta sums a segment up for the manifest. It is JSON-serialisable and can be had again from the file.
+// Meta sums a segment up for the manifest, which stores it in the form of AppendBinary; earlier builds stored JSON, which is
+// still read. It can be had again from the file.
 type Meta struct {
 	ID           uint64       `json:"id"`
 	TableID      uint32       `json:"table"`
 	Rows         int64        `json:"rows"`
 	Bytes        int64        `json:"bytes"`       // length of the file
 	ValueBytes   int64        `json:"value_bytes"` // decoded size of all values
-	Partition    int64        `json:"partition,omitempty"`
-	HasPartition bool         `json:"has_partition,omitempty"`
-	MinLSN       uint64       `json:"min_lsn,omitempty"`
-	MaxLSN       uint64       `json:"max_lsn,omitempty"`
-	LevelHint    int          `json:"level,omitempty"`
-	SortKey      []string     `json:"sort_key,omitempty"`
+	Partition    int64        `json:"partition"`
+	HasPartition bool         `json:"has_partition"`
+	MinLSN       uint64       `json:"min_lsn"`
+	MaxLSN       uint64       `json:"max_lsn"`
+	LevelHint    int          `json:"level"`
+	SortKey      []string     `json:"sort_key"`
 	GroupRows    []int        `json:"group_rows"`
 	Columns      []ColumnMeta `json:"columns"`
 }
@@ -46,34 +47,25 @@ func (m *Meta) Column(name string, leaf types.Leaf) *ColumnMeta {
 	return nil
 }
 
-// columnJSON is the stored form of ColumnMeta. Bounds of floats are texts, because JSON has no infinities.
+// columnJSON is the form that earlier builds stored of ColumnMeta. Bounds of floats are texts, because JSON has no infinities.
 type columnJSON struct {
 	Name   string      `json:"name"`
 	Leaf   types.Leaf  `json:"leaf"`
 	Stats  statsJSON   `json:"stats"`
-	Groups []statsJSON `json:"groups,omitempty"`
+	Groups []statsJSON `json:"groups"`
 }
 
 type statsJSON struct {
 	Rows    int    `json:"rows"`
 	Present int    `json:"present"`
-	NaN     bool   `json:"nan,omitempty"`
-	Bounded bool   `json:"bounded,omitempty"`
-	MinI    int64  `json:"min,omitempty"`
-	MaxI    int64  `json:"max,omitempty"`
-	MinF    string `json:"minf,omitempty"`
-	MaxF    string `json:"maxf,omitempty"`
-	MinB    []byte `json:"minb,omitempty"`
-	MaxB    []byte `json:"maxb,omitempty"`
-}
-
-// MarshalJSON implements json.Marshaler.
-func (c ColumnMeta) MarshalJSON() ([]byte, error) {
-	out := columnJSON{Name: c.Name, Leaf: c.Leaf, Stats: statsToJSON(&c.Stats, c.Leaf)}
-	for i := range c.Groups {
-		out.Groups = append(out.Groups, statsToJSON(&c.Groups[i], c.Leaf))
-	}
-	return json.Marshal(out)
+	NaN     bool   `json:"nan"`
+	Bounded bool   `json:"bounded"`
+	MinI    int64  `json:"min"`
+	MaxI    int64  `json:"max"`
+	MinF    string `json:"minf"`
+	MaxF    string `json:"maxf"`
+	MinB    []byte `json:"minb"`
+	MaxB    []byte `json:"maxb"`
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -95,14 +87,6 @@ func (c *ColumnMeta) UnmarshalJSON(b []byte) error {
 		c.Groups = append(c.Groups, s)
 	}
 	return nil
-}
-
-func statsToJSON(s *column.Stats, leaf types.Leaf) statsJSON {
-	out := statsJSON{Rows: s.Rows, Present: s.Present, NaN: s.HasNaN, Bounded: s.Bounded, MinI: s.MinI, MaxI: s.MaxI, MinB: s.MinB, MaxB: s.MaxB}
-	if leaf == types.LeafFloat && s.Bounded {
-		out.MinF, out.MaxF = strconv.FormatFloat(s.MinF, 'g', -1, 64), strconv.FormatFloat(s.MaxF, 'g', -1, 64)
-	}
-	return out
 }
 
 func (j *statsJSON) stats(leaf types.Leaf) (column.Stats, error) {

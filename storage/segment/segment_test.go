@@ -313,21 +313,48 @@ func writeFile(t testing.TB, fs vfs.FS, path string, b []byte) {
 	}
 }
 
-func TestMetaSurvivesJSON(t *testing.T) {
+func TestMetaSurvivesTheManifest(t *testing.T) {
 	r := newRand(3)
 	fs := vfs.NewMem()
 	src := randomSources(r)
 	m := write(t, fs, WriterOptions{Path: "/s", ID: 4, TableID: 8, Partition: -3, HasPartition: true, LevelHint: 2},
 		adding(src, randomRows(r, src, 2000)), adding(src, randomRows(r, src, 5)))
-	b, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := m.AppendBinary(nil)
 	var back Meta
-	if err := json.Unmarshal(b, &back); err != nil {
+	if err := back.UnmarshalBinary(b); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(m, &back, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	for n := range b {
+		if back.UnmarshalBinary(b[:n:n]) == nil {
+			t.Fatalf("a summary cut to %d of %d bytes is taken", n, len(b))
+		}
+	}
+	if back.UnmarshalBinary(append(b, 0)) == nil {
+		t.Error("a summary with a byte left over is taken")
+	}
+}
+
+// TestSummariesOfEarlierBuildsAreRead: the manifest stored JSON before it had a binary form. The file is never written
+// again.
+func TestSummariesOfEarlierBuildsAreRead(t *testing.T) {
+	text, err := os.ReadFile("testdata/v1.meta.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored Meta
+	if err := json.Unmarshal(text, &stored); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("testdata/v1.seg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs := vfs.NewMem()
+	writeFile(t, fs, "/v1.seg", file)
+	if diff := cmp.Diff(open(t, fs, "/v1.seg", 9, nil).Meta(), &stored, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }
