@@ -139,9 +139,26 @@ func (w *writer) optionalID(key string, u uuid) {
 	w.id(key, u)
 }
 
-// present decides whether a probe is in a ping: by its own prevalence and by how much the client did.
-func (d *draft) present(r *rng, common int) bool {
-	return int(r.next()>>54)*1000>>10 < common*d.breadth>>8
+// Kinds of probes, for habits.
+const (
+	habitHistograms = iota
+	habitKeyed
+	habitScalars
+	habitKeyedScalars
+	habitProcesses
+	habitCount
+)
+
+// habits is the stream from which is drawn what a client's pings hold: the same for all pings of a client, so that its
+// next ping has nearly the probes of the one before.
+func (d *draft) habits(kind, proc int) rng {
+	return newRNG(d.clientSeed, uint64(64+habitCount*proc+kind))
+}
+
+// present decides whether a probe is in a ping: by its own prevalence, by the client's habits (h), and by how much the
+// client did.
+func (d *draft) present(h *rng, common int) bool {
+	return int(h.next()>>54)*1000>>10 < common*d.breadth>>8
 }
 
 func (w *writer) histograms(g *Generator, d *draft, r *rng, proc int) {
@@ -150,9 +167,10 @@ func (w *writer) histograms(g *Generator, d *draft, r *rng, proc int) {
 	if d.odd == oddHistograms && proc == procParent {
 		w.raw(oddHistogramMembers)
 	}
+	h := d.habits(habitHistograms, proc)
 	for i := range probes {
 		p := &probes[i]
-		if d.present(r, p.common) {
+		if d.present(&h, p.common) {
 			w.b = append(p.append(w.b, p.head, r, &g.counts, d.scale), ',')
 		}
 	}
@@ -162,9 +180,10 @@ func (w *writer) histograms(g *Generator, d *draft, r *rng, proc int) {
 func (w *writer) keyedHistograms(g *Generator, d *draft, r *rng, proc int) {
 	probes := theRegistry.keyed[proc]
 	w.open(`"keyedHistograms":{`)
+	h := d.habits(habitKeyed, proc)
 	for i := range probes {
 		p := &probes[i]
-		if !d.present(r, p.common*2/3) {
+		if !d.present(&h, p.common*2/3) {
 			continue
 		}
 		w.raw(`"`)
@@ -182,8 +201,9 @@ func (w *writer) keyedHistograms(g *Generator, d *draft, r *rng, proc int) {
 
 func (w *writer) processes(g *Generator, d *draft, r *rng) {
 	w.open(`"processes":{`)
+	h := d.habits(habitProcesses, 0)
 	for proc := range procCount {
-		if proc > procContent && !r.permille(700) {
+		if proc > procContent && !h.permille(700) {
 			continue
 		}
 		w.raw(`"`)
@@ -220,9 +240,10 @@ func (w *writer) scalar(s *scalar, r *rng) {
 
 func (w *writer) scalars(d *draft, r *rng, proc int) {
 	w.open(`"scalars":{`)
+	h := d.habits(habitScalars, proc)
 	for i := range theRegistry.scalars[proc] {
 		s := &theRegistry.scalars[proc][i]
-		if d.present(r, s.common) {
+		if d.present(&h, s.common) {
 			w.raw(s.key)
 			w.scalar(s, r)
 		}
@@ -235,9 +256,10 @@ func (w *writer) keyedScalars(d *draft, r *rng, proc int) {
 		return
 	}
 	w.open(`"keyedScalars":{`)
+	h := d.habits(habitKeyedScalars, proc)
 	for i := range theRegistry.keyedSc[proc] {
 		s := &theRegistry.keyedSc[proc][i]
-		if !d.present(r, s.common*2/3) {
+		if !d.present(&h, s.common*2/3) {
 			continue
 		}
 		w.raw(s.key)
