@@ -64,6 +64,15 @@ func (d *database) DropTable(ctx context.Context, name types.TableName) error {
 	return nameError(d.store.DropTable(ctx, name), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
 }
 
+// SetRetention is ALTER TABLE … SET (retention = …).
+func (d *database) SetRetention(ctx context.Context, name types.TableName, r types.Retention) error {
+	err := d.store.SetRetention(ctx, name, r)
+	if errors.Is(err, storage.ErrRetention) {
+		return sqlstate.Wrap(sqlstate.InvalidParameter, err)
+	}
+	return nameError(err, sqlstate.DuplicateTable, sqlstate.UndefinedTable)
+}
+
 func (d *database) DropView(ctx context.Context, name types.TableName) error {
 	return nameError(d.store.DropView(ctx, name), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
 }

@@ -45,7 +45,8 @@ var (
 		"rows", types.Int64, "row_groups", types.Int64, "bytes", types.Int64, "value_bytes", types.Int64,
 		"min_lsn", types.Int64, "max_lsn", types.Int64, "sealed_from", types.Timestamptz, "sealed_to", types.Timestamptz, "file", types.Text)
 	partitionCols = cols("schema_name", types.Text, "table_name", types.Text, "partition", types.Date, "segments", types.Int64,
-		"rows", types.Int64, "bytes", types.Int64, "value_bytes", types.Int64)
+		"rows", types.Int64, "bytes", types.Int64, "value_bytes", types.Int64, "oldest", types.Timestamptz, "newest", types.Timestamptz,
+		"drops_at", types.Timestamptz)
 	columnCols = cols("schema_name", types.Text, "table_name", types.Text, "column_name", types.Text, "type", types.Text,
 		"source", types.Text, "hidden", types.Bool)
 	walCols = cols("file", types.Text, "first_lsn", types.Int64, "last_lsn", types.Int64, "bytes", types.Int64,

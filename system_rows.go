@@ -2,6 +2,7 @@ package telemdb
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/telemdb/telemdb/rollups"
 	"github.com/telemdb/telemdb/storage"
@@ -22,27 +23,51 @@ func (d *database) segmentRows(s *storage.Snapshot, add func(...any)) error {
 	return nil
 }
 
+// partitionSum is a partition's segments, added up.
+type partitionSum struct {
+	first                   storage.SegmentInfo
+	segments                int
+	rows, bytes, valueBytes int64
+	oldest, newest          time.Time // seals whose rows it holds
+}
+
 func (d *database) partitionRows(s *storage.Snapshot, add func(...any)) error {
-	type sum struct {
-		first                   storage.SegmentInfo
-		segments                int
-		rows, bytes, valueBytes int64
-	}
-	var sums []*sum // segments come by table and partition, so equal ones are neighbours
+	var sums []*partitionSum // segments come by table and partition, so equal ones are neighbours
 	for _, f := range s.Segments() {
-		if n := len(sums); n == 0 || sums[n-1].first.TableID != f.TableID || sums[n-1].first.Partition != f.Partition {
-			sums = append(sums, &sum{first: f})
+		if n := len(sums); n == 0 || sums[n-1].first.TableID != f.TableID || sums[n-1].first.Partition != f.Partition ||
+			sums[n-1].first.HasPartition != f.HasPartition {
+			sums = append(sums, &partitionSum{first: f, oldest: f.From, newest: f.To})
 		}
 		p := sums[len(sums)-1]
 		p.segments++
 		p.rows += f.Rows
 		p.bytes += f.Bytes
 		p.valueBytes += f.ValueBytes
+		if f.From.Before(p.oldest) {
+			p.oldest = f.From
+		}
+		if f.To.After(p.newest) {
+			p.newest = f.To
+		}
+	}
+	drops := map[uint32]int64{}
+	for _, t := range s.Tables() {
+		drops[t.ID] = int64(d.store.Retention(t).Days)
 	}
 	for _, p := range sums {
-		add(p.first.Table.Schema, p.first.Table.Name, day(p.first.HasPartition, p.first.Partition), p.segments, p.rows, p.bytes, p.valueBytes)
+		f := &p.first
+		add(f.Table.Schema, f.Table.Name, day(f.HasPartition, f.Partition), p.segments, p.rows, p.bytes, p.valueBytes,
+			p.oldest, p.newest, dropsAt(f, drops[f.TableID]))
 	}
 	return nil
+}
+
+// dropsAt is the end of a partition's last day under a retention by age; none for rows that are kept for ever.
+func dropsAt(f *storage.SegmentInfo, days int64) any {
+	if !f.HasPartition || days == 0 {
+		return nil
+	}
+	return time.Unix((f.Partition+days+1)*24*60*60, 0)
 }
 
 func (d *database) columnRows(s *storage.Snapshot, add func(...any)) error {

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/telemdb/telemdb/storage/jobs"
-	"github.com/telemdb/telemdb/storage/meta"
-	"github.com/telemdb/telemdb/storage/types"
 )
 
 // The names of the background jobs.
@@ -171,7 +169,7 @@ func (e *expiry) step(ctx context.Context) (again bool, err error) {
 	return len(e.cursor) > 0, mapError(err)
 }
 
-// ExpireOnce drops the errors, duplicates and document keys that are past their time.
+// ExpireOnce drops the partitions that are past their table's retention, and the document keys that are past their time.
 func (s *Store) ExpireOnce(ctx context.Context) error {
 	e := expiry{s: s}
 	for {
@@ -184,46 +182,6 @@ func (s *Store) ExpireOnce(ctx context.Context) error {
 const daySeconds = 24 * 60 * 60
 
 func (s *Store) daysAgo(d time.Duration) int64 { return s.o.Now().Add(-d).Unix() / daySeconds }
-
-// expireRows drops the segments of errors and duplicates whose day is past its time.
-func (s *Store) expireRows(ctx context.Context) (did bool, err error) {
-	for _, e := range []struct {
-		table types.TableName
-		keep  time.Duration
-	}{{ErrorsTable, s.o.ErrorsKeep}, {DuplicatesTable, s.o.DuplicatesKeep}} {
-		t, ok := s.catalog.byName(e.table)
-		if !ok || len(s.pastDay(t.ID, s.daysAgo(e.keep))) == 0 {
-			continue
-		}
-		if err := s.ddl(ctx, func() (publication, error) { return s.dropPast(t, s.daysAgo(e.keep)), nil }); err != nil {
-			return false, err
-		}
-		did = true
-	}
-	return did, nil
-}
-
-// pastDay lists the segments of a table whose day is before the given one.
-func (s *Store) pastDay(table uint32, before int64) (out []*file) {
-	for _, f := range s.manifest.currentFiles(table) {
-		if f.Meta.HasPartition && f.Meta.Partition < before {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func (s *Store) dropPast(t *types.Table, before int64) publication {
-	files, total := s.pastDay(t.ID, before), s.balanceOf(t.FullName())
-	for _, f := range files {
-		total.Removed += uint64(f.Meta.Rows)
-	}
-	return publication{
-		edit:    edit{drop: files},
-		stage:   func(b *meta.Batch) { b.PutBalance(t.FullName(), total) },
-		install: func() { s.balance[t.FullName()] = total },
-	}
-}
 
 // expireKeys removes old document keys, from cursor on.
 func (s *Store) expireKeys(cursor []byte) (next []byte, err error) {

@@ -308,7 +308,7 @@ func (c *catalog) ensure(t *types.Table) *types.Table {
 		own.ID = c.newIDLocked()
 		e = &entry{live: true}
 	} else {
-		own.ID = e.table.ID
+		own.ID, own.Retention, own.SourceLost = e.table.ID, e.table.Retention, e.table.SourceLost
 		c.removeLocked(e)
 	}
 	e.system = true
@@ -427,7 +427,7 @@ func (c *catalog) remove(id uint32) {
 		return
 	}
 	next := *e.table
-	next.ID = c.newIDLocked()
+	next.ID, next.Retention = c.newIDLocked(), types.Retention{}
 	c.addLocked(&entry{table: &next, members: e.members})
 }
 

@@ -267,7 +267,7 @@ func (c *checker) balance(state *meta.State) {
 }
 
 // rollup recomputes a roll-up from the raw rows, partition by partition, and compares. A partition whose raw rows are
-// gone keeps its states and cannot be compared.
+// gone, or were before newer ones came, keeps its states and cannot be compared.
 func (c *checker) rollup(r *rollup) error {
 	source := c.sealedOf(r.Source())
 	states := map[int64][]*file{}
@@ -276,6 +276,9 @@ func (c *checker) rollup(r *rollup) error {
 	}
 	for _, part := range partitionsOf(source) {
 		p := partitionOf(part[0])
+		if !c.s.comparable(r, p) {
+			continue
+		}
 		want, err := c.s.statesOf(r, part)
 		if err != nil {
 			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)

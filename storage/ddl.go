@@ -116,20 +116,23 @@ func (s *Store) dropTable(ctx context.Context, t *types.Table) error {
 	}
 	l := s.heads.byRoute[ownRoute(t.ID)]
 	files := s.manifest.currentFiles(t.ID)
+	lost := s.sourceLost(t, files)
 	total := s.balanceOf(t.FullName())
 	for _, f := range files {
-		total.Removed += uint64(f.Meta.Rows)
+		total.Removed += f.liveRows()
 	}
 	return s.publish(publication{
 		edit: edit{drop: files}, sealed: l,
 		stage: func(b *meta.Batch) {
 			b.DropTable(t.ID)
+			lost.stage(b)
 			if t.Kind == types.TablePing {
 				b.PutBalance(t.FullName(), total)
 			}
 		},
 		install: func() {
 			s.catalog.remove(t.ID)
+			lost.install()
 			if t.Kind == types.TablePing {
 				s.balance[t.FullName()] = total
 			} else if l != nil {

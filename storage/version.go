@@ -59,6 +59,9 @@ func (f *file) close() error {
 	return r.Close()
 }
 
+// liveRows returns the rows of the file that a query may still see at the present moment.
+func (f *file) liveRows() uint64 { return uint64(f.Meta.Rows) }
+
 // version is immutable but for pins.
 type version struct {
 	num    uint64

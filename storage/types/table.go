@@ -35,9 +35,11 @@ type Table struct {
 	SortKey     []string  `json:"sort_key,omitempty"`     // leading columns rows of a segment are sorted by, NULLs last
 	PartitionBy string    `json:"partition_by,omitempty"` // a date column, or "" for one partition
 	Retention   Retention `json:"retention,omitzero"`     // when whole partitions are dropped
+	SourceLost  int64     `json:"source_lost,omitempty"`  // TableStates: rows of days before this one may have been dropped, and their states count more than the rows there are
 }
 
-// Retention tells how long, and up to what size, a table keeps its partitions. The zero value is for ever.
+// Retention tells how long, and up to what size, a table keeps its partitions. The zero value is for ever. Rows without a
+// date are never dropped, nor is the newest partition because of its size.
 type Retention struct {
 	Days  int32 `json:"days,omitempty"`  // partitions whose date is more days past than this are dropped
 	Bytes int64 `json:"bytes,omitempty"` // the oldest partitions are dropped while segments take more bytes than this
