@@ -34,6 +34,7 @@ type bench struct {
 var parts = []part{
 	{"way", "the whole way of a ping: start, submission, lag, disk, queries", measureWay},
 	{"size", "bytes of a sealed day beside its gzip bodies and beside Parquet", measureSize},
+	{"merge", "segments of flat rows and of main pings merged: bytes per second of CPU, memory", measureMerges},
 }
 
 func main() {
