@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/telemdb/telemdb/storage"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
@@ -19,6 +20,9 @@ type Options struct {
 	SealMaxAge time.Duration
 	// QueryMemory bounds one query; beyond it the query fails with SQLSTATE 53200. Default 2 GiB.
 	QueryMemory int64
+	// CompactionMemory bounds what a merge of segments holds in memory. Default a tenth of storage.MemoryBudget, which is
+	// 60 % of what the container or the machine has; at least 32 MiB.
+	CompactionMemory int64
 	// Workers is the number of cores one query may use. Default: all.
 	Workers int
 	// MaxLag is how far decoding may fall behind before submissions are refused with 503. Default 60 s.
@@ -57,6 +61,7 @@ func (o Options) withDefaults() Options {
 	def(&o.CacheBytes, 1<<30)
 	def(&o.SealBytes, 256<<20)
 	def(&o.QueryMemory, 2<<30)
+	def(&o.CompactionMemory, max(storage.MemoryBudget()/10, 32<<20))
 	def(&o.MaxBodyBytes, 8<<20)
 	if o.SealMaxAge == 0 {
 		o.SealMaxAge = 10 * time.Minute

@@ -158,6 +158,7 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		value             any
 	}{
 		{"cache.bytes", "cache of verified column chunks, outside the Go heap", o.CacheBytes},
+		{"compaction.memory", "memory a merge of segments may hold", o.CompactionMemory},
 		{"ingest.max_body_bytes", "largest body of a submission, as sent", o.MaxBodyBytes},
 		{"ingest.max_lag", "decoding may be this far behind before submissions are refused with 503", o.MaxLag},
 		{"query_memory", "memory one query may use", o.QueryMemory},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/jobs"
@@ -69,12 +70,16 @@ func (s *Store) pickSeal(now time.Time) *lane {
 		if rs == nil {
 			continue
 		}
-		// What is frozen here is left from a seal that failed.
-		if l.frozen != nil || rs.bytes >= s.o.SealBytes || now.Sub(rs.since) >= s.o.SealMaxAge {
-			return l
+		if l.frozen != nil {
+			return l // left from a seal that failed
 		}
-		if largest == nil || rs.bytes > most {
-			largest, most = l, rs.bytes
+		if !s.crowded(rs) {
+			if rs.bytes >= s.o.SealBytes || now.Sub(rs.since) >= s.o.SealMaxAge {
+				return l
+			}
+			if largest == nil || rs.bytes > most {
+				largest, most = l, rs.bytes
+			}
 		}
 		if oldest == nil || rs.first < oldest.oldest().first {
 			oldest = l
@@ -87,6 +92,11 @@ func (s *Store) pickSeal(now time.Time) *lane {
 		return oldest
 	}
 	return nil
+}
+
+// crowded tells whether a rowset waits for merges: see sealFilesMax. A log that grows long is sealed all the same.
+func (s *Store) crowded(rs *rowset) bool {
+	return slices.ContainsFunc(rs.parts, func(p *part) bool { return s.planner.crowded(p.table.ID) })
 }
 
 // oldest returns the rowset that is sealed next.

@@ -279,25 +279,28 @@ func (c *checker) rollup(r *rollup) error {
 		if !c.s.comparable(r, p) {
 			continue
 		}
-		want, err := c.s.statesOf(r, part)
+		diff, err := c.rollupPartition(r, part, states[p])
 		if err != nil {
 			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)
-			continue
-		}
-		got, err := c.s.inputsOf(states[p])
-		if err != nil {
-			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)
-			continue
-		}
-		diff, err := compareStates(r, want, got)
-		if err != nil {
-			return err
-		}
-		if diff != "" {
+		} else if diff != "" {
 			c.problem(r.states.FullName().String(), "partition %d differs from its rows: %s", p, diff)
 		}
 	}
 	return nil
+}
+
+// rollupPartition compares what rows give with the states that are stored for them.
+func (c *checker) rollupPartition(r *rollup, rows, states []*file) (diff string, err error) {
+	want, err := c.s.statesOf(r, rows)
+	if err != nil {
+		return "", err
+	}
+	got, done, err := c.s.inputsOf(states, compact.LimitsOf(c.s.o.CompactionMemory))
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return compareStates(r, want, got)
 }
 
 func (c *checker) sealedOf(n types.TableName) []*file {

@@ -12,18 +12,17 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// mergeInputsMax bounds the files, and so the row groups, that a merge has open.
-const mergeInputsMax = 16
-
 // closedGrace is how long after its end a day still gets rows that were received within it.
 const closedGrace = 15 * 60
 
 // MergeOnce merges a few small segments of one partition, if any are worth it. Rows stay the same rows; states of a
-// roll-up are added up.
+// roll-up are added up. One merge runs at a time: a second caller waits.
 func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 	if err := s.usable(); err != nil {
 		return false, err
 	}
+	s.mergeMu.Lock()
+	defer s.mergeMu.Unlock()
 	v := s.manifest.pin()
 	defer func() {
 		s.manifest.unpin(v)
@@ -33,7 +32,13 @@ func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 	if len(files) == 0 {
 		return false, nil
 	}
-	if err := s.mergeFiles(ctx, t, files); errors.Is(err, errSuperseded) {
+	if !s.roomToMerge(t, files) {
+		s.planner.hold(true)
+		return false, nil
+	}
+	err = s.mergeFiles(ctx, t, files)
+	s.planner.hold(err != nil)
+	if errors.Is(err, errSuperseded) {
 		return false, nil
 	} else if err != nil {
 		return false, mapError(fmt.Errorf("merge %d segments of %s: %w", len(files), t.FullName(), err))
@@ -43,27 +48,36 @@ func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 
 // pickMerge chooses a table and neighbouring segments of one of its partitions.
 func (s *Store) pickMerge(v *version) (*types.Table, []*file) {
-	now := s.o.Now().Unix()
-	for _, id := range sortedIDs(v.tables) {
-		t, ok := s.catalog.byIDLive(id)
-		if !ok {
-			continue
-		}
-		for _, part := range partitionsOf(v.tables[id]) {
-			c := compact.Choice{Now: now, BytesMax: s.o.MergeMaxBytes, InputMax: mergeInputsMax}
-			if m := part[0].Meta; m.HasPartition {
-				c.Closed = (m.Partition+1)*daySeconds+closedGrace <= now
-			}
-			list := make([]compact.File, len(part))
-			for i, f := range part {
-				list[i] = compact.File{ID: f.ID, Bytes: f.Meta.ValueBytes, From: f.From, To: f.To}
-			}
-			if from, to := compact.Pick(list, c); from < to {
-				return t, part[from:to]
-			}
-		}
+	c := compact.Choice{Now: s.o.Now().Unix(), BytesMax: s.o.MergeMaxBytes, InputMax: compact.LimitsOf(s.o.CompactionMemory).Inputs}
+	k := s.planner.plan(v, c, func(id uint32) bool { _, ok := s.catalog.byIDLive(id); return ok })
+	if len(k.files) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	t, ok := s.catalog.byIDLive(k.table)
+	if !ok {
+		return nil, nil // dropped just now
+	}
+	return t, k.files
+}
+
+// roomToMerge tells whether the disk has room for a merge's output, as large as its inputs, beside the reserve that
+// submissions need. The inputs' own space comes back only when nobody reads them any more.
+func (s *Store) roomToMerge(t *types.Table, files []*file) bool {
+	u, err := s.fs.DiskUsage(s.dir)
+	if err != nil {
+		return true // a file system that cannot tell has room
+	}
+	need := s.hardReserve(u) + catalogRoom
+	for _, f := range files {
+		need += uint64(f.Meta.Bytes)
+	}
+	if u.Free >= need {
+		return true
+	}
+	s.mergesSkipped.Add(1)
+	s.o.Logger.Warn("a merge was skipped: the disk has no room for its output and the reserve", "table", t.FullName(),
+		"segments", len(files), "free", u.Free, "needed", need)
+	return false
 }
 
 func sortedIDs(m map[uint32][]*file) []uint32 {
@@ -91,10 +105,12 @@ func partitionsOf(files []*file) [][]*file {
 
 // mergeFiles writes one segment in the place of several and publishes the exchange.
 func (s *Store) mergeFiles(ctx context.Context, t *types.Table, files []*file) error {
-	inputs, err := s.inputsOf(files)
+	limits := compact.LimitsOf(s.o.CompactionMemory)
+	inputs, done, err := s.inputsOf(files, limits)
 	if err != nil {
 		return err
 	}
+	defer done()
 	w := s.newSegments(s.o.Now())
 	key := compact.KeyOf(t)
 	var places compact.RowMap
@@ -102,7 +118,7 @@ func (s *Store) mergeFiles(ctx context.Context, t *types.Table, files []*file) e
 		if r := s.rollupOf(t); r != nil {
 			return compact.MergeStates(ctx, sink, inputs, key, r.Merge)
 		}
-		places, err = compact.MergeRows(ctx, sink, inputs, key)
+		places, err = compact.MergeRows(ctx, sink, inputs, key, limits)
 		return err
 	})
 	if err != nil {
@@ -173,17 +189,29 @@ func (s *Store) rollupOf(states *types.Table) *rollup {
 	return nil
 }
 
-// inputsOf opens files for a merge.
-func (s *Store) inputsOf(files []*file) ([]compact.Input, error) {
-	inputs := make([]compact.Input, len(files))
-	for i, f := range files {
-		r, err := f.open(s.fs, s.cache)
-		if err != nil {
-			return nil, err
+// inputsOf opens files for a merge, a second time and with a small cache of their own: what a merge reads it reads once,
+// so it would only push out what queries read again. done closes them.
+func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Input, done func(), err error) {
+	cache := segment.NewCache(l.CacheBytes)
+	var readers []*segment.Reader
+	done = func() {
+		for _, r := range readers {
+			_ = r.Close() // only read from
 		}
-		inputs[i] = compact.Input{Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows))}
+		_ = cache.Close() // gives memory back, which cannot fail
 	}
-	return inputs, nil
+	for _, f := range files {
+		r, err := segment.Open(s.fs, f.path, f.ID, cache)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		readers = append(readers, r)
+		inputs = append(inputs, compact.Input{
+			Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows)),
+		})
+	}
+	return inputs, done, nil
 }
 
 // openGroup is the way a merge opens row groups; those of an open segment cannot fail to.

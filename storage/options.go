@@ -2,10 +2,12 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
 
+	"github.com/telemdb/telemdb/storage/compact"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
@@ -54,6 +56,7 @@ type Options struct {
 	TablesMax        int           // ping tables; 10,000
 	ColumnsMax       int           // columns of a ping table; 10,000
 	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
+	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
 }
 
 // memory tells whether the store is to live in memory only.
@@ -99,6 +102,9 @@ func (o *Options) fill(dir string) {
 	def(&o.TablesMax, 10_000)
 	def(&o.ColumnsMax, 10_000)
 	def(&o.MergeMaxBytes, 2<<30)
+	if o.CompactionMemory == 0 {
+		o.CompactionMemory = max(MemoryBudget()/10, compact.MemoryMin)
+	}
 }
 
 // validate looks at what would only show later, before any file is touched.
@@ -106,6 +112,9 @@ func (o *Options) validate() error {
 	var errs []error
 	if o.SealBytes < 0 || o.HeadMaxBytes < 0 || o.CacheBytes < 0 || o.WALMaxBytes < 0 || o.DecodeWorker < 0 || o.SealMaxAge < 0 {
 		errs = append(errs, errors.New("storage options: a limit is negative"))
+	}
+	if o.CompactionMemory < compact.MemoryMin {
+		errs = append(errs, fmt.Errorf("storage options: compaction.memory is %d bytes, a merge needs at least %d", o.CompactionMemory, compact.MemoryMin))
 	}
 	if o.Decoder != nil && (!o.hasSystem(ErrorsTable) || !o.hasSystem(DuplicatesTable)) {
 		errs = append(errs, errors.New("storage options: a decoder needs the system tables telemdb.errors and telemdb.duplicates"))

@@ -29,9 +29,13 @@ type Stats struct {
 	UnsealedBytes int64
 	Lag           time.Duration
 	Seals, Merges int64 // since Open
-	Publications  int64 // batches since Open
-	Damage        int   // things found broken since Open
-	Log           wal.Stats
+	MergesSkipped int64 // since Open: for want of room on the disk
+	// MergeDebt is the merging that is due: bytes of files that would be rewritten, and files that would go, until every
+	// partition is in the shape it should have by now. It is as of the last look at what to merge.
+	MergeDebtBytes, MergeDebtSegments int64
+	Publications                      int64 // batches since Open
+	Damage                            int   // things found broken since Open
+	Log                               wal.Stats
 }
 
 // Stats returns numbers for metrics.
@@ -40,6 +44,8 @@ func (s *Store) Stats() Stats {
 		Lag: s.Lag(), UnsealedBytes: s.log.UnsealedBytes(), Synced: s.log.Synced(), Log: s.log.Stats(), HeadBytes: s.headBytes.Load(),
 		Seals: s.seals.Load(), Merges: s.merges.Load(), Publications: s.published.Load(), Damage: len(s.Damage()),
 	}
+	owed := s.planner.owed()
+	st.MergesSkipped, st.MergeDebtBytes, st.MergeDebtSegments = s.mergesSkipped.Load(), owed.bytes, int64(owed.files)
 	n := s.catalog.state()
 	st.Tables, st.Views = len(n.tables), len(n.views)
 	s.publishMu.Lock()

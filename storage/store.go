@@ -42,6 +42,7 @@ type Store struct {
 	damage      damageList
 
 	// Locks, in the order in which they are taken.
+	mergeMu   sync.Mutex // one merge at a time
 	sealMu    sync.Mutex // one seal, DROP or rebuilding of a roll-up at a time
 	applyMu   sync.Mutex // held by the applier for one job at a time: heads change between jobs only
 	publishMu sync.Mutex // one publishing batch at a time
@@ -65,6 +66,10 @@ type Store struct {
 	diskLow   atomic.Bool  // free space is below the soft reserve
 	seals     atomic.Int64 // done since Open
 	merges    atomic.Int64
+	planner   mergePlanner
+
+	mergesSkipped atomic.Int64 // for want of room on the disk
+
 	failure   atomic.Pointer[error]
 	closing   atomic.Bool
 	closeOnce sync.Once

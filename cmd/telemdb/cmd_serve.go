@@ -44,6 +44,7 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	f.DurationVar(&o.db.SealMaxAge, "seal-max-age", 10*time.Minute, "age at which unsealed rows become a segment")
 	sizeVar(f, &o.db.CacheBytes, "cache", 1<<30, "cache of column chunks")
 	sizeVar(f, &o.db.QueryMemory, "query-memory", 2<<30, "memory of one query; more fails it with 53200")
+	sizeVar(f, &o.db.CompactionMemory, "compaction-memory", 0, "memory of a merge of segments, at least 32MiB (default a tenth of 60 % of the memory there is)")
 	sizeVar(f, &o.db.DiskReserve, "disk-reserve", 0, "free space below which submissions get 507 (default 2 % of the disk, at least 1GiB)")
 	sizeVar(f, &o.db.DiskBallast, "disk-ballast", 64<<20, "file given up when the disk is full, so that seals and a start have room")
 	sizeVar(f, &o.db.LogFileBytes, "log-file", 64<<20, "size of a log file")

@@ -164,7 +164,7 @@ func TestASortedMergeIsTheSortedWhole(t *testing.T) {
 		}
 		slices.SortStableFunc(all, compareTestRows)
 		var sink memSink
-		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable)); err != nil {
+		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable), Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := sink.ids(t), idsOf(all); !slices.Equal(got, want) {
@@ -330,59 +330,5 @@ func TestDiffTellsAValueThatDiffers(t *testing.T) {
 	}
 	if d, _ := Diff(statesTable, a, states(map[string]int64{"x": 1})); d != "2 rows against 1" {
 		t.Errorf("shorter: %q", d)
-	}
-}
-
-// TestMergesKeepFilesFewAndRewriteLittle plays days of seals against Pick.
-func TestMergesKeepFilesFewAndRewriteLittle(t *testing.T) {
-	for _, every := range []int64{2, 60, 600} { // seconds between seals
-		var files []File
-		var sealed, rewritten int64
-		most := 0
-		merge := func(now int64, closed bool) {
-			for {
-				from, to := Pick(files, Choice{Now: now, Closed: closed, BytesMax: 1 << 40, InputMax: 16})
-				if from == to {
-					return
-				}
-				out := files[from]
-				out.Bytes = 0
-				for _, f := range files[from:to] {
-					out.Bytes += f.Bytes
-					out.From, out.To = min(out.From, f.From), max(out.To, f.To)
-				}
-				rewritten += out.Bytes
-				files = slices.Replace(files, from, to, out)
-			}
-		}
-		day := int64(86400)
-		for at := int64(0); at < day; at += every {
-			files = append(files, File{ID: uint64(at), Bytes: 1000 + at%7, From: at, To: at})
-			sealed += files[len(files)-1].Bytes
-			merge(at, false)
-			most = max(most, len(files))
-		}
-		merge(day+1000, true)
-		if most > 64 || len(files) > 4 {
-			t.Errorf("a seal every %d s: up to %d files, %d when the day is over", every, most, len(files))
-		}
-		if amplification := float64(rewritten) / float64(sealed); amplification > 8 {
-			t.Errorf("a seal every %d s: every byte is rewritten %.1f times", every, amplification)
-		}
-		t.Logf("a seal every %d s: up to %d files, %d at the end, rewritten %.1f times", every, most, len(files), float64(rewritten)/float64(sealed))
-	}
-}
-
-func TestALargeFileIsNotRewrittenForASmallOne(t *testing.T) {
-	files := []File{{Bytes: 1000}, {Bytes: 10}}
-	if a, b := Pick(files, Choice{Now: 1e6, Closed: true, BytesMax: 1 << 30, InputMax: 16}); a != b {
-		t.Errorf("picked [%d, %d)", a, b)
-	}
-	files = append(files, File{Bytes: 12}, File{Bytes: 3})
-	if a, b := Pick(files, Choice{Now: 1e6, Closed: true, BytesMax: 1 << 30, InputMax: 16}); a != 1 || b != 4 {
-		t.Errorf("picked [%d, %d), want the three small ones", a, b)
-	}
-	if a, b := Pick(files[1:], Choice{Now: 1e6, Closed: true, BytesMax: 20, InputMax: 16}); b-a > 2 {
-		t.Errorf("picked [%d, %d), more than BytesMax", a, b)
 	}
 }

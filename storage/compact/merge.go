@@ -77,8 +77,11 @@ func (c *cursor) runBefore(o *cursor, earlier bool) int {
 // MergeRows writes the rows of all inputs to w in the order of the key; rows of equal keys in the order of the inputs.
 // It holds the directory and the sort keys of one row group per input, whatever w needs for one group of output, and
 // the map it returns: four bytes for every row.
-func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol) (RowMap, error) {
-	m := merger{ctx: ctx, w: w, key: key, places: make(RowMap, len(inputs))}
+func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol, limits Limits) (RowMap, error) {
+	m := merger{ctx: ctx, w: w, key: key, places: make(RowMap, len(inputs)), most: limits.GroupBytes}
+	if m.most <= 0 {
+		m.most = GroupBytes
+	}
 	for i, in := range inputs {
 		c := &cursor{in: in, at: i}
 		ok, err := c.load(key)
@@ -105,6 +108,7 @@ type merger struct {
 	src    []column.Group
 	rows   []segment.RowRef
 	bytes  int64
+	most   int64 // bytes of a group
 	places RowMap
 	taken  int64 // rows of the output so far
 }
@@ -151,7 +155,7 @@ func (m *merger) take(c *cursor) error {
 		m.places[c.at] = append(m.places[c.at], NoRow)
 		return nil
 	}
-	if len(m.rows) == GroupRows || len(m.rows) > 0 && m.bytes+c.in.RowBytes > GroupBytes {
+	if len(m.rows) == GroupRows || len(m.rows) > 0 && m.bytes+c.in.RowBytes > m.most {
 		if err := m.flush(); err != nil {
 			return err
 		}

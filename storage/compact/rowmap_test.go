@@ -60,7 +60,7 @@ func TestAMergeLeavesDeadRowsOutAndTellsWhereTheOthersWent(t *testing.T) {
 		}
 		slices.SortStableFunc(want, func(a, b live) int { return compareTestRows(a.testRow, b.testRow) })
 		var sink memSink
-		places, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable))
+		places, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable), Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestAMergeOfDeadRowsWritesNothing(t *testing.T) {
 		return b
 	}
 	var sink memSink
-	places, err := MergeRows(context.Background(), &sink, []Input{in}, KeyOf(testTable))
+	places, err := MergeRows(context.Background(), &sink, []Input{in}, KeyOf(testTable), Limits{})
 	if err != nil || len(sink.groups) != 0 || places.Left() != 5 {
 		t.Errorf("%d groups, %d left out, %v", len(sink.groups), places.Left(), err)
 	}
@@ -140,7 +140,7 @@ func TestAMergeCutsGroupsAtTheirLimitWhateverRunsItTakes(t *testing.T) {
 		a, b := n/2, n-n/2
 		var sink countSink
 		inputs := []Input{memInput([]column.Group{group("a", a)}), memInput([]column.Group{group("b", b)})}
-		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable)); err != nil {
+		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable), Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := (n + GroupRows - 1) / GroupRows; sink.groups != want || sink.rows != n {
