@@ -25,6 +25,8 @@ type Cache struct {
 	used    int64    // bytes of arenas, and of what was parsed from entries
 	stats   CacheStats
 	closed  bool
+
+	index *Cache // for index areas, with a budget of its own; nil: they are entries like others
 }
 
 // CacheStats are totals since the cache was made, and its present size.
@@ -106,7 +108,31 @@ func NewCache(bytes int64) *Cache {
 	return &Cache{arenaBytes: int(size), budget: bytes, entries: make(map[cacheKey]*cacheEntry)}
 }
 
-// Stats returns counters and sizes.
+// NewCacheWithIndex is NewCache with room set aside for index areas, so that a scan of many rows does not push out what
+// finds a few. Their budget is a part of bytes.
+func NewCacheWithIndex(bytes, index int64) *Cache {
+	c := NewCache(bytes - index)
+	c.index = NewCache(index)
+	return c
+}
+
+// forIndex returns where index areas are kept.
+func (c *Cache) forIndex() *Cache {
+	if c.index != nil {
+		return c.index
+	}
+	return c
+}
+
+// IndexStats returns the counters and sizes of what is kept of index areas alone; zero if they have no room of their own.
+func (c *Cache) IndexStats() CacheStats {
+	if c.index == nil {
+		return CacheStats{}
+	}
+	return c.index.Stats()
+}
+
+// Stats returns counters and sizes, without those of IndexStats.
 func (c *Cache) Stats() CacheStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,6 +143,9 @@ func (c *Cache) Stats() CacheStats {
 
 // Close gives the memory back. All readers must be closed and unused. A closed cache keeps nothing.
 func (c *Cache) Close() error {
+	if c.index != nil {
+		_ = c.index.Close() // it never fails
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

@@ -28,7 +28,8 @@ func (p Problem) String() string {
 const checkCacheBytes = 32 << 20
 
 // Check reads the whole file anew, past the cache, and reports every violation: checksums, that every byte belongs to
-// exactly one part, that every value decodes, the counts, that the zone maps bound the values, the sort order. It goes
+// exactly one part, that every value decodes, the counts, that the zone maps bound the values and the index area is exactly
+// that of the values, the sort order. It goes
 // on after a problem and returns when it has seen everything.
 func (r *Reader) Check(report func(Problem)) {
 	cache := NewCache(checkCacheBytes)
@@ -81,6 +82,7 @@ func (c *checker) group(g *group) {
 		used = append(used, c.column(g, col)...)
 	}
 	c.tiling(g, used, pageBytes)
+	c.absent(g)
 }
 
 // tiling checks that the parts cover the group's bytes, and those of its pages, without gap or overlap.
@@ -158,12 +160,14 @@ func (c *checker) values(g *group, col column.Column, section string) {
 	}
 	present := 0
 	whole := col.Stats()
+	index := c.indexCheck(col, g.dir.rows)
 	for b := 0; b*vec.BatchRows < g.dir.rows; b++ {
 		from, to := b*vec.BatchRows, min((b+1)*vec.BatchRows, g.dir.rows)
 		if err := col.Read(from, to, &c.v); err != nil {
 			c.problem(section, g.dir.base, err)
 			return
 		}
+		index.add(&c.v)
 		got := column.StatsOf(&c.v, col.Leaf(), 0, to-from)
 		present += got.Present
 		if want := zones.Block(b); got.Present != want.Present {
@@ -178,6 +182,7 @@ func (c *checker) values(g *group, col column.Column, section string) {
 	if present != seg.present() {
 		c.problem(section, g.dir.base, fmt.Errorf("%d values, the directory says %d", present, seg.present()))
 	}
+	c.indexOf(g, index, section)
 }
 
 func segmentOf(col column.Column) *segmentColumn {

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -61,7 +62,31 @@ func (d *directory) lsnRange() (lo, hi uint64) {
 	return uint64(s.MinI), uint64(s.MaxI)
 }
 
-// meta sums up. It gives the same from a directory just written and from one read back.
+// parseIndex reads the table of the index area, and takes the area off the last row group, whose size in the directory
+// counts it: readers that know of no index area then find the directory where the last row group ends. dirAt is where the
+// directory begins.
+func (d *directory) parseIndex(table []byte, f *footer, dirAt int64) ([]indexColumn, error) {
+	if f.indexBytes == 0 {
+		return nil, nil
+	}
+	last := &d.groups[len(d.groups)-1]
+	if last.size -= int64(f.indexBytes); last.size < 0 {
+		return nil, errors.New("the index area is larger than the last row group, which it is a part of")
+	}
+	return parseIndexTable(table, d, dirAt-int64(f.indexBytes), dirAt-int64(f.indexTable))
+}
+
+// addIndex takes over what the manifest is to know of the index area.
+func (m *Meta) addIndex(d *directory, index []indexColumn) {
+	for i := range m.Columns {
+		c := &m.Columns[i]
+		if e := indexFor(index, d.search(types.Path(c.Name), c.Leaf)); e != nil {
+			c.Set, c.Filters = slices.Clone(e.set), slices.Clone(e.filters)
+		}
+	}
+}
+
+// meta sums up, but for the index. It gives the same from a directory just written and from one read back.
 func (d *directory) meta(f *footer, size int64) *Meta {
 	m := &Meta{ID: f.id, TableID: f.table, Rows: int64(f.rows), Bytes: size, ValueBytes: int64(f.valueBytes),
 		Partition: f.partition, HasPartition: f.flags&footerHasPartition != 0, MinLSN: f.minLSN, MaxLSN: f.maxLSN,

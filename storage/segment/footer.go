@@ -14,12 +14,13 @@ import (
 const (
 	magic        = "TLMSEG"
 	versionMajor = 1
-	versionMinor = 0
+	versionMinor = 1
 )
 
 // Feature bits. A reader that does not know a required bit refuses the file, an optional one it ignores.
 const (
 	knownRequired = uint32(0)
+	optionalIndex = uint32(1) // the footer says where the index area is, if there is one
 )
 
 const (
@@ -91,6 +92,8 @@ type footer struct {
 	groups         uint32
 	columns        uint32
 	levelHint      uint32
+	// The index area ends where the directory begins, and its table where the area ends. All 0: there is none.
+	indexBytes, indexTable, indexCRC uint32
 }
 
 func (f *footer) append(dst []byte) []byte {
@@ -102,7 +105,7 @@ func (f *footer) append(dst []byte) []byte {
 	for _, x := range []uint64{uint64(f.partition), f.rows, f.valueBytes, f.minLSN, f.maxLSN, f.dirOffset} {
 		dst = le.AppendUint64(dst, x)
 	}
-	for _, x := range []uint32{f.dirStored, f.dirRaw, f.dirCRC, f.groups, f.columns, f.levelHint} {
+	for _, x := range []uint32{f.dirStored, f.dirRaw, f.dirCRC, f.groups, f.columns, f.levelHint, f.indexBytes, f.indexTable, f.indexCRC} {
 		dst = le.AppendUint32(dst, x)
 	}
 	dst = append(dst, make([]byte, at+footerBytes-4-len(dst))...)
@@ -159,11 +162,16 @@ func parseFooter(path string, b []byte, at int64, h header) (f footer, err error
 		dirOffset: le.Uint64(b[56:]), dirStored: le.Uint32(b[64:]), dirRaw: le.Uint32(b[68:]), dirCRC: le.Uint32(b[72:]),
 		groups: le.Uint32(b[76:]), columns: le.Uint32(b[80:]), levelHint: le.Uint32(b[84:]),
 	}
+	if h.optional&optionalIndex != 0 {
+		f.indexBytes, f.indexTable, f.indexCRC = le.Uint32(b[88:]), le.Uint32(b[92:]), le.Uint32(b[96:])
+	}
 	switch {
 	case f.id != h.id || f.table != h.table:
 		return f, bad(fmt.Sprintf("segment %d of table %d", h.id, h.table), fmt.Sprintf("%d of %d", f.id, f.table))
 	case f.dirOffset < headerBytes || f.dirOffset+uint64(f.dirStored) != uint64(at):
 		return f, bad("a directory that ends where the footer begins", fmt.Sprintf("%d bytes at %d", f.dirStored, f.dirOffset))
+	case f.indexTable > f.indexBytes || uint64(f.indexBytes) > f.dirOffset-headerBytes || f.indexBytes > 0 && f.groups == 0:
+		return f, bad("an index area within the file", fmt.Sprintf("%d bytes, %d of them its table", f.indexBytes, f.indexTable))
 	}
 	return f, nil
 }

@@ -34,6 +34,7 @@ func (r *Reader) InspectSelected(w io.Writer, sel Selection) error {
 		r.inspectGroup(out, &r.groups[i], sel)
 	}
 	f := &r.foot
+	r.inspectIndex(out, sel)
 	fmt.Fprintf(out, "[%d, %d) directory: %d columns, %d row groups, %d bytes decompressed, sorted by %s\n", f.dirOffset,
 		f.dirOffset+uint64(f.dirStored), f.columns, f.groups, f.dirRaw, orNone(strings.Join(r.dir.sortKey, ", ")))
 	fmt.Fprintf(out, "[%d, %d) footer: %d rows, %d bytes of values, LSN %d to %d", r.size-footerBytes-trailerBytes, r.size,
@@ -80,6 +81,35 @@ func (r *Reader) inspectGroup(out io.Writer, g *group, sel Selection) {
 		fmt.Fprintf(out, "  [%d, %d) page %d: zstd of %d bytes, from row %d\n", off, off+int64(r.dir.u32(g.dir.pageLen, i)), i,
 			r.dir.u32(g.dir.pageRaw, i), r.dir.u16(g.dir.pageRow, i))
 	}
+}
+
+// inspectIndex prints the parts of the index area.
+func (r *Reader) inspectIndex(out io.Writer, sel Selection) {
+	end := int64(r.foot.dirOffset)
+	if r.foot.indexBytes == 0 {
+		return
+	}
+	fmt.Fprintf(out, "[%d, %d) index area: %d columns\n", end-int64(r.foot.indexBytes), end, len(r.index))
+	for i := range r.index {
+		e := &r.index[i]
+		path, leaf := r.dir.path(e.column), r.dir.leaf(e.column)
+		if !sel.has(path) || sel.Head > 0 && i >= sel.Head {
+			continue
+		}
+		for g := range r.groups {
+			if e.kind == indexSet {
+				n := 0
+				if v := e.set.Values(leaf, g); v != nil {
+					n = v.N
+				}
+				fmt.Fprintf(out, "  %s %s: set of values, row group %d has %d\n", path, leaf, g, n)
+			} else if f := e.filters[g]; f.Bytes > 0 {
+				fmt.Fprintf(out, "  [%d, %d) %s %s: filter of row group %d, %d blocks\n", f.Offset, f.Offset+int64(f.Bytes), path, leaf, g,
+					f.Bytes/bloomBlockBytes)
+			}
+		}
+	}
+	fmt.Fprintf(out, "  [%d, %d) table\n", end-int64(r.foot.indexTable), end)
 }
 
 func (s Selection) has(p types.Path) bool {

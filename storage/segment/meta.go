@@ -35,6 +35,10 @@ type ColumnMeta struct {
 	Stats column.Stats // of the segment; Dict is nil
 	// Groups has the same for each row group, for the columns of the sort key and submission_timestamp; else nil.
 	Groups []column.Stats
+	// Set is the values of the column, and which row groups have them; nil if it is not known or they are many.
+	Set ValueSet
+	// Filters is, for each row group, where the Bloom filter of the column lies; nil if there is none.
+	Filters []Filter
 }
 
 // Column returns what is known of a top-level column; nil if the segment has no value there of that kind.

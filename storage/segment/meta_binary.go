@@ -19,8 +19,10 @@ const metaVersion = 1
 const (
 	metaHasPartition = 1
 
-	columnHasGroups = 1
-	columnFlags     = columnHasGroups
+	columnHasGroups  = 1
+	columnHasSet     = 2
+	columnHasFilters = 4
+	columnFlags      = columnHasGroups | columnHasSet | columnHasFilters
 
 	statsNaN     = 1
 	statsBounded = 2
@@ -53,7 +55,7 @@ func (m *Meta) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-func appendText[T string | []byte](dst []byte, s T) []byte {
+func appendText[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
@@ -62,12 +64,33 @@ func (c *ColumnMeta) append(dst []byte) []byte {
 	if len(c.Groups) > 0 {
 		flags |= columnHasGroups
 	}
+	if len(c.Set) > 0 {
+		flags |= columnHasSet
+	}
+	if len(c.Filters) > 0 {
+		flags |= columnHasFilters
+	}
 	dst = append(appendText(dst, c.Name), byte(c.Leaf), flags)
 	dst = appendStats(dst, c.Leaf, &c.Stats)
 	for i := range c.Groups {
 		dst = appendStats(dst, c.Leaf, &c.Groups[i])
 	}
+	if len(c.Set) > 0 {
+		dst = appendText(dst, c.Set)
+	}
+	if len(c.Filters) > 0 {
+		dst = appendFilters(binary.AppendUvarint(dst, uint64(firstOffset(c.Filters))), c.Filters)
+	}
 	return dst
+}
+
+func firstOffset(list []Filter) int64 {
+	for i := range list {
+		if list[i].Bytes > 0 {
+			return list[i].Offset
+		}
+	}
+	return 0
 }
 
 func appendStats(dst []byte, leaf types.Leaf, s *column.Stats) []byte {
@@ -226,6 +249,16 @@ func (p *metaParser) column(c *ColumnMeta, groups int) {
 		for i := range c.Groups {
 			p.stats(&c.Groups[i], c.Leaf)
 		}
+	}
+	if flags&columnHasSet != 0 {
+		c.Set = p.bytes()
+	}
+	if flags&columnHasFilters != 0 {
+		at := p.uvarint()
+		if at > math.MaxInt64/2 {
+			p.fail()
+		}
+		c.Filters, _ = p.filters(groups, int64(at))
 	}
 }
 

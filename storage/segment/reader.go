@@ -21,6 +21,7 @@ type Reader struct {
 	head   header
 	foot   footer
 	dir    *directory
+	index  []indexColumn
 	groups []group
 	closed atomic.Bool
 }
@@ -40,6 +41,19 @@ func OpenAny(fs vfs.FS, path string, cache *Cache) (*Reader, error) {
 }
 
 func openFile(fs vfs.FS, path string, id *uint64, cache *Cache) (*Reader, error) {
+	r, err := OpenLater(fs, path, cache)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.open(id); err != nil {
+		_ = r.file.Close() // the first error is the one to report
+		return nil, err
+	}
+	return r, nil
+}
+
+// OpenLater opens the file and reads nothing. Until Load returns nil, a reader has MayHold and Close and nothing else.
+func OpenLater(fs vfs.FS, path string, cache *Cache) (*Reader, error) {
 	file, err := fs.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
@@ -48,12 +62,12 @@ func openFile(fs vfs.FS, path string, id *uint64, cache *Cache) (*Reader, error)
 	if r.cache == nil {
 		r.cache = NewCache(0)
 	}
-	if err := r.open(id); err != nil {
-		_ = file.Close() // the first error is the one to report
-		return nil, err
-	}
 	return r, nil
 }
+
+// Load reads what Open promises: once, and not while another goroutine uses anything but MayHold. After an error it may be
+// tried again.
+func (r *Reader) Load(id uint64) error { return r.open(&id) }
 
 // open reads what Open promises. id is nil if any will do.
 func (r *Reader) open(id *uint64) (err error) {
@@ -64,6 +78,9 @@ func (r *Reader) open(id *uint64) (err error) {
 		return &CorruptError{File: r.path, Section: "header", Expected: fmt.Sprintf("segment %d", *id), Found: fmt.Sprintf("segment %d", r.head.id)}
 	}
 	if err := r.readDirectory(); err != nil {
+		return err
+	}
+	if err := r.readIndex(); err != nil {
 		return err
 	}
 	r.groups = make([]group, len(r.dir.groups))
@@ -104,6 +121,30 @@ func (r *Reader) readDirectory() error {
 	return nil
 }
 
+// readIndex reads the table of the index area.
+func (r *Reader) readIndex() error {
+	f := &r.foot
+	if r.index = nil; f.indexBytes == 0 {
+		return nil
+	}
+	at := int64(f.dirOffset) - int64(f.indexTable)
+	b := make([]byte, f.indexTable)
+	if err := readFull(r.file, b, at); err != nil {
+		return fmt.Errorf("segment %s: index table: %w", r.path, err)
+	}
+	bad := func(expected, found string, err error) error {
+		return &CorruptError{File: r.path, Offset: at, Section: "index table", Expected: expected, Found: found, Err: err}
+	}
+	if got := checksum(b); got != f.indexCRC {
+		return bad(fmt.Sprintf("checksum %08x", f.indexCRC), fmt.Sprintf("%08x", got), nil)
+	}
+	var err error
+	if r.index, err = r.dir.parseIndex(b, f, int64(f.dirOffset)); err != nil {
+		return bad("", "", err)
+	}
+	return nil
+}
+
 // Path returns the file's name.
 func (r *Reader) Path() string { return r.path }
 
@@ -120,7 +161,11 @@ func (r *Reader) GroupValueBytes(i int) int64 { return r.groups[i].dir.valueByte
 func (r *Reader) Group(i int) column.Group { return &r.groups[i] }
 
 // Meta sums the segment up, from its directory: equal to what Finish returned.
-func (r *Reader) Meta() *Meta { return r.dir.meta(&r.foot, r.size) }
+func (r *Reader) Meta() *Meta {
+	m := r.dir.meta(&r.foot, r.size)
+	m.addIndex(r.dir, r.index)
+	return m
+}
 
 // Close closes the file. Nobody may use its groups and columns any more; vectors read from them stay valid.
 func (r *Reader) Close() error {

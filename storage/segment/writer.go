@@ -9,6 +9,7 @@ import (
 	"github.com/telemdb/telemdb/storage/codec"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
@@ -28,6 +29,8 @@ type WriterOptions struct {
 	Partition    int64
 	HasPartition bool
 	LevelHint    int
+	// Lookups are top-level columns whose values are looked up one by one: they get a filter however many values they have.
+	Lookups []string
 }
 
 // Writer writes one segment. It belongs to one goroutine. After an error it is good for Abort only.
@@ -40,6 +43,7 @@ type Writer struct {
 	g      gatherer
 	enc    codec.Encoder
 	rest   restWriter
+	index  indexWriter
 	chunk  []byte
 	rows   int64
 	values int64
@@ -57,7 +61,8 @@ func Create(o WriterOptions) (*Writer, error) {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	w := &Writer{o: o, file: f}
-	h := header{major: versionMajor, minor: versionMinor, id: o.ID, table: o.TableID}
+	w.index.lookups = o.Lookups
+	h := header{major: versionMajor, minor: versionMinor, optional: optionalIndex, id: o.ID, table: o.TableID}
 	w.buf = h.append(make([]byte, 0, writeBytes+writeBytes/4))
 	w.at = int64(len(w.buf))
 	return w, nil
@@ -125,6 +130,9 @@ func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 	default:
 		err = w.addChunk(g, &b, v, topLevel)
 	}
+	if err == nil && topLevel {
+		err = w.indexColumn(&b, c, v)
+	}
 	if err != nil {
 		return fmt.Errorf("column %s (%s): %w", c.path, c.leaf, err)
 	}
@@ -143,6 +151,25 @@ func (w *Writer) addChunk(g *groupBuild, b *columnBuild, v *codec.Values, topLev
 	b.b, b.c = uint32(len(w.chunk)), checksum(w.chunk)
 	b.a, err = w.write(g, w.chunk)
 	return err
+}
+
+// indexColumn gives the index area the values of a top-level column, which has just been encoded.
+func (w *Writer) indexColumn(b *columnBuild, c *columnGroup, v *codec.Values) error {
+	var distinct *vec.Vector
+	switch b.kind {
+	case kindConst:
+		distinct = &vec.Vector{}
+		distinct.Reset(v.Vec.Type)
+		distinct.AppendFrom(&v.Vec, 0)
+	case kindDict:
+		chunk, err := codec.Open(c.leaf, v.Rows, v.Present(), w.chunk)
+		if err != nil {
+			return fmt.Errorf("BUG: the chunk just written cannot be read: %w", err)
+		}
+		distinct = chunk.Dict()
+	}
+	w.index.add(len(w.dir.groups), b.id, c.path, c.leaf, &v.Vec, distinct)
+	return nil
 }
 
 // write appends bytes of a row group and returns their offset in it.
@@ -191,6 +218,10 @@ func (w *Writer) finish() (*Meta, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
+	area, table, err := w.finishIndex()
+	if err != nil {
+		return nil, err
+	}
 	raw, err := w.dir.append(nil, w.o.SortKey)
 	if err != nil {
 		return nil, err
@@ -200,6 +231,11 @@ func (w *Writer) finish() (*Meta, error) {
 		return nil, fmt.Errorf("BUG: the directory just written cannot be read: %w", err)
 	}
 	f := w.footer(d)
+	f.indexBytes, f.indexTable, f.indexCRC = uint32(len(area)), uint32(table), checksum(area[len(area)-table:])
+	index, err := d.parseIndex(area[len(area)-table:], &f, w.at)
+	if err != nil {
+		return nil, fmt.Errorf("BUG: the index just written cannot be read: %w", err)
+	}
 	stored := codec.Deflate(nil, raw)
 	if len(stored) >= len(raw) {
 		stored = raw
@@ -217,7 +253,22 @@ func (w *Writer) finish() (*Meta, error) {
 	if err := w.file.Close(); err != nil {
 		return nil, err
 	}
-	return d.meta(&f, w.at), nil
+	m := d.meta(&f, w.at)
+	m.addIndex(d, index)
+	return m, nil
+}
+
+// finishIndex writes the index area. It counts as the end of the last row group.
+func (w *Writer) finishIndex() (area []byte, table int, err error) {
+	if len(w.dir.groups) == 0 {
+		return nil, 0, nil
+	}
+	_, final := w.dir.sorted()
+	if area, table, err = w.index.finish(len(w.dir.groups), final, w.at); err != nil {
+		return nil, 0, err
+	}
+	w.dir.groups[len(w.dir.groups)-1].size += int64(len(area))
+	return area, table, w.append(area)
 }
 
 func (w *Writer) footer(d *directory) footer {
