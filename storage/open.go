@@ -41,7 +41,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		o: o, fs: o.FS, dir: path.Clean(strings.ReplaceAll(dir, "\\", "/")),
-		cache: segment.NewCache(o.CacheBytes), paths: column.NewInterner(), heads: newHeads(),
+		cache: segment.NewCacheWithIndex(o.CacheBytes, o.CacheBytes/indexCacheShare), paths: column.NewInterner(), heads: newHeads(),
 		shortInsert: shortInsertBytes,
 	}
 	s.diskFree.Store(-1)

@@ -40,7 +40,7 @@ type Options struct {
 	SealBytes    int64         // a table is sealed when its head holds this many bytes of values; 256 MiB
 	SealMaxAge   time.Duration // or when its oldest row is this old; 10 min
 	HeadMaxBytes int64         // all heads together; decoding waits beyond it; 1 GiB
-	CacheBytes   int64         // verified chunks of segments; 256 MiB
+	CacheBytes   int64         // verified chunks of segments, an eighth of it for their indexes; 256 MiB
 	DecodeWorker int           // parallel decoders; the number of CPUs
 
 	WALFileBytes     int64         // 64 MiB; 4 MiB in memory
@@ -58,6 +58,9 @@ type Options struct {
 	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
 	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
 }
+
+// indexCacheShare is the part of CacheBytes that is kept for index areas: 32 MiB hold the filters of 20 million ids.
+const indexCacheShare = 8
 
 // memory tells whether the store is to live in memory only.
 func (o *Options) memory(dir string) bool { return dir == "" && o.FS == nil }

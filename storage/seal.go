@@ -205,7 +205,7 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 	id := w.s.manifest.newID()
 	path := w.s.segmentPath(id)
 	sw, err := segment.Create(segment.WriterOptions{
-		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey,
+		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey, Lookups: lookupsOf(t),
 		Partition: partitionValue(partition), HasPartition: partition != head.NoPartition,
 	})
 	if err != nil {
@@ -234,6 +234,16 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 	})
 	return nil
 }
+
+// lookupsOf returns the columns of which single values are looked for: a client's rows, a document.
+func lookupsOf(t *types.Table) []string {
+	if t.Kind != types.TablePing {
+		return nil
+	}
+	return pingLookups
+}
+
+var pingLookups = []string{"client_id", "document_id"}
 
 func partitionValue(p int64) int64 {
 	if p == head.NoPartition {

@@ -165,12 +165,20 @@ type segmentMorsel struct {
 func (m *segmentMorsel) Rows() int      { return int(m.f.Meta.GroupRows[m.i]) }
 func (m *segmentMorsel) Origin() string { return fmt.Sprintf("segment %d group %d", m.f.ID, m.i) }
 
-func (m *segmentMorsel) Partition() (int64, bool)                   { return m.f.Meta.Partition, m.f.Meta.HasPartition }
-func (m *segmentMorsel) Deleted() vec.Bitmap                        { return nil }
-func (m *segmentMorsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
+func (m *segmentMorsel) Partition() (int64, bool) { return m.f.Meta.Partition, m.f.Meta.HasPartition }
+func (m *segmentMorsel) Deleted() vec.Bitmap      { return nil }
+
+// MayHold asks the manifest, and where that is not enough a filter of the file: of that nothing else is read.
+func (m *segmentMorsel) MayHold(name string, p *column.Pred) (bool, error) {
+	r, err := m.f.asked(m.s.fs, m.s.cache)
+	if err != nil {
+		return true, err
+	}
+	return r.MayHold(&m.f.Meta, m.i, name, p)
+}
 
 // Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and
-// Present count the segment too.
+// Present count the segment too. The distinct values, where the manifest has them, are the row group's own.
 func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
 	var found *segment.ColumnMeta
 	for i := range m.f.Meta.Columns {
@@ -183,13 +191,17 @@ func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
 		}
 		found = c
 	}
-	switch {
-	case found == nil:
+	if found == nil {
 		return column.Stats{}, false
-	case m.i < len(found.Groups):
-		return found.Groups[m.i], true
 	}
-	return found.Stats, true
+	s := found.Stats
+	if m.i < len(found.Groups) {
+		s = found.Groups[m.i]
+	}
+	if found.Set != nil {
+		s.Dict = found.Set.Values(found.Leaf, m.i)
+	}
+	return s, true
 }
 
 func (m *segmentMorsel) Open() (column.Group, error) {

@@ -26,6 +26,7 @@ type file struct {
 
 	mu     sync.Mutex
 	reader *segment.Reader
+	loaded bool // reader has its directory
 	closed bool
 }
 
@@ -33,17 +34,34 @@ type file struct {
 func (f *file) open(fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
-		return nil, fmt.Errorf("segment %d: %w", f.ID, ErrClosed)
+	if err := f.openLocked(fsys, cache); err != nil {
+		return nil, err
 	}
-	if f.reader == nil {
-		r, err := segment.Open(fsys, f.path, f.ID, cache)
-		if err != nil {
+	if !f.loaded {
+		if err := f.reader.Load(f.ID); err != nil {
 			return nil, err
 		}
-		f.reader = r
+		f.loaded = true
 	}
 	return f.reader, nil
+}
+
+// asked returns the file's reader for MayHold alone: nothing of the file has been read for it.
+func (f *file) asked(fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.openLocked(fsys, cache)
+	return f.reader, err
+}
+
+func (f *file) openLocked(fsys vfs.FS, cache *segment.Cache) (err error) {
+	if f.closed {
+		return fmt.Errorf("segment %d: %w", f.ID, ErrClosed)
+	}
+	if f.reader == nil {
+		f.reader, err = segment.OpenLater(fsys, f.path, cache)
+	}
+	return err
 }
 
 // close closes the reader; it is not opened again.

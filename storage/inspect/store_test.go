@@ -73,6 +73,7 @@ var unstable = []struct {
 	{regexp.MustCompile(`id 0x[0-9a-f]+, begun [^\n]+`), "id X, begun T"},
 	{regexp.MustCompile(`catalog: \d+ files, \d+ bytes`), "catalog: N files, N bytes"},
 	{regexp.MustCompile(`(segments: \d+ files|row groups?|directory: .*row groups|\.seg), \d+ bytes`), "$1, N bytes"},
+	{regexp.MustCompile(`(?m)^  \[\d+, \d+\) table$`), "  [A, B) table"},
 	{regexp.MustCompile(`(?m)^(  [a-z_.]+ [a-z]+: |)\[\d+, \d+\)( \d+ bytes)?`), "$1[A, B)"},
 }
 

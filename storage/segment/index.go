@@ -166,6 +166,9 @@ func (c *columnIndex) set(groups int) ValueSet {
 			}
 		}
 	}
+	if all.N == 1 && c.leaf == types.LeafInt {
+		return nil // the bounds say as much
+	}
 	has := make([]vec.Bitmap, groups)
 	for g := range has {
 		has[g] = vec.MakeBitmap(all.N)
