@@ -45,20 +45,19 @@ func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	db := &DB{opts: o, failed: make(chan struct{})}
 	so := storage.Options{
-		OnFailed:          db.storeFailed,
-		FS:                o.fileSystem(dir),
-		Logger:            o.Logger,
-		Now:               o.Now,
-		CacheBytes:        o.CacheBytes,
-		SealBytes:         o.SealBytes,
-		SealMaxAge:        o.SealMaxAge,
-		HeadRecoveryBytes: memoryBudget() / 100 * headRecoveryShare,
-		HardReserve:       o.DiskReserve,
-		BallastBytes:      o.DiskBallast,
-		WALFileBytes:      o.LogFileBytes,
-		WALMaxBytes:       o.LogMaxBytes,
-		CompactionMemory:  o.CompactionMemory,
-		Rollups:           []storage.Rollup{rollups.Aggregates{}},
+		OnFailed:         db.storeFailed,
+		FS:               o.fileSystem(dir),
+		Logger:           o.Logger,
+		Now:              o.Now,
+		CacheBytes:       o.CacheBytes,
+		SealBytes:        o.SealBytes,
+		SealMaxAge:       o.SealMaxAge,
+		HardReserve:      o.DiskReserve,
+		BallastBytes:     o.DiskBallast,
+		WALFileBytes:     o.LogFileBytes,
+		WALMaxBytes:      o.LogMaxBytes,
+		CompactionMemory: o.CompactionMemory,
+		Rollups:          []storage.Rollup{rollups.Aggregates{}},
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},

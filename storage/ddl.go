@@ -146,7 +146,7 @@ func (s *Store) dropTable(ctx context.Context, t *types.Table) error {
 func (s *Store) dropLaneLocked(l *lane) {
 	for _, rs := range []*rowset{l.frozen, l.active} {
 		if rs != nil {
-			s.shrinkHead(rs.bytes)
+			s.headBytes.Add(-rs.bytes)
 		}
 	}
 	l.frozen, l.active = nil, nil

@@ -81,11 +81,7 @@ func (r *rowset) add(mu *sync.Mutex, t *types.Table, row *column.RowBuf, partiti
 	size := head.SizeOf(row)
 	g := r.open(t.ID)
 	if g == nil || !g.Fits(size) {
-		if g == nil {
-			g = head.NewGeneration(paths)
-		} else {
-			g = g.Next()
-		}
+		g = head.NewGeneration(paths)
 		mu.Lock()
 		r.growLocked(t, g)
 		mu.Unlock()

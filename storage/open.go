@@ -217,32 +217,23 @@ func (s *Store) checkFile(f *file) error {
 
 func (s *Store) openLog(state *meta.State) error {
 	floor := state.LogMark
-	high := floor
+	high := max(floor, state.LogSynced)
+	s.logSynced = state.LogSynced
 	for _, lsn := range state.Marks {
 		high = max(high, lsn)
 	}
-	for {
-		log, rec, err := wal.Open(wal.Options{
-			FS: s.fs, Dir: path.Join(s.dir, walDir), FileBytes: s.o.WALFileBytes, QueueBytes: s.o.WALQueueBytes,
-			Logger: s.o.Logger, OnFailed: s.fail,
-		}, floor)
-		if err != nil {
-			return fmt.Errorf("open log: %w", err)
-		}
-		for _, d := range rec.Damage {
-			s.damage.add(path.Join(s.dir, walDir, d.File), errors.New(d.String()))
-		}
-		if log.Synced() >= high {
-			s.log, s.logLast = log, rec.Last
-			return nil
-		}
-		// Files of the log are missing. What is sealed is safe, but LSNs must not be given twice.
-		s.damage.add(path.Join(s.dir, walDir), fmt.Errorf("the log ends at %d, but records up to %d were sealed", log.Synced(), high))
-		if err := log.Close(); err != nil {
-			return err
-		}
-		floor = high
+	log, rec, err := wal.Open(wal.Options{
+		FS: s.fs, Dir: path.Join(s.dir, walDir), FileBytes: s.o.WALFileBytes, QueueBytes: s.o.WALQueueBytes, Proven: high,
+		Logger: s.o.Logger, OnFailed: s.fail,
+	}, floor)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
 	}
+	for _, d := range rec.Damage {
+		s.damage.add(path.Join(s.dir, walDir, d.File), errors.New(d.String()))
+	}
+	s.log, s.logLast = log, rec.Last
+	return nil
 }
 
 // openTables puts the system tables and the tables of states into the catalog.
@@ -272,8 +263,6 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 	s.applied = state.LogMark
 	synced := s.log.Synced()
 	s.clock.synced(synced, start)
-	s.recovering.Store(true)
-	s.roomy.Store(true)
 	s.jobs = jobs.New(s.o.Logger, s.jobList())
 	if err := s.buildNewRollups(); err != nil {
 		return err
@@ -290,8 +279,8 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 		stop()
 		return fmt.Errorf("read log: %w", err)
 	}
-	if err := s.replay(context.Background(), state.LogMark, start); err != nil {
-		return err
+	if err := s.WaitVisible(context.Background(), s.logLast); err != nil {
+		return fmt.Errorf("replay log: %w", err)
 	}
 	s.mu.Lock()
 	s.applied = synced // what lies above logLast is lost, and reported as damage

@@ -133,7 +133,8 @@ func (p *pipeline) read(ctx context.Context, rd *wal.Reader) {
 	}
 }
 
-// fill waits for a record and takes what else is there.
+// fill waits for a record and takes what else is there. Of a damaged log the last record may be missing: what was synced
+// then never comes, so the last one that Open found ends a job too.
 func (p *pipeline) fill(ctx context.Context, rd *wal.Reader, j *job) error {
 	for {
 		r, err := rd.Next(ctx)
@@ -141,7 +142,7 @@ func (p *pipeline) fill(ctx context.Context, rd *wal.Reader, j *job) error {
 			return err
 		}
 		j.add(r)
-		if j.n == jobRecordsMax || len(j.payload) >= jobBytesMax || r.LSN >= p.s.log.Synced() {
+		if j.n == jobRecordsMax || len(j.payload) >= jobBytesMax || r.LSN >= p.s.log.Synced() || r.LSN == p.s.logLast {
 			return nil
 		}
 	}

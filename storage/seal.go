@@ -105,7 +105,7 @@ func (s *Store) sealFrozen(ctx context.Context, l *lane) error {
 			if rs.balance != (meta.Balance{}) {
 				s.balance[l.route] = total
 			}
-			s.shrinkHead(rs.bytes)
+			s.headBytes.Add(-rs.bytes)
 		},
 	})
 	if err != nil {

@@ -38,6 +38,7 @@ type Store struct {
 	bootMarks   map[types.TableName]uint64 // marks as of Open: what replay skips
 	shortInsert int                        // shortInsertBytes, but for tests
 	logLast     uint64                     // LSN of the last record that Open found
+	logSynced   uint64                     // what the catalog knew at Open of how far the log was synced
 	clock       lagClock
 	damage      damageList
 
@@ -67,9 +68,6 @@ type Store struct {
 	seals     atomic.Int64 // done since Open
 	merges    atomic.Int64
 	planner   mergePlanner
-
-	recovering atomic.Bool // Open has not read the log back yet
-	roomy      atomic.Bool // the heads may still have Options.HeadRecoveryBytes
 
 	mergesSkipped atomic.Int64 // for want of room on the disk
 
@@ -158,12 +156,12 @@ func (s *Store) waitUntil(ctx context.Context, ok func() bool) error {
 
 // waitForRoom makes decoding wait while the heads are full, until a seal has made room.
 func (s *Store) waitForRoom(ctx context.Context) {
-	if s.o.Manual || s.headBytes.Load() < s.headLimit() {
+	if s.o.Manual || s.headBytes.Load() < s.o.HeadMaxBytes {
 		return
 	}
 	s.jobs.Kick(jobSeal)
 	// An error means that the store fails or closes: the caller looks at that itself.
-	_ = s.waitUntil(ctx, func() bool { return s.headBytes.Load() < s.headLimit() })
+	_ = s.waitUntil(ctx, func() bool { return s.headBytes.Load() < s.o.HeadMaxBytes })
 }
 
 // grow counts bytes added to the heads.
@@ -372,6 +370,7 @@ func (s *Store) stageMarks(b *meta.Batch, p publication) (mark uint64, marks map
 		b.SetMark(p.route, p.upto)
 	}
 	b.SetLogMark(mark)
+	b.SetLogSynced(s.log.Synced())
 	return mark, marks
 }
 
@@ -380,6 +379,17 @@ func (s *Store) stageMarks(b *meta.Batch, p publication) (mark uint64, marks map
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { s.closeErr = s.close() })
 	return s.closeErr
+}
+
+// noteLogEnd makes the catalog know how far the log was synced, so that a log that is cut while nobody has it open is found
+// damaged and not torn. publishMu is held; the log is closed.
+func (s *Store) noteLogEnd() error {
+	if s.log == nil || s.Failed() != nil || s.log.Synced() == s.logSynced {
+		return nil
+	}
+	b := s.meta.NewBatch()
+	b.SetLogSynced(s.log.Synced())
+	return s.meta.Commit(b)
 }
 
 func (s *Store) close() error {
@@ -403,7 +413,7 @@ func (s *Store) close() error {
 	if s.meta != nil {
 		// Whoever is in the middle of a publication finishes it first.
 		s.publishMu.Lock()
-		errs = append(errs, s.meta.Close())
+		errs = append(errs, s.noteLogEnd(), s.meta.Close())
 		s.publishMu.Unlock()
 	}
 	if s.manifest != nil {

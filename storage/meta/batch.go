@@ -127,6 +127,12 @@ func (b *Batch) SetNextSegment(id uint64) {
 	b.set(nextSegmentKey, binary.LittleEndian.AppendUint64(nil, id))
 }
 
+// SetLogSynced tells that log records up to lsn were on disk when the batch was made: a log that is found to end before is
+// damaged, however whole its end looks.
+func (b *Batch) SetLogSynced(lsn uint64) {
+	b.set(logSyncedKey, binary.LittleEndian.AppendUint64(nil, lsn))
+}
+
 // PutSchema adds a schema.
 func (b *Batch) PutSchema(name string) { b.set(append([]byte{prefixSchema}, name...), nil) }
 

@@ -51,5 +51,6 @@ var (
 	buildingKey    = []byte{prefixBuilding}
 	nextTableKey   = []byte{prefixNext, 't'}
 	nextSegmentKey = []byte{prefixNext, 's'}
+	logSyncedKey   = []byte{prefixNext, 'l'}
 	logMarkKey     = []byte{prefixMark}
 )

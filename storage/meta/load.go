@@ -23,6 +23,7 @@ type State struct {
 	NextTable   uint32
 	NextSegment uint64
 	LogMark     uint64
+	LogSynced   uint64 // see Batch.SetLogSynced
 	Marks       map[types.TableName]uint64
 	Balance     map[types.TableName]Balance
 }
@@ -83,6 +84,8 @@ func (s *State) loadNext(k, v []byte) error {
 		s.NextTable = binary.LittleEndian.Uint32(v)
 	case bytes.Equal(k, nextSegmentKey[1:]) && len(v) == 8:
 		s.NextSegment = binary.LittleEndian.Uint64(v)
+	case bytes.Equal(k, logSyncedKey[1:]) && len(v) == 8:
+		s.LogSynced = binary.LittleEndian.Uint64(v)
 	default:
 		return fmt.Errorf("unknown counter or width %d", len(v))
 	}

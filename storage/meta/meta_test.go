@@ -49,6 +49,7 @@ func fill(b *Batch) {
 	b.SetNextTable(5)
 	b.SetNextSegment(13)
 	b.SetLogMark(40)
+	b.SetLogSynced(44)
 	b.SetMark(routeA, 50)
 	b.SetMark(routeB, 60)
 	b.PutBalance(routeA, Balance{Rows: 1, Errors: 2, Duplicates: 3, Removed: 4})
@@ -72,7 +73,7 @@ func TestEverythingPutIsThereAfterACrashAndAnOpen(t *testing.T) {
 		Tables:   []*types.Table{{ID: 3, Schema: "telemetry", Name: "main", Kind: types.TablePing, Columns: types.PingColumns[:2]}},
 		Views:    []*View{{ID: 4, Schema: "public", Name: "v", SQL: "SELECT 1", Columns: []types.Column{{Name: "a", Type: types.Of(types.Int32)}}}},
 		Segments: []*Segment{{ID: 9, Table: 3, From: 5, To: 6, Bulk: true, Meta: segment.Meta{Rows: 7, Bytes: 100, GroupRows: []int{7}}}},
-		Obsolete: []uint64{8}, Building: []uint64{10, 12}, NextTable: 5, NextSegment: 13, LogMark: 40,
+		Obsolete: []uint64{8}, Building: []uint64{10, 12}, NextTable: 5, NextSegment: 13, LogMark: 40, LogSynced: 44,
 		Marks:   map[types.TableName]uint64{routeA: 50, routeB: 60},
 		Balance: map[types.TableName]Balance{routeA: {Rows: 1, Errors: 2, Duplicates: 3, Removed: 4}},
 	}

@@ -239,7 +239,7 @@ func (r *recovery) peek(f *file) uint64 {
 
 // begin sets where the scan of LSNs starts.
 func (r *recovery) begin(start int) {
-	r.scan.proven = r.floor
+	r.scan.proven = max(r.floor, r.o.Proven)
 	if start < len(r.out.files) {
 		if first := r.out.files[start].first; first == 0 || first > r.floor+1 {
 			r.scan.known, r.scan.last = true, r.floor // what is missing behind floor is missed
@@ -313,6 +313,9 @@ func (r *recovery) damage(d Damage) {
 // a torn group and is cut off; the rest is damage.
 func (r *recovery) judgeTail() error {
 	if r.tail == nil {
+		if missing := r.scan.proven; missing > r.floor {
+			r.damage(Damage{File: "no file", From: r.floor + 1, To: missing})
+		}
 		return nil
 	}
 	f, s := r.tail, &r.end

@@ -55,6 +55,7 @@ type Options struct {
 	GroupBytes int           // bound of a group, not of a record; 1 MiB
 	GroupWait  time.Duration // longest wait for a group to fill; 2 ms
 	QueueBytes int64         // bound of what waits; 64 MiB
+	Proven     uint64        // an LSN that is known to have been synced: if it is missing, the log is damaged
 	MaxPayload int           // 16 MiB
 
 	Logger *slog.Logger // nothing is logged without
