@@ -167,7 +167,10 @@ func (s *Store) openSegments(state *meta.State) error {
 			s.o.Logger.Error("a segment is damaged; statements that need it will fail", "file", f.path, "err", err)
 		}
 	}
-	s.manifest = newManifest(s.fs, files, state.NextSegment)
+	s.manifest = newManifest(s.fs, files, loadedDead(files, state.Tombstones, func(where string, err error) {
+		s.damage.add(path.Join(s.segmentsDir(), where), err)
+		s.o.Logger.Error("a tombstone is damaged", "segment", where, "err", err)
+	}), state.NextSegment)
 	removed := false
 	for _, name := range names {
 		if listed[name] {

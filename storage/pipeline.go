@@ -11,9 +11,10 @@ import (
 
 // The kinds of log records. Values are stored: never renumber.
 const (
-	kindPing wal.Kind = 1 // one submission: what Submit was given
-	kindRows wal.Kind = 2 // rows of an ordinary table; see rowrecord.go
-	kindBulk wal.Kind = 3 // nothing: it gives rows written beside the log their LSN
+	kindPing   wal.Kind = 1 // one submission: what Submit was given
+	kindRows   wal.Kind = 2 // rows of an ordinary table; see rowrecord.go
+	kindBulk   wal.Kind = 3 // nothing: it gives rows written beside the log their LSN
+	kindTables wal.Kind = 4 // rows of several ordinary tables; see txrecord.go
 )
 
 // pipeline turns synced records into visible rows: one goroutine reads the log and fills jobs, several decode, one

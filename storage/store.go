@@ -295,6 +295,7 @@ type publication struct {
 	route   types.TableName     // a seal: whose records
 	upto    uint64              // up to where; 0 if it is no seal
 	sealed  *lane               // whose frozen rows they are
+	frees   bool                // a delete: the ballast may be given up for it, although it adds files
 	install func()              // called under mu, when it is durable
 }
 
@@ -306,7 +307,7 @@ func (s *Store) publish(p publication) error {
 	if err := s.usable(); err != nil { // Close takes publishMu before it closes the catalog
 		return err
 	}
-	if err := s.roomToPublish(len(p.add) > 0); err != nil {
+	if err := s.roomToPublish(len(p.add) > 0 && !p.frees); err != nil {
 		return err
 	}
 	b := s.meta.NewBatch()

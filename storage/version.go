@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/segment"
@@ -22,7 +23,8 @@ import (
 // file is one published segment.
 type file struct {
 	meta.Segment
-	path string
+	path  string
+	moved atomic.Pointer[moved] // where its rows are since a merge replaced it
 
 	mu     sync.Mutex
 	reader *segment.Reader
@@ -77,14 +79,12 @@ func (f *file) close() error {
 	return r.Close()
 }
 
-// liveRows returns the rows of the file that a query may still see at the present moment.
-func (f *file) liveRows() uint64 { return uint64(f.Meta.Rows) }
-
 // version is immutable but for pins.
 type version struct {
 	num    uint64
-	tables map[uint32][]*file // in the order of scans
-	pins   int                // belongs to manifest.mu
+	tables map[uint32][]*file               // in the order of scans
+	dead   map[uint32]map[uint64]*tombstone // by table and segment: those that have one
+	pins   int                              // belongs to manifest.mu
 }
 
 // compareFiles is the order in which a table's segments are read.
@@ -96,11 +96,14 @@ func compareFiles(a, b *file) int {
 type edit struct {
 	add  []*file
 	drop []*file
+	dead []fileDead // new tombstones, in the place of what the files had; of added files too
 }
+
+func (e *edit) empty() bool { return len(e.add)+len(e.drop)+len(e.dead) == 0 }
 
 // apply returns the version after an edit.
 func (v *version) apply(e edit) *version {
-	next := &version{num: v.num + 1, tables: maps.Clone(v.tables)}
+	next := &version{num: v.num + 1, tables: maps.Clone(v.tables), dead: v.applyDead(e)}
 	dropped := map[uint64]bool{}
 	touched := map[uint32]bool{}
 	for _, f := range e.drop {
@@ -150,8 +153,8 @@ type dropped struct {
 	num uint64
 }
 
-func newManifest(fsys vfs.FS, files []*file, next uint64) *manifest {
-	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files})
+func newManifest(fsys vfs.FS, files []*file, dead []fileDead, next uint64) *manifest {
+	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files, dead: dead})
 	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, building: map[uint64]bool{}}
 }
 
@@ -195,6 +198,7 @@ func (m *manifest) stage(b *meta.Batch, e edit) {
 	for _, f := range e.drop {
 		b.DropSegment(f.Table, f.ID)
 	}
+	m.stageDead(b, e)
 	var building []uint64
 	for id := range m.building {
 		if !published[id] {
@@ -210,7 +214,7 @@ func (m *manifest) stage(b *meta.Batch, e edit) {
 func (m *manifest) install(e edit) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(e.add)+len(e.drop) == 0 {
+	if e.empty() {
 		return
 	}
 	v := m.current.apply(e)

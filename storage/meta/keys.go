@@ -20,6 +20,7 @@ const (
 	prefixMark     = 'm' // marks of the log
 	prefixBalance  = 'b' // counters of submissions by route
 	prefixDedup    = 'd' // document keys
+	prefixDead     = 'x' // tombstones: the deleted rows of segments
 )
 
 const nameSep = "\x00"
@@ -37,6 +38,10 @@ func tableKey(id uint32) []byte { return binary.BigEndian.AppendUint32([]byte{pr
 
 func segmentKey(table uint32, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixSegment}, table), id)
+}
+
+func tombstoneKey(table uint32, segment uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixDead}, table), segment)
 }
 
 func obsoleteKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixObsolete}, id) }

@@ -17,7 +17,8 @@ type State struct {
 	Schemas     []string
 	Tables      []*types.Table
 	Views       []*View
-	Segments    []*Segment // by table, then id
+	Segments    []*Segment  // by table, then id
+	Tombstones  []Tombstone // by table, then segment
 	Obsolete    []uint64
 	Building    []uint64
 	NextTable   uint32
@@ -41,6 +42,7 @@ func (db *DB) Load() (*State, error) {
 		s.each(snap, prefixTable, s.loadTable),
 		s.each(snap, prefixView, s.loadView),
 		s.each(snap, prefixSegment, s.loadSegment),
+		s.each(snap, prefixDead, s.loadTombstone),
 		s.each(snap, prefixObsolete, s.loadObsolete),
 		s.each(snap, prefixBuilding, s.loadBuilding),
 		s.each(snap, prefixMark, s.loadMark),
