@@ -25,8 +25,12 @@ func (a *applier) job(j *job) error {
 	touched := map[*rowset]bool{}
 	for i := range j.records[:j.n] {
 		r := &j.records[i]
-		if err := a.record(j, r, touched); err != nil {
+		rs, err := a.record(j, r)
+		if err != nil {
 			return fmt.Errorf("apply log record %d: %w", r.lsn, err)
+		}
+		if rs != nil {
+			touched[rs] = true
 		}
 	}
 	s.mu.Lock()
@@ -40,31 +44,23 @@ func (a *applier) job(j *job) error {
 	return nil
 }
 
-// record applies one record and adds where its rows went to touched.
-func (a *applier) record(j *job, r *record, touched map[*rowset]bool) error {
-	note := func(rs *rowset, err error) error {
-		if rs != nil {
-			touched[rs] = true
-		}
-		return err
-	}
+// record applies one record and returns where its rows went, nil if nowhere.
+func (a *applier) record(j *job, r *record) (*rowset, error) {
 	switch r.kind {
 	case kindPing:
 		if r.skip {
-			return nil
+			return nil, nil
 		}
 		if a.s.decoder == nil {
-			return errors.New("the store was opened without a decoder and the log holds submissions")
+			return nil, errors.New("the store was opened without a decoder and the log holds submissions")
 		}
-		return note(a.ping(j, r))
+		return a.ping(j, r)
 	case kindRows:
-		return note(a.rows(j.bytes(r), r.lsn))
-	case kindTables:
-		return eachTable(j.bytes(r), func(rows []byte) error { return note(a.rows(rows, r.lsn)) })
+		return a.rows(j, r)
 	case kindBulk:
-		return nil
+		return nil, nil
 	}
-	return fmt.Errorf("unknown kind %d: written by a newer telemdb", r.kind)
+	return nil, fmt.Errorf("unknown kind %d: written by a newer telemdb", r.kind)
 }
 
 // ping gives a submission its one row: in its table, among the errors, or among the duplicates.
@@ -120,25 +116,25 @@ func (a *applier) add(rs *rowset, n types.TableName, row *column.RowBuf, partiti
 }
 
 // rows applies the rows of an ordinary table. Those of a table that has been dropped since are nothing.
-func (a *applier) rows(payload []byte, lsn uint64) (*rowset, error) {
-	rd, err := openRows(payload, a.s.paths)
+func (a *applier) rows(j *job, r *record) (*rowset, error) {
+	rd, err := openRows(j.bytes(r), a.s.paths)
 	if err != nil {
 		return nil, err
 	}
 	t, ok := a.s.catalog.byIDLive(rd.table)
 	route := ownRoute(rd.table)
-	if !ok || lsn <= a.s.bootMarks[route] {
+	if !ok || r.lsn <= a.s.bootMarks[route] {
 		return nil, nil
 	}
 	pl := placeOf(t, a.s.paths)
-	rs := a.s.activeFor(route, lsn)
+	rs := a.s.activeFor(route, r.lsn)
 	for {
 		a.row.Reset()
 		more, err := rd.next(&a.row)
 		if err != nil || !more {
 			return rs, err
 		}
-		a.row.Int(pl.lsn, int64(lsn))
+		a.row.Int(pl.lsn, int64(r.lsn))
 		a.s.grow(rs.add(&a.s.mu, t, &a.row, pl.of(&a.row), a.s.paths))
 	}
 }

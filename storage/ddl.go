@@ -118,7 +118,9 @@ func (s *Store) dropTable(ctx context.Context, t *types.Table) error {
 	files := s.manifest.currentFiles(t.ID)
 	lost := s.sourceLost(t, files)
 	total := s.balanceOf(t.FullName())
-	total.Removed += uint64(s.manifest.liveRows(files))
+	for _, f := range files {
+		total.Removed += f.liveRows()
+	}
 	return s.publish(publication{
 		edit: edit{drop: files}, sealed: l,
 		stage: func(b *meta.Batch) {

@@ -148,7 +148,9 @@ func (s *Store) dropPartitions(t *types.Table, files []*file) publication {
 	lost := s.sourceLost(t, files)
 	counted := t.Kind == types.TablePing || t.Kind == types.TableErrors
 	total := s.balanceOf(t.FullName())
-	total.Removed += uint64(s.manifest.liveRows(files))
+	for _, f := range files {
+		total.Removed += f.liveRows()
+	}
 	p.stage = func(b *meta.Batch) {
 		lost.stage(b)
 		if counted {

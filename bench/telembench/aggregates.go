@@ -50,12 +50,12 @@ func measureAggregates(ctx context.Context, t *table) error {
 		return err
 	}
 	defer snap.Release()
-	in, err := snap.RollupInputs(r)
+	_, head, err := snap.RollupInputs(r)
 	if err != nil {
 		return err
 	}
 	began, states, rows := ownCPU(), 0, 0
-	for _, g := range in.Head {
+	for _, g := range head {
 		all := make([]uint16, g.Rows())
 		for i := range all {
 			all[i] = uint16(i)

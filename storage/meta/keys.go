@@ -20,7 +20,7 @@ const (
 	prefixMark     = 'm' // marks of the log
 	prefixBalance  = 'b' // counters of submissions by route
 	prefixDedup    = 'd' // document keys
-	prefixDead     = 'x' // tombstones: the deleted rows of segments
+	prefixDamage   = 'g' // what has been found broken
 )
 
 const nameSep = "\x00"
@@ -40,11 +40,9 @@ func segmentKey(table uint32, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixSegment}, table), id)
 }
 
-func tombstoneKey(table uint32, segment uint64) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixDead}, table), segment)
-}
-
 func obsoleteKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixObsolete}, id) }
+
+func damageKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixDamage}, id) }
 
 func dedupKey(key []byte) []byte { return append([]byte{prefixDedup}, key...) }
 

@@ -26,8 +26,7 @@ import (
 )
 
 // FormatVersion is the version of the key space and of the directory that this program writes. Older ones are read, and
-// raised to this one when they are opened for writing. 2 brought the binary form of manifest entries,
-// and tombstones.
+// raised to this one when they are opened for writing. 2 brought the binary form of manifest entries.
 const FormatVersion = 2
 
 // ErrFailed is wrapped by every error after the instance has failed.
