@@ -404,7 +404,7 @@ func (h *history) checkBalance(rows map[uint64]foundRow) {
 
 // checkAggregates compares what rollups.histograms shows with one aggregation of all raw rows.
 func (h *history) checkAggregates(sn *storage.Snapshot) {
-	states, head, err := sn.RollupInputs(rollups.Aggregates{})
+	in, err := sn.RollupInputs(rollups.Aggregates{})
 	h.ok(err)
 	var raw []column.Group
 	for _, t := range sn.Tables() {
@@ -414,7 +414,7 @@ func (h *history) checkAggregates(sn *storage.Snapshot) {
 			raw = h.groups(src.Morsels())
 		}
 	}
-	got, want := h.histograms(h.groups(states), head), h.histograms(nil, raw)
+	got, want := h.histograms(h.groups(in.States), h.groups(in.Minus), in.Head), h.histograms(nil, nil, raw)
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			h.fatalf("aggregates differ at %d of %d: %q, want %q", i, len(want), got[min(i, len(got)):min(i+1, len(got))], want[min(i, len(want)):min(i+1, len(want))])
@@ -432,8 +432,8 @@ func (h *history) groups(ms []column.Morsel) []column.Group {
 	return out
 }
 
-func (h *history) histograms(states, head []column.Group) []string {
-	r, err := rollups.Read(states, head, nil)
+func (h *history) histograms(states, minus, head []column.Group) []string {
+	r, err := rollups.Read(states, minus, head, nil)
 	h.ok(err)
 	var out []string
 	for {

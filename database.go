@@ -192,7 +192,6 @@ func sqlError(err error) error {
 		code string
 	}{
 		{storage.ErrFull, sqlstate.DiskFull},
-		{column.ErrCorrupt, sqlstate.DataCorrupted},
 		{storage.ErrClosed, sqlstate.AdminShutdown},
 		{storage.ErrFailed, sqlstate.IOError},
 		{storage.ErrOverloaded, sqlstate.TooManyConnections},

@@ -20,25 +20,37 @@ func (d *database) histograms() session.SystemTable {
 		Name: types.TableName{Schema: "rollups", Name: "histograms"},
 		Cols: out,
 		Rows: func(_ *expr.Ctx, s session.Snapshot, want plan.VirtualScan) (plan.Rows, error) {
-			morsels, head, err := s.(*snapshot).RollupInputs(rollups.Aggregates{})
+			in, err := s.(*snapshot).RollupInputs(rollups.Aggregates{})
 			if err != nil {
 				return nil, sqlError(err)
 			}
-			var states []column.Group
-			for _, m := range morsels {
-				g, err := m.Open()
-				if err != nil {
-					return nil, sqlError(err)
-				}
-				states = append(states, g)
+			states, err := openAll(in.States)
+			if err != nil {
+				return nil, sqlError(err)
 			}
-			r, err := rollups.Read(states, head, equalities(want.Filter))
+			minus, err := openAll(in.Minus)
+			if err != nil {
+				return nil, sqlError(err)
+			}
+			r, err := rollups.Read(states, minus, in.Head, equalities(want.Filter))
 			if err != nil {
 				return nil, sqlError(err)
 			}
 			return &histogramRows{r}, nil
 		},
 	}
+}
+
+func openAll(morsels []column.Morsel) ([]column.Group, error) {
+	out := make([]column.Group, len(morsels))
+	for i, m := range morsels {
+		g, err := m.Open()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = g
+	}
+	return out, nil
 }
 
 type histogramRows struct{ r *rollups.Reader }

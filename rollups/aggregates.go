@@ -30,7 +30,12 @@ func (Aggregates) Build(g column.Group, rows []uint16) ([]column.Group, error) {
 }
 
 // Merge adds equal keys of sorted groups of states.
-func (Aggregates) Merge(in []column.Group) ([]column.Group, error) { return merge(in) }
+func (Aggregates) Merge(in []column.Group) ([]column.Group, error) { return merge(in, nil) }
+
+// Subtract takes equal keys of minus away from those of plus; both are sorted groups of states.
+func (Aggregates) Subtract(plus, minus []column.Group) ([]column.Group, error) {
+	return merge(plus, minus)
+}
 
 // build is Build, for the metrics that keep lets through (all if nil).
 func build(g column.Group, rows []uint16, keep func(metric string) bool) ([]column.Group, error) {

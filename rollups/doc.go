@@ -22,5 +22,7 @@
 //
 // Build is a pure function of rows, Merge is associative and commutative (fractions of sums are whole multiples of a
 // power of two, so that adding them is exact too), and the states of a seal are published by the batch that publishes
-// its rows. Reading adds Build of the head's rows. Nothing else changes a state.
+// its rows. The states of deleted rows are published by the batch that publishes the delete, as states to be subtracted: all
+// numbers in a state are sums, so that what is left is the states of the rows that are left. (A sum that ever reached the
+// largest int64 stays there.) Reading adds Build of the head's rows. Nothing else changes a state.
 package rollups

@@ -11,14 +11,14 @@ import (
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// merge adds equal keys of sorted groups.
-func merge(in []column.Group) ([]column.Group, error) {
-	m, err := newMerger(in, nil)
+// merge adds equal keys of sorted groups in plus, and subtracts those of sorted groups in minus.
+func merge(plus, minus []column.Group) ([]column.Group, error) {
+	m, err := newMerger(plus, minus, nil)
 	if err != nil {
 		return nil, err
 	}
 	left := 0
-	for _, g := range in {
+	for _, g := range plus {
 		left += g.Rows()
 	}
 	var out []column.Group
@@ -54,6 +54,20 @@ func newStateVectors() *stateVectors {
 	return rows
 }
 
+// dropKey takes back the key of the last row, which has no state yet. Keys are never NULL.
+func (rows *stateVectors) dropKey() {
+	for _, v := range rows[:keyCols] {
+		v.N--
+		switch v.Type.Phys() {
+		case types.PhysInt64:
+			v.I64 = v.I64[:v.N]
+		default:
+			v.Off = v.Off[:v.N+1]
+			v.Data = v.Data[:v.Off[v.N]]
+		}
+	}
+}
+
 // reserve makes room for n states of the usual size.
 func (rows *stateVectors) reserve(n int) {
 	for c, v := range rows {
@@ -82,7 +96,8 @@ type cursor struct {
 	at    int // row within the block
 	sel   vec.Bitmap
 	key   []byte
-	ord   int // position in the input: ties go to the earlier group, so that float sums add in a fixed order
+	ord   int  // position in the input: ties go to the earlier group, so that float sums add in a fixed order
+	minus bool // its states are subtracted; such come last
 }
 
 // newCursor returns nil for a group without the columns of a state table, which has no rows.
@@ -161,7 +176,8 @@ func (c *cursor) appendKey(dst []byte) []byte {
 	return dst
 }
 
-// merger yields the union of sorted groups with equal keys added.
+// merger yields the union of sorted groups with equal keys added, or subtracted. A key of which nothing is left is left
+// out.
 type merger struct {
 	err   error
 	heap  cursorHeap
@@ -172,14 +188,15 @@ type merger struct {
 	buf   []byte
 }
 
-func newMerger(in []column.Group, preds []statePred) (*merger, error) {
+func newMerger(plus, minus []column.Group, preds []statePred) (*merger, error) {
 	m := &merger{preds: preds}
-	for i, g := range in {
+	for i, g := range append(plus[:len(plus):len(plus)], minus...) {
 		c, err := newCursor(g, i, preds)
 		if err != nil {
 			return nil, err
 		}
 		if c != nil {
+			c.minus = i >= len(plus)
 			m.heap = append(m.heap, c)
 		}
 	}
@@ -189,10 +206,21 @@ func newMerger(in []column.Group, preds []statePred) (*merger, error) {
 
 // next appends the next key's state to rows; false at the end or on an error.
 func (m *merger) next(rows *stateVectors) bool {
-	if len(m.heap) == 0 || m.err != nil {
+	for len(m.heap) > 0 && m.err == nil {
+		if ok := m.take(rows); ok || m.err != nil {
+			return ok
+		}
+	}
+	return false
+}
+
+// take appends the least key's state; false if nothing is left of it, or on an error.
+func (m *merger) take(rows *stateVectors) bool {
+	c := m.heap[0]
+	if c.minus { // of nothing
+		m.step(c)
 		return false
 	}
-	c := m.heap[0]
 	for i := range keyCols {
 		rows[i].AppendFrom(&c.block[i], c.at)
 	}
@@ -207,25 +235,36 @@ func (m *merger) next(rows *stateVectors) bool {
 			return false
 		}
 	}
+	if count <= 0 {
+		rows.dropKey()
+		return false
+	}
 	rows[colCount].AppendInt(count)
 	rows[colFraction].AppendFloat(fraction)
 	rows[colHistogram].AppendBytes(m.buf)
 	return true
 }
 
-// addEqual adds the states at the top that have m.key to count, fraction, and the histogram in m.buf.
+// addEqual adds the states at the top that have m.key to count, fraction, and the histogram in m.buf, and then subtracts
+// those that are to be subtracted, which come last.
 func (m *merger) addEqual(count *int64, fraction *float64) bool {
 	if m.err = m.sum.Decode(m.buf); m.err != nil {
 		return false
 	}
 	for len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
 		c := m.heap[0]
-		*count = clampedAdd(*count, c.block[colCount].Int(c.at))
-		*fraction += c.block[colFraction].Float(c.at)
+		n, f := c.block[colCount].Int(c.at), c.block[colFraction].Float(c.at)
 		if m.err = m.one.Decode(c.block[colHistogram].Bytes(c.at)); m.err != nil {
 			return false
 		}
-		if m.err = m.sum.Merge(&m.one); m.err != nil {
+		if c.minus {
+			*count, *fraction = *count-n, *fraction-f
+			m.err = m.sum.Subtract(&m.one)
+		} else {
+			*count, *fraction = clampedAdd(*count, n), *fraction+f
+			m.err = m.sum.Merge(&m.one)
+		}
+		if m.err != nil {
 			return false
 		}
 		if !m.step(c) {

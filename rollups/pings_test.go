@@ -63,24 +63,24 @@ func inputs(t testing.TB, s *storage.Store) (states, head []column.Group, releas
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms, head, err := sn.RollupInputs(rollups.Aggregates{})
+	in, err := sn.RollupInputs(rollups.Aggregates{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range ms {
+	for _, m := range in.States {
 		g, err := m.Open()
 		if err != nil {
 			t.Fatal(err)
 		}
 		states = append(states, g)
 	}
-	return states, head, sn.Release
+	return states, in.Head, sn.Release
 }
 
 // lines prints rollups.histograms as the oracle prints its states.
 func lines(t testing.TB, states, head []column.Group) []string {
 	t.Helper()
-	r, err := rollups.Read(states, head, nil)
+	r, err := rollups.Read(states, nil, head, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

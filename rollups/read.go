@@ -50,9 +50,10 @@ type Reader struct {
 	out  []*vec.Vector // of rows, in the order of HistogramColumns, and sum
 }
 
-// Read opens a reader over the state groups (each sorted) and the head's groups of telemetry.main. Conditions in where
-// that name no text column of the key are ignored: the caller applies its whole filter again.
-func Read(states, head []column.Group, where []Where) (*Reader, error) {
+// Read opens a reader over the state groups (each sorted), less those of deleted rows in minus (each sorted too), and the
+// head's groups of telemetry.main. Conditions in where that name no text column of the key are ignored: the caller applies
+// its whole filter again.
+func Read(states, minus, head []column.Group, where []Where) (*Reader, error) {
 	preds, keep := compile(where)
 	in := append([]column.Group(nil), states...)
 	for _, g := range head {
@@ -62,7 +63,7 @@ func Read(states, head []column.Group, where []Where) (*Reader, error) {
 		}
 		in = append(in, built...)
 	}
-	m, err := newMerger(in, preds)
+	m, err := newMerger(in, minus, preds)
 	if err != nil {
 		return nil, err
 	}

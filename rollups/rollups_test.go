@@ -97,7 +97,7 @@ func groupOf(pings []ping) column.Group {
 // dump prints groups of states a line a state.
 func dump(t *testing.T, groups []column.Group) []string {
 	t.Helper()
-	m, err := newMerger(groups, nil)
+	m, err := newMerger(groups, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestMergeOfPartsEqualsTheWhole(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.IntN(2) == 0 {
-				if parts, err = merge(append(parts, g...)); err != nil {
+				if parts, err = merge(append(parts, g...), nil); err != nil {
 					t.Fatal(err)
 				}
 			} else {
@@ -281,7 +281,7 @@ func TestReadAddsTheHeadAndHonoursWhere(t *testing.T) {
 
 func mustRead(t *testing.T, states, head []column.Group, where []Where) *Reader {
 	t.Helper()
-	r, err := Read(states, head, where)
+	r, err := Read(states, nil, head, where)
 	if err != nil {
 		t.Fatal(err)
 	}

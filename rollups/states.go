@@ -142,7 +142,7 @@ func (b *builder) groups(tuples []tuple, ls *layouts, keep func(metric string) b
 	}
 	w.flush()
 	if twice {
-		return merge(w.out)
+		return merge(w.out, nil)
 	}
 	return w.out, nil
 }

@@ -25,12 +25,8 @@ func (a *applier) job(j *job) error {
 	touched := map[*rowset]bool{}
 	for i := range j.records[:j.n] {
 		r := &j.records[i]
-		rs, err := a.record(j, r)
-		if err != nil {
+		if err := a.record(j, r, touched); err != nil {
 			return fmt.Errorf("apply log record %d: %w", r.lsn, err)
-		}
-		if rs != nil {
-			touched[rs] = true
 		}
 	}
 	s.mu.Lock()
@@ -44,23 +40,31 @@ func (a *applier) job(j *job) error {
 	return nil
 }
 
-// record applies one record and returns where its rows went, nil if nowhere.
-func (a *applier) record(j *job, r *record) (*rowset, error) {
+// record applies one record and adds where its rows went to touched.
+func (a *applier) record(j *job, r *record, touched map[*rowset]bool) error {
+	note := func(rs *rowset, err error) error {
+		if rs != nil {
+			touched[rs] = true
+		}
+		return err
+	}
 	switch r.kind {
 	case kindPing:
 		if r.skip {
-			return nil, nil
+			return nil
 		}
 		if a.s.decoder == nil {
-			return nil, errors.New("the store was opened without a decoder and the log holds submissions")
+			return errors.New("the store was opened without a decoder and the log holds submissions")
 		}
-		return a.ping(j, r)
+		return note(a.ping(j, r))
 	case kindRows:
-		return a.rows(j, r)
+		return note(a.rows(j.bytes(r), r.lsn))
+	case kindTables:
+		return eachTable(j.bytes(r), func(rows []byte) error { return note(a.rows(rows, r.lsn)) })
 	case kindBulk:
-		return nil, nil
+		return nil
 	}
-	return nil, fmt.Errorf("unknown kind %d: written by a newer telemdb", r.kind)
+	return fmt.Errorf("unknown kind %d: written by a newer telemdb", r.kind)
 }
 
 // ping gives a submission its one row: in its table, among the errors, or among the duplicates.
@@ -116,25 +120,25 @@ func (a *applier) add(rs *rowset, n types.TableName, row *column.RowBuf, partiti
 }
 
 // rows applies the rows of an ordinary table. Those of a table that has been dropped since are nothing.
-func (a *applier) rows(j *job, r *record) (*rowset, error) {
-	rd, err := openRows(j.bytes(r), a.s.paths)
+func (a *applier) rows(payload []byte, lsn uint64) (*rowset, error) {
+	rd, err := openRows(payload, a.s.paths)
 	if err != nil {
 		return nil, err
 	}
 	t, ok := a.s.catalog.byIDLive(rd.table)
 	route := ownRoute(rd.table)
-	if !ok || r.lsn <= a.s.bootMarks[route] {
+	if !ok || lsn <= a.s.bootMarks[route] {
 		return nil, nil
 	}
 	pl := placeOf(t, a.s.paths)
-	rs := a.s.activeFor(route, r.lsn)
+	rs := a.s.activeFor(route, lsn)
 	for {
 		a.row.Reset()
 		more, err := rd.next(&a.row)
 		if err != nil || !more {
 			return rs, err
 		}
-		a.row.Int(pl.lsn, int64(r.lsn))
+		a.row.Int(pl.lsn, int64(lsn))
 		a.s.grow(rs.add(&a.s.mu, t, &a.row, pl.of(&a.row), a.s.paths))
 	}
 }

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,9 +35,7 @@ func (s *Store) Check(report func(Problem)) error {
 	defer sn.Release()
 	c := &checker{s: s, sn: sn, report: report}
 	for _, d := range s.Damage() {
-		if d.State == DamageOpen {
-			c.problem(path.Join(s.dir, d.File), "%s", d.What)
-		}
+		c.problem(d.File, "%s", d.What)
 	}
 	c.directory()
 	c.logFiles()
@@ -55,9 +52,7 @@ func (s *Store) Check(report func(Problem)) error {
 		return err
 	}
 	for _, r := range s.rollups {
-		if err := c.rollup(r); err != nil {
-			return fmt.Errorf("check roll-up %s: %w", r.states.FullName(), err)
-		}
+		c.rollup(r)
 	}
 	return nil
 }
@@ -203,6 +198,7 @@ func (c *checker) catalog() error {
 		return nil
 	}
 	c.balance(state)
+	c.tombstones(state)
 	for route, lsn := range state.Marks {
 		if lsn <= state.LogMark || lsn > c.s.log.Synced() {
 			c.problem(route.String(), "mark %d is not between the log's mark %d and its end %d", lsn, state.LogMark, c.s.log.Synced())
@@ -228,18 +224,23 @@ func (c *checker) balance(state *meta.State) {
 	for _, t := range state.Tables {
 		kinds[t.ID] = t
 	}
+	dead := map[uint64]int64{}
+	for _, t := range state.Tombstones {
+		dead[t.Segment] = int64(t.Rows.GetCardinality())
+	}
 	var have meta.Balance
 	for _, e := range state.Segments {
 		t := kinds[e.Table]
+		live := uint64(e.Meta.Rows - dead[e.ID])
 		switch {
 		case t == nil:
 			c.problem(segmentName(e.ID), "belongs to table %d, which is not in the catalog", e.Table)
 		case t.Kind == types.TablePing:
-			have.Rows += uint64(e.Meta.Rows)
+			have.Rows += live
 		case t.FullName() == ErrorsTable:
-			have.Errors += uint64(e.Meta.Rows)
+			have.Errors += live
 		case t.FullName() == DuplicatesTable:
-			have.Duplicates += uint64(e.Meta.Rows)
+			have.Duplicates += live
 		}
 	}
 	var want, removed meta.Balance
@@ -268,43 +269,6 @@ func (c *checker) balance(state *meta.State) {
 	}
 }
 
-// rollup recomputes a roll-up from the raw rows, partition by partition, and compares. A partition whose raw rows are
-// gone, or were before newer ones came, keeps its states and cannot be compared.
-func (c *checker) rollup(r *rollup) error {
-	source := c.sealedOf(r.Source())
-	states := map[int64][]*file{}
-	for _, part := range partitionsOf(c.sn.version.tables[r.states.ID]) {
-		states[partitionOf(part[0])] = part
-	}
-	for _, part := range partitionsOf(source) {
-		p := partitionOf(part[0])
-		if !c.s.comparable(r, p) {
-			continue
-		}
-		diff, err := c.rollupPartition(r, part, states[p])
-		if err != nil {
-			c.problem(r.states.FullName().String(), "partition %d: %v", p, err)
-		} else if diff != "" {
-			c.problem(r.states.FullName().String(), "partition %d differs from its rows: %s", p, diff)
-		}
-	}
-	return nil
-}
-
-// rollupPartition compares what rows give with the states that are stored for them.
-func (c *checker) rollupPartition(r *rollup, rows, states []*file) (diff string, err error) {
-	want, err := c.s.statesOf(r, rows)
-	if err != nil {
-		return "", err
-	}
-	got, done, err := c.s.inputsOf(states, compact.LimitsOf(c.s.o.CompactionMemory))
-	if err != nil {
-		return "", err
-	}
-	defer done()
-	return compareStates(r, want, got)
-}
-
 func (c *checker) sealedOf(n types.TableName) []*file {
 	for id, t := range c.sn.names.byID {
 		if t.FullName() == n {
@@ -321,16 +285,4 @@ func (g *gathered) AddGroup(src []column.Group, rows []segment.RowRef) error {
 	m, err := compact.Copy(src, rows)
 	g.groups = append(g.groups, m)
 	return err
-}
-
-// compareStates adds up both sides and tells the first difference.
-func compareStates(r *rollup, want, got []compact.Input) (diff string, err error) {
-	sides := make([]gathered, 2)
-	key := compact.KeyOf(r.states)
-	for i, in := range [][]compact.Input{want, got} {
-		if err := compact.MergeStates(context.Background(), &sides[i], in, key, r.Merge); err != nil {
-			return "", err
-		}
-	}
-	return compact.Diff(r.states, slices.Clip(sides[0].groups), slices.Clip(sides[1].groups))
 }

@@ -118,9 +118,7 @@ func (s *Store) dropTable(ctx context.Context, t *types.Table) error {
 	files := s.manifest.currentFiles(t.ID)
 	lost := s.sourceLost(t, files)
 	total := s.balanceOf(t.FullName())
-	for _, f := range files {
-		total.Removed += f.liveRows()
-	}
+	total.Removed += uint64(s.manifest.liveRows(files))
 	return s.publish(publication{
 		edit: edit{drop: files}, sealed: l,
 		stage: func(b *meta.Batch) {

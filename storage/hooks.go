@@ -54,8 +54,9 @@ func (d *Decoded) Reset() {
 	d.Partition = 0
 }
 
-// Rollup is a continuous roll-up: a table of states kept equal to a question asked of the raw rows. Both methods are
-// pure functions.
+// Rollup is a continuous roll-up: a table of states kept equal to a question asked of the raw rows. Build, Merge and
+// Subtract are pure functions. What rows have left in the states can be taken away again exactly, so that after a delete the
+// states are those of the rows that are left.
 type Rollup interface {
 	// States is the table its states are stored in (types.TableStates).
 	States() *types.Table
@@ -65,4 +66,7 @@ type Rollup interface {
 	Build(g column.Group, rows []uint16) ([]column.Group, error)
 	// Merge adds equal keys of groups of states, each sorted; the result is sorted.
 	Merge(in []column.Group) ([]column.Group, error)
+	// Subtract adds equal keys of plus and takes those of minus away. All groups are of states, each sorted; the result is
+	// sorted, and has no key of which nothing is left: neither one whose rows are all in minus nor one that plus lacks.
+	Subtract(plus, minus []column.Group) ([]column.Group, error)
 }

@@ -20,6 +20,7 @@ const shortInsertBytes = 4 << 20
 // gets an empty record, which only gives the rows their LSN. It is used by one goroutine, and ends in Commit or Abort.
 type Insert struct {
 	s     *Store
+	tx    *Tx // nil if it stands alone
 	table *types.Table
 	place place
 	short *rowEncoder
@@ -37,7 +38,9 @@ type longInsert struct {
 }
 
 // NewInsert begins an insert into an ordinary table, of which only the ID is looked at.
-func (s *Store) NewInsert(t *types.Table) (*Insert, error) {
+func (s *Store) NewInsert(t *types.Table) (*Insert, error) { return s.newInsert(t) }
+
+func (s *Store) newInsert(t *types.Table) (*Insert, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
@@ -59,10 +62,18 @@ func (in *Insert) Add(ctx context.Context, row *column.RowBuf) error {
 		return in.addLong(ctx, row)
 	}
 	in.short.add(row)
-	if in.short.bytes() < in.s.shortInsert {
+	if in.shortBytes() < in.s.shortInsert {
 		return nil
 	}
 	return in.goLong(ctx)
+}
+
+// shortBytes is what counts against the limit of a record: the rows of the whole transaction, if it is in one.
+func (in *Insert) shortBytes() int {
+	if in.tx != nil {
+		return in.tx.shortBytes()
+	}
+	return in.short.bytes()
 }
 
 // Rows returns the number of rows added.
@@ -74,7 +85,7 @@ func (in *Insert) goLong(ctx context.Context) error {
 	for _, p := range in.short.parts() {
 		payload = append(payload, p...)
 	}
-	lsn, err := in.s.append(ctx, kindBulk, binary.LittleEndian.AppendUint32(nil, in.table.ID))
+	lsn, err := in.bulkLSN(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,6 +103,13 @@ func (in *Insert) goLong(ctx context.Context) error {
 		err = in.addLong(ctx, &in.row)
 	}
 	return err
+}
+
+func (in *Insert) bulkLSN(ctx context.Context) (uint64, error) {
+	if in.tx != nil {
+		return in.tx.bulkLSN(ctx, in.table.ID)
+	}
+	return in.s.append(ctx, kindBulk, binary.LittleEndian.AppendUint32(nil, in.table.ID))
 }
 
 func (in *Insert) addLong(ctx context.Context, row *column.RowBuf) error {
@@ -131,6 +149,9 @@ func (in *Insert) Commit(ctx context.Context) error {
 	if in.done {
 		return errors.New("the insert has ended already")
 	}
+	if in.tx != nil {
+		return errInTx
+	}
 	if in.rows == 0 {
 		in.done = true
 		return nil
@@ -148,10 +169,8 @@ func (in *Insert) Commit(ctx context.Context) error {
 
 func (in *Insert) commitLong(ctx context.Context) error {
 	l := in.long
-	if l.gen.Rows() > 0 {
-		if err := in.spill(ctx); err != nil {
-			return errors.Join(err, in.Abort())
-		}
+	if err := in.finishLong(ctx); err != nil {
+		return errors.Join(err, in.Abort())
 	}
 	in.done = true
 	// DROP holds sealMu: a table that is there now is there until the rows are published.
@@ -167,10 +186,28 @@ func (in *Insert) commitLong(ctx context.Context) error {
 	return nil
 }
 
+// finishLong writes all rows that are not written yet to segments.
+func (in *Insert) finishLong(ctx context.Context) error {
+	if in.long == nil {
+		if err := in.goLong(ctx); err != nil {
+			return err
+		}
+	}
+	if in.long.gen.Rows() == 0 {
+		return nil
+	}
+	return in.spill(ctx)
+}
+
+var errInTx = errors.New("the insert belongs to a transaction, which commits it")
+
 // Abort forgets the rows. It does nothing after Commit.
 func (in *Insert) Abort() error {
 	if in.done {
 		return nil
+	}
+	if in.tx != nil {
+		return errInTx
 	}
 	in.done = true
 	if in.long == nil {

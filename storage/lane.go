@@ -59,8 +59,9 @@ func (l *lane) holds(table uint32) bool {
 
 // view is a generation and how many of its rows are seen.
 type view struct {
-	gen  *head.Generation
-	rows int
+	gen    *head.Generation
+	rows   int
+	sealed *sealedAt
 }
 
 // docKey is a document key that becomes durable with its row.
@@ -105,11 +106,11 @@ func (r *rowset) open(table uint32) *head.Generation {
 func (r *rowset) growLocked(t *types.Table, g *head.Generation) {
 	for _, p := range r.parts {
 		if p.table.ID == t.ID {
-			p.gens = append(p.gens, &view{gen: g})
+			p.gens = append(p.gens, &view{gen: g, sealed: &sealedAt{}})
 			return
 		}
 	}
-	r.parts = append(r.parts, &part{table: t, gens: []*view{{gen: g}}})
+	r.parts = append(r.parts, &part{table: t, gens: []*view{{gen: g, sealed: &sealedAt{}}}})
 }
 
 // show makes the rows added so far visible to snapshots. It is called under Store.mu.

@@ -15,8 +15,8 @@ import (
 // closedGrace is how long after its end a day still gets rows that were received within it.
 const closedGrace = 15 * 60
 
-// MergeOnce merges a few small segments of one partition, if any are worth it. Rows stay the same rows; states of a
-// roll-up are added up. One merge runs at a time: a second caller waits.
+// MergeOnce merges a few small segments of one partition, if any are worth it, or writes one again that has many dead
+// rows. Live rows stay the same rows; states of a roll-up are added up. One merge runs at a time: a second caller waits.
 func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 	if err := s.usable(); err != nil {
 		return false, err
@@ -30,13 +30,16 @@ func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 	}()
 	t, files := s.pickMerge(v)
 	if len(files) == 0 {
+		t, files = s.pickRewrite(v)
+	}
+	if len(files) == 0 {
 		return false, nil
 	}
 	if !s.roomToMerge(t, files) {
 		s.planner.hold(true)
 		return false, nil
 	}
-	err = s.mergeFiles(ctx, t, files)
+	err = s.mergeFiles(ctx, v, t, files)
 	s.planner.hold(err != nil)
 	if errors.Is(err, errSuperseded) {
 		return false, nil
@@ -103,14 +106,18 @@ func partitionsOf(files []*file) [][]*file {
 	return out
 }
 
-// mergeFiles writes one segment in the place of several and publishes the exchange.
-func (s *Store) mergeFiles(ctx context.Context, t *types.Table, files []*file) error {
+// mergeFiles writes one segment in the place of several of v, which is pinned, and publishes the exchange. Where no row
+// is left there is no segment.
+func (s *Store) mergeFiles(ctx context.Context, v *version, t *types.Table, files []*file) error {
 	limits := compact.LimitsOf(s.o.CompactionMemory)
 	inputs, done, err := s.inputsOf(files, limits)
 	if err != nil {
 		return err
 	}
 	defer done()
+	for i, f := range files {
+		inputs[i].Dead = deadGroups(v.deadOf(f))
+	}
 	w := s.newSegments(s.o.Now())
 	key := compact.KeyOf(t)
 	var places compact.RowMap
@@ -127,10 +134,10 @@ func (s *Store) mergeFiles(ctx context.Context, t *types.Table, files []*file) e
 	for _, out := range w.files {
 		inheritPlace(out, files)
 	}
-	if err := s.checkMerge(t, w.files, files, places); err != nil {
+	if err := s.checkMerge(t, w.files, files, v.deadIn(files), places); err != nil {
 		return errors.Join(err, w.abandon())
 	}
-	if err := s.exchange(w, files); err != nil {
+	if err := s.exchange(w, v, files, places); err != nil {
 		return w.unpublished(err)
 	}
 	s.merges.Add(1)
@@ -147,11 +154,14 @@ func inheritPlace(out *file, in []*file) {
 }
 
 // checkMerge holds a merge's output against its inputs: rows are neither lost nor made, but for those that are dead.
-func (s *Store) checkMerge(t *types.Table, out, in []*file, places compact.RowMap) error {
+func (s *Store) checkMerge(t *types.Table, out, in []*file, dead int64, places compact.RowMap) error {
 	if t.Kind == types.TableStates {
 		return nil
 	}
-	want, got := -places.Left(), int64(0)
+	if left := places.Left(); left != dead {
+		return fmt.Errorf("internal error: %d rows of the inputs are dead, %d were left out; nothing was changed", dead, left)
+	}
+	want, got := -dead, int64(0)
 	for _, f := range in {
 		want += int64(f.Meta.Rows)
 	}
@@ -164,20 +174,29 @@ func (s *Store) checkMerge(t *types.Table, out, in []*file, places compact.RowMa
 	return nil
 }
 
-// errSuperseded: the inputs of a merge have been dropped, or found damaged, meanwhile.
-var errSuperseded = errors.New("the segments to merge are no longer there, or damaged")
+// errSuperseded: the inputs of a merge have been dropped meanwhile.
+var errSuperseded = errors.New("the segments to merge are no longer there")
 
-// exchange publishes w's files in the place of others, which must still be there.
-func (s *Store) exchange(w *segmentsWriter, old []*file) error {
+// exchange publishes w's files in the place of others, which must still be there. Rows that were deleted since v are dead
+// in the new file too.
+func (s *Store) exchange(w *segmentsWriter, v *version, old []*file, places compact.RowMap) error {
 	s.sealMu.Lock() // a DROP between the look and the batch would leave a segment without a table
 	defer s.sealMu.Unlock()
-	current := s.manifest.currentFiles(old[0].Table)
+	now := s.manifest.pin()
+	defer s.manifest.unpin(now)
 	for _, f := range old {
-		if !slices.Contains(current, f) || f.damaged.Load() {
+		if !slices.Contains(now.tables[f.Table], f) {
 			return errSuperseded
 		}
 	}
-	return s.publish(publication{edit: edit{add: w.files, drop: old}})
+	dead, err := carry(v, now, old, w.files, places)
+	if err != nil {
+		return err
+	}
+	return s.publish(publication{
+		edit:    edit{add: w.files, drop: old, dead: dead},
+		install: func() { replaced(old, w.files, places) },
+	})
 }
 
 func (s *Store) rollupOf(states *types.Table) *rollup {
@@ -201,7 +220,7 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 		_ = cache.Close() // gives memory back, which cannot fail
 	}
 	for _, f := range files {
-		r, err := f.openAs("merge", s.fs, cache)
+		r, err := segment.Open(s.fs, f.path, f.ID, cache)
 		if err != nil {
 			done()
 			return nil, nil, err
@@ -236,11 +255,13 @@ func (s *Store) buildNewRollups() error {
 func (s *Store) buildRollup(ctx context.Context, r *rollup) error {
 	s.sealMu.Lock()
 	defer s.sealMu.Unlock()
+	v := s.manifest.pin()
+	defer s.manifest.unpin(v)
 	w := s.newSegments(s.o.Now())
 	w.states = []uint32{r.states.ID}
 	if t, ok := s.catalog.byName(r.Source()); ok {
-		for _, part := range partitionsOf(s.manifest.currentFiles(t.ID)) {
-			inputs, err := s.statesOf(r, part)
+		for _, part := range partitionsOf(v.tables[t.ID]) {
+			inputs, err := s.statesOf(r, v, part)
 			if err != nil {
 				return errors.Join(err, w.abandon())
 			}
@@ -255,8 +276,8 @@ func (s *Store) buildRollup(ctx context.Context, r *rollup) error {
 	return nil
 }
 
-// statesOf aggregates all rows of segments, row group by row group.
-func (s *Store) statesOf(r Rollup, files []*file) ([]compact.Input, error) {
+// statesOf aggregates the live rows of segments of v, row group by row group.
+func (s *Store) statesOf(r Rollup, v *version, files []*file) ([]compact.Input, error) {
 	var inputs []compact.Input
 	for _, f := range files {
 		rd, err := f.open(s.fs, s.cache)
@@ -265,15 +286,17 @@ func (s *Store) statesOf(r Rollup, files []*file) ([]compact.Input, error) {
 		}
 		for i := range rd.Groups() {
 			g := rd.Group(i)
-			refs := make([]segment.RowRef, g.Rows())
-			for row := range refs {
-				refs[row].Row = uint16(row)
+			rows := liveRows(g.Rows(), v.deadOf(f).group(i))
+			if len(rows) == 0 {
+				continue
 			}
-			in, err := buildInputs(r, []column.Group{g}, refs)
+			states, err := r.Build(g, rows)
 			if err != nil {
 				return nil, err
 			}
-			inputs = append(inputs, in...)
+			if len(states) > 0 {
+				inputs = append(inputs, memoryInput(states))
+			}
 		}
 	}
 	return inputs, nil

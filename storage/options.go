@@ -43,22 +43,20 @@ type Options struct {
 	CacheBytes   int64         // verified chunks of segments, an eighth of it for their indexes; 256 MiB
 	DecodeWorker int           // parallel decoders; the number of CPUs
 
-	WALFileBytes        int64         // 64 MiB; 4 MiB in memory
-	WALMaxBytes         int64         // unsealed part of the log, then ErrFull; 4 GiB
-	WALQueueBytes       int64         // bytes waiting for the disk, then ErrOverloaded; 64 MiB
-	LandfillKeep        time.Duration // how long log files are kept after they are sealed; 7 days (none in memory)
-	LandfillMaxBytes    int64         // or up to this many bytes; 20 % of the disk
-	HardReserve         int64         // free space below which submissions are refused; max(2 %, 1 GiB) of the disk
-	BallastBytes        int64         // size of a file that is given up when the disk is full; none
-	DedupHorizon        time.Duration // 15 days, never less than LandfillKeep
-	ErrorsKeep          time.Duration // 28 days
-	DuplicatesKeep      time.Duration // 14 days
-	TablesMax           int           // ping tables; 10,000
-	ColumnsMax          int           // columns of a ping table; 10,000
-	ScrubInterval       time.Duration // how often all files are read and their checksums compared; 7 days, negative: never
-	MergeMaxBytes       int64         // values of the inputs of one merge; 2 GiB
-	ScrubBytesPerSecond int64         // how fast that goes; 10 MiB, negative: no limit
-	CompactionMemory    int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
+	WALFileBytes     int64         // 64 MiB; 4 MiB in memory
+	WALMaxBytes      int64         // unsealed part of the log, then ErrFull; 4 GiB
+	WALQueueBytes    int64         // bytes waiting for the disk, then ErrOverloaded; 64 MiB
+	LandfillKeep     time.Duration // how long log files are kept after they are sealed; 7 days (none in memory)
+	LandfillMaxBytes int64         // or up to this many bytes; 20 % of the disk
+	HardReserve      int64         // free space below which submissions are refused; max(2 %, 1 GiB) of the disk
+	BallastBytes     int64         // size of a file that is given up when the disk is full; none
+	DedupHorizon     time.Duration // 15 days, never less than LandfillKeep
+	ErrorsKeep       time.Duration // 28 days
+	DuplicatesKeep   time.Duration // 14 days
+	TablesMax        int           // ping tables; 10,000
+	ColumnsMax       int           // columns of a ping table; 10,000
+	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
+	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
 }
 
 // indexCacheShare is the part of CacheBytes that is kept for index areas: 32 MiB hold the filters of 20 million ids.
@@ -107,8 +105,6 @@ func (o *Options) fill(dir string) {
 	def(&o.TablesMax, 10_000)
 	def(&o.ColumnsMax, 10_000)
 	def(&o.MergeMaxBytes, 2<<30)
-	def(&o.ScrubInterval, 7*24*time.Hour)
-	def(&o.ScrubBytesPerSecond, 10<<20)
 	if o.CompactionMemory == 0 {
 		o.CompactionMemory = max(MemoryBudget()/10, compact.MemoryMin)
 	}

@@ -11,9 +11,10 @@ import (
 
 // The kinds of log records. Values are stored: never renumber.
 const (
-	kindPing wal.Kind = 1 // one submission: what Submit was given
-	kindRows wal.Kind = 2 // rows of an ordinary table; see rowrecord.go
-	kindBulk wal.Kind = 3 // nothing: it gives rows written beside the log their LSN
+	kindPing   wal.Kind = 1 // one submission: what Submit was given
+	kindRows   wal.Kind = 2 // rows of an ordinary table; see rowrecord.go
+	kindBulk   wal.Kind = 3 // nothing: it gives rows written beside the log their LSN
+	kindTables wal.Kind = 4 // rows of several ordinary tables; see txrecord.go
 )
 
 // pipeline turns synced records into visible rows: one goroutine reads the log and fills jobs, several decode, one
@@ -115,11 +116,8 @@ func (p *pipeline) read(ctx context.Context, rd *wal.Reader) {
 		err := p.fill(ctx, rd, j)
 		var hole *wal.DamageError
 		if errors.As(err, &hole) { // reported, and the next call goes on behind it
-			p.s.lostLog("decode", hole.Damage)
-			err = p.s.saveDamage()
-			if errors.Is(err, ErrFull) {
-				err = nil // recorded in memory, and soon on disk
-			}
+			p.s.damage.add(hole.Damage.File, hole)
+			err = nil
 		}
 		if j.n > 0 {
 			p.turn <- j

@@ -148,9 +148,7 @@ func (s *Store) dropPartitions(t *types.Table, files []*file) publication {
 	lost := s.sourceLost(t, files)
 	counted := t.Kind == types.TablePing || t.Kind == types.TableErrors
 	total := s.balanceOf(t.FullName())
-	for _, f := range files {
-		total.Removed += f.liveRows()
-	}
+	total.Removed += uint64(s.manifest.liveRows(files))
 	p.stage = func(b *meta.Batch) {
 		lost.stage(b)
 		if counted {

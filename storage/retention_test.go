@@ -68,8 +68,8 @@ func TestRetentionByAgeDropsWholePartitionsAndSurvivesAReopen(t *testing.T) {
 	sn, err := s.Snapshot()
 	must(t, err)
 	defer sn.Release()
-	if states, _, err := sn.RollupInputs(testRollup{}); err != nil || len(states) == 0 {
-		t.Fatalf("%d groups of states, %v", len(states), err)
+	if in, err := sn.RollupInputs(testRollup{}); err != nil || len(in.States) == 0 {
+		t.Fatalf("%d groups of states, %v", len(in.States), err)
 	}
 	if err := checkRollup(sn); err == nil {
 		t.Error("the states went with the rows")

@@ -102,6 +102,7 @@ func (s *Store) sealFrozen(ctx context.Context, l *lane) error {
 		},
 		install: func() {
 			l.frozen = nil
+			w.installPlaces()
 			if rs.balance != (meta.Balance{}) {
 				s.balance[l.route] = total
 			}
@@ -138,7 +139,7 @@ func (p *part) groups() []rowGroup {
 	out := make([]rowGroup, len(p.gens))
 	for i, v := range p.gens {
 		n := v.gen.Rows()
-		out[i].group = v.gen.Cut(n)
+		out[i].group, out[i].sealed = v.gen.Cut(n), v.sealed
 		out[i].partitions, out[i].sizes = v.gen.Places(n)
 	}
 	return out
@@ -149,6 +150,7 @@ type rowGroup struct {
 	group      column.Group
 	partitions []int64
 	sizes      []uint32
+	sealed     *sealedAt // where to note where the rows went, nil if nobody asks
 }
 
 // segmentsWriter writes the segments of one publication.
@@ -158,6 +160,7 @@ type segmentsWriter struct {
 	bulk   bool
 	files  []*file
 	states []uint32 // tables of states that got a file
+	placed []func() // shows where rows went; called when they are published
 }
 
 func (s *Store) newSegments(now time.Time) *segmentsWriter {
@@ -181,6 +184,8 @@ func (w *segmentsWriter) rows(ctx context.Context, t *types.Table, groups []rowG
 		}
 	}
 	size := func(r segment.RowRef) int64 { return int64(groups[r.Group].sizes[r.Row]) }
+	places := newScatters(groups)
+	w.placed = append(w.placed, func() { places.install(groups) })
 	for _, p := range sortedKeys(byPartition) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -196,6 +201,7 @@ func (w *segmentsWriter) rows(ctx context.Context, t *types.Table, groups []rowG
 		if err != nil {
 			return err
 		}
+		places.note(w.files[len(w.files)-1], refs)
 	}
 	return nil
 }
@@ -206,7 +212,7 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 	path := w.s.segmentPath(id)
 	sw, err := segment.Create(segment.WriterOptions{
 		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey, Lookups: lookupsOf(t),
-		Partition: partitionValue(partition), HasPartition: partition != head.NoPartition,
+		Partition: partitionValue(partition), HasPartition: hasPartition(partition),
 	})
 	if err != nil {
 		w.s.manifest.abandon(w.s.segmentPath, id)
@@ -229,8 +235,10 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 		return fmt.Errorf("write segment %s: %w", path, err)
 	}
 	w.files = append(w.files, &file{
-		Segment: meta.Segment{ID: id, Table: t.ID, From: w.now, To: w.now, Bulk: w.bulk, Meta: *m},
-		path:    path,
+		Segment: meta.Segment{
+			ID: id, Table: t.ID, From: w.now, To: w.now, Bulk: w.bulk, Minus: partition == minusPartition, Meta: *m,
+		},
+		path: path,
 	})
 	return nil
 }
@@ -245,16 +253,25 @@ func lookupsOf(t *types.Table) []string {
 
 var pingLookups = []string{"client_id", "document_id"}
 
+// minusPartition stands in for the partition of states that are subtracted, so that nothing else is merged with them.
+// The file has none: a delete in many partitions writes one.
+const minusPartition = head.NoPartition + 1
+
+func hasPartition(p int64) bool { return p != head.NoPartition && p != minusPartition }
+
 func partitionValue(p int64) int64 {
-	if p == head.NoPartition {
+	if !hasPartition(p) {
 		return 0
 	}
 	return p
 }
 
-// partitionOf returns the partition of a file.
+// partitionOf returns the partition of a file, or what stands in for it.
 func partitionOf(f *file) int64 {
-	if !f.Meta.HasPartition {
+	switch {
+	case f.Minus:
+		return minusPartition
+	case !f.Meta.HasPartition:
 		return head.NoPartition
 	}
 	return f.Meta.Partition
@@ -324,6 +341,13 @@ func (w *segmentsWriter) statesSegment(ctx context.Context, r *rollup, partition
 	return w.segment(r.states, partition, func(sink compact.Sink) error {
 		return compact.MergeStates(ctx, sink, inputs, compact.KeyOf(r.states), r.Merge)
 	})
+}
+
+// installPlaces shows where the rows that were written are. Store.mu is held.
+func (w *segmentsWriter) installPlaces() {
+	for _, f := range w.placed {
+		f()
+	}
 }
 
 // abandon removes what was written.

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -89,21 +88,36 @@ func (sn *Snapshot) Source(t *types.Table) (column.Source, error) {
 	return &source{table: own, morsels: append(sn.sealed(own.ID), sn.headMorsels(own.ID)...)}, nil
 }
 
-// RollupInputs returns what the answer of a roll-up is made of: its sealed states, and the rows of its source table that
-// are not sealed yet. r is one of Options.Rollups.
-func (sn *Snapshot) RollupInputs(r Rollup) (states []column.Morsel, head []column.Group, err error) {
+// RollupInputs is what the answer of a roll-up is made of: States - Minus + Build of Head. Each morsel is sorted by the
+// states' key.
+type RollupInputs struct {
+	States []column.Morsel // of sealed rows
+	Minus  []column.Morsel // of those among them that were deleted
+	Head   []column.Group  // rows of the source table that are not sealed yet
+}
+
+// RollupInputs returns the inputs of a roll-up, which is one of Options.Rollups.
+func (sn *Snapshot) RollupInputs(r Rollup) (RollupInputs, error) {
 	for _, own := range sn.s.rollups {
 		if own.states.FullName() != r.States().FullName() {
 			continue
 		}
+		var in RollupInputs
 		for id, t := range sn.names.byID {
 			if t.FullName() == own.Source() {
-				head = sn.headGroups(id)
+				in.Head = sn.headGroups(id)
 			}
 		}
-		return sn.sealed(own.states.ID), head, nil
+		for _, m := range sn.sealed(own.states.ID) {
+			if m.(*segmentMorsel).f.Minus {
+				in.Minus = append(in.Minus, m)
+			} else {
+				in.States = append(in.States, m)
+			}
+		}
+		return in, nil
 	}
-	return nil, nil, fmt.Errorf("roll-up %s %w", r.States().FullName(), ErrNotFound)
+	return RollupInputs{}, fmt.Errorf("roll-up %s %w", r.States().FullName(), ErrNotFound)
 }
 
 func (sn *Snapshot) headGroups(table uint32) []column.Group {
@@ -126,8 +140,9 @@ func (sn *Snapshot) headMorsels(table uint32) []column.Morsel {
 func (sn *Snapshot) sealed(table uint32) []column.Morsel {
 	var out []column.Morsel
 	for _, f := range sn.version.tables[table] {
+		dead := sn.version.deadOf(f)
 		for i := range f.Meta.GroupRows {
-			out = append(out, &segmentMorsel{s: sn.s, f: f, i: i})
+			out = append(out, &segmentMorsel{s: sn.s, f: f, i: i, dead: dead})
 		}
 	}
 	return out
@@ -158,33 +173,25 @@ func (m *headMorsel) Open() (column.Group, error)                { return m.gen.
 
 // segmentMorsel is a row group of a segment.
 type segmentMorsel struct {
-	s *Store
-	f *file
-	i int
+	s    *Store
+	f    *file
+	i    int
+	dead *tombstone
 }
 
 func (m *segmentMorsel) Rows() int      { return int(m.f.Meta.GroupRows[m.i]) }
 func (m *segmentMorsel) Origin() string { return fmt.Sprintf("segment %d group %d", m.f.ID, m.i) }
 
 func (m *segmentMorsel) Partition() (int64, bool) { return m.f.Meta.Partition, m.f.Meta.HasPartition }
-func (m *segmentMorsel) Deleted() vec.Bitmap      { return nil }
+func (m *segmentMorsel) Deleted() vec.Bitmap      { return m.dead.group(m.i) }
 
 // MayHold asks the manifest, and where that is not enough a filter of the file: of that nothing else is read.
 func (m *segmentMorsel) MayHold(name string, p *column.Pred) (bool, error) {
 	r, err := m.f.asked(m.s.fs, m.s.cache)
 	if err != nil {
-		return true, ifNotCorrupt(err)
+		return true, err
 	}
-	may, err := r.MayHold(&m.f.Meta, m.i, name, p)
-	return may || err != nil, ifNotCorrupt(err)
-}
-
-// ifNotCorrupt drops the error of a filter that is damaged, which has been recorded: the rows are asked instead.
-func ifNotCorrupt(err error) error {
-	if errors.Is(err, column.ErrCorrupt) {
-		return nil
-	}
-	return err
+	return r.MayHold(&m.f.Meta, m.i, name, p)
 }
 
 // Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and

@@ -23,10 +23,8 @@ import (
 // file is one published segment.
 type file struct {
 	meta.Segment
-	path string
-
-	damaged atomic.Bool                         // has open damage: no merge or rewrite touches it
-	watch   func(f *file, by string, err error) // told what readers find corrupt; set when the file is published
+	path  string
+	moved atomic.Pointer[moved] // where its rows are since a merge replaced it
 
 	mu     sync.Mutex
 	reader *segment.Reader
@@ -42,7 +40,7 @@ func (f *file) open(fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) 
 		return nil, err
 	}
 	if !f.loaded {
-		if err := f.judge("query", f.load(f.reader)); err != nil {
+		if err := f.reader.Load(f.ID); err != nil {
 			return nil, err
 		}
 		f.loaded = true
@@ -63,53 +61,7 @@ func (f *file) openLocked(fsys vfs.FS, cache *segment.Cache) (err error) {
 		return fmt.Errorf("segment %d: %w", f.ID, ErrClosed)
 	}
 	if f.reader == nil {
-		f.reader, err = f.openLater("query", fsys, cache)
-	}
-	return err
-}
-
-// openAs opens the file anew, for a reader whose findings are recorded under a name.
-func (f *file) openAs(by string, fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
-	r, err := f.openLater(by, fsys, cache)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.judge(by, f.load(r)); err != nil {
-		_ = r.Close() // only read from; the first error is the one to report
-		return nil, err
-	}
-	return r, nil
-}
-
-func (f *file) openLater(by string, fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
-	r, err := segment.OpenLater(fsys, f.path, cache)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = &segment.CorruptError{File: f.path, Section: "file", Err: err}
-	}
-	if err != nil {
-		return nil, f.judge(by, err)
-	}
-	if f.watch != nil {
-		r.OnCorrupt(func(e *segment.CorruptError) { f.watch(f, by, e) })
-	}
-	return r, nil
-}
-
-// load reads what a reader needs, and compares whose file it is.
-func (f *file) load(r *segment.Reader) error {
-	if err := r.Load(f.ID); err != nil {
-		return err
-	}
-	if r.TableID() != f.Table {
-		return &segment.CorruptError{File: f.path, Section: "header", Expected: fmt.Sprintf("table %d", f.Table), Found: fmt.Sprintf("table %d", r.TableID())}
-	}
-	return nil
-}
-
-// judge tells of an error of opening the file, and returns it.
-func (f *file) judge(by string, err error) error {
-	if err != nil && f.watch != nil {
-		f.watch(f, by, err)
+		f.reader, err = segment.OpenLater(fsys, f.path, cache)
 	}
 	return err
 }
@@ -127,14 +79,12 @@ func (f *file) close() error {
 	return r.Close()
 }
 
-// liveRows returns the rows of the file that a query may still see at the present moment.
-func (f *file) liveRows() uint64 { return uint64(f.Meta.Rows) }
-
 // version is immutable but for pins.
 type version struct {
 	num    uint64
-	tables map[uint32][]*file // in the order of scans
-	pins   int                // belongs to manifest.mu
+	tables map[uint32][]*file               // in the order of scans
+	dead   map[uint32]map[uint64]*tombstone // by table and segment: those that have one
+	pins   int                              // belongs to manifest.mu
 }
 
 // compareFiles is the order in which a table's segments are read.
@@ -146,11 +96,14 @@ func compareFiles(a, b *file) int {
 type edit struct {
 	add  []*file
 	drop []*file
+	dead []fileDead // new tombstones, in the place of what the files had; of added files too
 }
+
+func (e *edit) empty() bool { return len(e.add)+len(e.drop)+len(e.dead) == 0 }
 
 // apply returns the version after an edit.
 func (v *version) apply(e edit) *version {
-	next := &version{num: v.num + 1, tables: maps.Clone(v.tables)}
+	next := &version{num: v.num + 1, tables: maps.Clone(v.tables), dead: v.applyDead(e)}
 	dropped := map[uint64]bool{}
 	touched := map[uint32]bool{}
 	for _, f := range e.drop {
@@ -186,8 +139,7 @@ type manifest struct {
 
 	mu       sync.Mutex
 	current  *version
-	pinned   []*version                          // those with pins, and the current one, in order
-	watch    func(f *file, by string, err error) // for files that are published
+	pinned   []*version // those with pins, and the current one, in order
 	obsolete []dropped
 	gone     []uint64 // removed files that the catalog still calls obsolete
 
@@ -201,12 +153,9 @@ type dropped struct {
 	num uint64
 }
 
-func newManifest(fsys vfs.FS, files []*file, next uint64, watch func(f *file, by string, err error)) *manifest {
-	for _, f := range files {
-		f.watch = watch
-	}
-	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files})
-	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, watch: watch, building: map[uint64]bool{}}
+func newManifest(fsys vfs.FS, files []*file, dead []fileDead, next uint64) *manifest {
+	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files, dead: dead})
+	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, building: map[uint64]bool{}}
 }
 
 // newID gives out the id of a segment that is going to be written.
@@ -249,6 +198,7 @@ func (m *manifest) stage(b *meta.Batch, e edit) {
 	for _, f := range e.drop {
 		b.DropSegment(f.Table, f.ID)
 	}
+	m.stageDead(b, e)
 	var building []uint64
 	for id := range m.building {
 		if !published[id] {
@@ -264,12 +214,11 @@ func (m *manifest) stage(b *meta.Batch, e edit) {
 func (m *manifest) install(e edit) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(e.add)+len(e.drop) == 0 {
+	if e.empty() {
 		return
 	}
 	v := m.current.apply(e)
 	for _, f := range e.add {
-		f.watch = m.watch
 		delete(m.building, f.ID)
 	}
 	for _, f := range e.drop {

@@ -50,12 +50,12 @@ func measureAggregates(ctx context.Context, t *table) error {
 		return err
 	}
 	defer snap.Release()
-	_, head, err := snap.RollupInputs(r)
+	in, err := snap.RollupInputs(r)
 	if err != nil {
 		return err
 	}
 	began, states, rows := ownCPU(), 0, 0
-	for _, g := range head {
+	for _, g := range in.Head {
 		all := make([]uint16, g.Rows())
 		for i := range all {
 			all[i] = uint16(i)

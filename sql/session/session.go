@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
 	"github.com/telemdb/telemdb/sql/parse"
-	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -274,9 +272,6 @@ func (s *statementCtx) explain(err error) error {
 			return e
 		}
 		return sqlstate.New(sqlstate.QueryCanceled, "canceling statement due to user request")
-	}
-	if errors.Is(err, column.ErrCorrupt) {
-		return sqlstate.Wrap(sqlstate.DataCorrupted, err)
 	}
 	return sqlstate.Wrap(sqlstate.Internal, err)
 }

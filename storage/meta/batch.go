@@ -14,11 +14,14 @@ import (
 // Segment is a manifest entry: a published segment file. Its stored form is in segment.go; members added here need a tag
 // and no more.
 type Segment struct {
-	ID    uint64       `json:"id"`
-	Table uint32       `json:"table"`
-	From  int64        `json:"from"` // unix seconds of the first and last seal whose rows it holds: its place in time
-	To    int64        `json:"to"`
-	Bulk  bool         `json:"bulk,omitempty"` // holds rows that were written beside the log
+	ID    uint64 `json:"id"`
+	Table uint32 `json:"table"`
+	From  int64  `json:"from"` // unix seconds of the first and last seal whose rows it holds: its place in time
+	To    int64  `json:"to"`
+	Bulk  bool   `json:"bulk,omitempty"` // holds rows that were written beside the log
+	// Minus: a roll-up's states of rows that were deleted, to be subtracted. They have no partition, and are merged with
+	// their like only.
+	Minus bool         `json:"minus,omitempty"`
 	Meta  segment.Meta `json:"meta,omitzero"`
 }
 
@@ -35,7 +38,7 @@ type View struct {
 func (v *View) FullName() types.TableName { return types.TableName{Schema: v.Schema, Name: v.Name} }
 
 // Balance counts the submissions of one route (the table their address names). It only grows; Removed counts what
-// retention or DROP took away again: rows of a table, or errors or duplicates if the route is their table.
+// DELETE, retention or DROP took away again: rows of a table, or errors or duplicates if the route is their table.
 type Balance struct {
 	Rows, Errors, Duplicates, Removed uint64
 }

@@ -20,7 +20,7 @@ const (
 	prefixMark     = 'm' // marks of the log
 	prefixBalance  = 'b' // counters of submissions by route
 	prefixDedup    = 'd' // document keys
-	prefixDamage   = 'g' // what has been found broken
+	prefixDead     = 'x' // tombstones: the deleted rows of segments
 )
 
 const nameSep = "\x00"
@@ -40,9 +40,11 @@ func segmentKey(table uint32, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixSegment}, table), id)
 }
 
-func obsoleteKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixObsolete}, id) }
+func tombstoneKey(table uint32, segment uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{prefixDead}, table), segment)
+}
 
-func damageKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixDamage}, id) }
+func obsoleteKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixObsolete}, id) }
 
 func dedupKey(key []byte) []byte { return append([]byte{prefixDedup}, key...) }
 

@@ -17,7 +17,8 @@ type State struct {
 	Schemas     []string
 	Tables      []*types.Table
 	Views       []*View
-	Segments    []*Segment // by table, then id
+	Segments    []*Segment  // by table, then id
+	Tombstones  []Tombstone // by table, then segment
 	Obsolete    []uint64
 	Building    []uint64
 	NextTable   uint32
@@ -26,7 +27,6 @@ type State struct {
 	LogSynced   uint64 // see Batch.SetLogSynced
 	Marks       map[types.TableName]uint64
 	Balance     map[types.TableName]Balance
-	Damage      []*Damage // by id
 }
 
 // Load reads the state at one moment.
@@ -42,11 +42,11 @@ func (db *DB) Load() (*State, error) {
 		s.each(snap, prefixTable, s.loadTable),
 		s.each(snap, prefixView, s.loadView),
 		s.each(snap, prefixSegment, s.loadSegment),
+		s.each(snap, prefixDead, s.loadTombstone),
 		s.each(snap, prefixObsolete, s.loadObsolete),
 		s.each(snap, prefixBuilding, s.loadBuilding),
 		s.each(snap, prefixMark, s.loadMark),
 		s.each(snap, prefixBalance, s.loadBalance),
-		s.each(snap, prefixDamage, s.loadDamage),
 		snap.Close())
 	if err != nil {
 		return nil, err

@@ -26,7 +26,8 @@ import (
 )
 
 // FormatVersion is the version of the key space and of the directory that this program writes. Older ones are read, and
-// raised to this one when they are opened for writing. 2 brought the binary form of manifest entries.
+// raised to this one when they are opened for writing. 2 brought the binary form of manifest entries,
+// and tombstones.
 const FormatVersion = 2
 
 // ErrFailed is wrapped by every error after the instance has failed.

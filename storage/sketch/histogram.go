@@ -206,6 +206,38 @@ func (h *Histogram) Merge(o *Histogram) error {
 	return nil
 }
 
+// Subtract takes o, which is a part of h, away from it. Buckets that are left with nothing are removed; what o has beyond h
+// counts for nothing. A count or sum that is saturated stays so. Histograms of different layouts give ErrLayout and leave
+// h as it was.
+func (h *Histogram) Subtract(o *Histogram) error {
+	if h.Layout != o.Layout {
+		return ErrLayout
+	}
+	h.Sum = subClamped(h.Sum, o.Sum)
+	left, b := h.Buckets[:0], o.Buckets
+	for _, x := range h.Buckets {
+		for len(b) > 0 && b[0].Bound < x.Bound {
+			b = b[1:]
+		}
+		if len(b) > 0 && b[0].Bound == x.Bound {
+			x.Count = subClamped(x.Count, b[0].Count)
+		}
+		if x.Count > 0 {
+			left = append(left, x)
+		}
+	}
+	h.Buckets = left
+	return nil
+}
+
+// subClamped subtracts non-negative numbers, down to nothing.
+func subClamped(a, b int64) int64 {
+	if a == math.MaxInt64 {
+		return a
+	}
+	return max(0, a-b)
+}
+
 // addKnown adds the leading buckets of b whose bounds h has, in place, and returns the others: none, after a few merges,
 // so that merging allocates nothing.
 func (h *Histogram) addKnown(b []Bucket) []Bucket {

@@ -1,0 +1,76 @@
+package storage
+
+import (
+	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/telemdb/telemdb/storage/compact"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// Dead rows leave the disk when their segment is merged. One of which many rows are dead is written again alone, without
+// waiting for others.
+
+// rewriteShare is the part of a segment's rows, one in so many, that must be dead for it to be written again alone.
+const rewriteShare = 5
+
+// pickRewrite chooses the segment with the largest share of dead rows, if that is large enough.
+func (s *Store) pickRewrite(v *version) (*types.Table, []*file) {
+	var table *types.Table
+	var worst *file
+	var share float64
+	for _, id := range sortedIDs(v.tables) {
+		t, ok := s.catalog.byIDLive(id)
+		if !ok || v.dead[id] == nil {
+			continue
+		}
+		for _, f := range v.tables[id] {
+			if n := v.deadOf(f).count(); n*rewriteShare >= f.Meta.Rows && float64(n)/float64(f.Meta.Rows) > share {
+				table, worst, share = t, f, float64(n)/float64(f.Meta.Rows)
+			}
+		}
+	}
+	if worst == nil {
+		return nil, nil
+	}
+	return table, []*file{worst}
+}
+
+// deadGroups is the dead rows of a segment as a merge leaves them out.
+func deadGroups(t *tombstone) func(group int) vec.Bitmap {
+	if t == nil {
+		return nil
+	}
+	return t.group
+}
+
+// carry returns the tombstone of a merge's output: rows that died while it ran. before is the version it read, now the
+// current one.
+func carry(before, now *version, old, out []*file, places compact.RowMap) ([]fileDead, error) {
+	rows := roaring.New()
+	for i, f := range old {
+		dead := now.deadOf(f)
+		if dead == nil || dead == before.deadOf(f) {
+			continue
+		}
+		newly := dead.rows
+		if had := before.deadOf(f); had != nil {
+			newly = roaring.AndNot(dead.rows, had.rows)
+		}
+		it := newly.Iterator()
+		for it.HasNext() {
+			p := places[i][it.Next()]
+			if p == compact.NoRow {
+				return nil, fmt.Errorf("internal error: a live row of segment %d was left out of a merge", f.ID)
+			}
+			rows.Add(p)
+		}
+	}
+	if rows.IsEmpty() {
+		return nil, nil
+	}
+	rows.RunOptimize()
+	return []fileDead{{out[0], newTombstone(out[0], rows)}}, nil
+}
