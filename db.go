@@ -195,6 +195,10 @@ func (db *DB) Failure() error { return db.store.Failed() }
 
 func (db *DB) storeFailed(error) { close(db.failed) }
 
+// DropCaches forgets verified column chunks that are not in use, and what is kept of indexes if that is asked for. They are
+// read from the files again when they are needed: for measurements of cold reads.
+func (db *DB) DropCaches(indexes bool) { db.store.DropCaches(indexes) }
+
 // Lag is how far decoding is behind: the age of the oldest acknowledged ping that SQL does not see yet.
 func (db *DB) Lag() time.Duration { return db.store.Lag() }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telemdb/telemdb/storage/jobs"
 	"github.com/telemdb/telemdb/storage/meta"
+	"github.com/telemdb/telemdb/storage/segment"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/wal"
 )
@@ -36,6 +37,15 @@ type Stats struct {
 	Publications                      int64 // batches since Open
 	Damage                            int   // things found broken since Open
 	Log                               wal.Stats
+}
+
+// DropCaches forgets the verified bytes of segments that nobody is using, those of index areas only if they are asked for.
+// They are read again when they are needed: for measurements of cold reads.
+func (s *Store) DropCaches(indexes bool) { s.cache.Drop(indexes) }
+
+// CacheStats returns the counters of the cache of verified bytes, of index areas and of everything else.
+func (s *Store) CacheStats() (indexes, data segment.CacheStats) {
+	return s.cache.IndexStats(), s.cache.Stats()
 }
 
 // Stats returns numbers for metrics.

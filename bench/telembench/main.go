@@ -35,6 +35,7 @@ var parts = []part{
 	{"way", "the whole way of a ping: start, submission, lag, disk, queries", measureWay},
 	{"size", "bytes of a sealed day beside its gzip bodies and beside Parquet", measureSize},
 	{"merge", "segments of flat rows and of main pings merged: bytes per second of CPU, memory", measureMerges},
+	{"find", "rows of one client among those of 400 partitions, cold", measureFind},
 }
 
 func main() {

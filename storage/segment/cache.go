@@ -150,6 +150,22 @@ func (c *Cache) Close() error {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.open = nil
+	c.dropLocked()
+	return nil
+}
+
+// Drop forgets what nobody is using, so that it is read from the file again; index areas only if they are asked for.
+func (c *Cache) Drop(indexes bool) {
+	if c.index != nil && indexes {
+		c.index.Drop(false)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropLocked()
+}
+
+// dropLocked gives the memory of all unpinned arenas back.
+func (c *Cache) dropLocked() {
 	kept := c.arenas[:0]
 	for _, a := range c.arenas {
 		if !c.emptyLocked(a) {
@@ -158,8 +174,8 @@ func (c *Cache) Close() error {
 		}
 		c.releaseLocked(a)
 	}
+	clear(c.arenas[len(kept):])
 	c.arenas = kept
-	return nil
 }
 
 // get returns the entry of key, pinned; on a miss load fills its size bytes and verifies them. Of several goroutines

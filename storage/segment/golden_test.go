@@ -25,6 +25,15 @@ func TestFilesOfVersion1AreRead(t *testing.T) {
 	}
 }
 
+// TestFilesOfVersion11AreRead does the same with a segment that has an index area: that Check finds nothing means that the
+// hash, the salts and the choice of blocks are those of the file.
+func TestFilesOfVersion11AreRead(t *testing.T) {
+	requireGolden(t, "testdata/v1.1", func(t testing.TB, fs vfs.FS) ([]column.Group, []RowRef) {
+		src, rows := indexedSegment(t, fs)
+		return src, rows[:1400]
+	})
+}
+
 func requireGolden(t *testing.T, base string, build func(testing.TB, vfs.FS) ([]column.Group, []RowRef)) {
 	fs := vfs.NewMem()
 	src, rows := build(t, fs)
