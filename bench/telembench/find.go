@@ -198,4 +198,3 @@ func ownReads() (calls, bytes int64, err error) {
 	_, err = fmt.Sscanf(string(text), "rchar: %d\nwchar: %d\nsyscr: %d\nsyscw: %d\nread_bytes: %d", &rchar, &wchar, &calls, &syscw, &bytes)
 	return calls, bytes, err
 }
-
