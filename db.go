@@ -45,6 +45,7 @@ func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	db := &DB{opts: o, failed: make(chan struct{})}
 	so := storage.Options{
+		Locked:           o.Locked,
 		OnFailed:         db.storeFailed,
 		FS:               o.fileSystem(dir),
 		Logger:           o.Logger,

@@ -41,6 +41,9 @@ type Options struct {
 	LogFileBytes int64
 	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.
 	LogMaxBytes int64
+	// Locked, if not nil, is called once by Open, when the directory is locked and before anything is read back from the
+	// log, which may take as long as decoding the unsealed part of it. An error ends Open with it.
+	Locked func() error
 	// MustExist makes Open fail on a directory that holds no database instead of making one.
 	MustExist bool
 	// Now is the clock; nil is the system's. Tests set it.

@@ -61,6 +61,11 @@ func (s *Store) open() error {
 	if err := s.takeLock(start); err != nil {
 		return err
 	}
+	if s.o.Locked != nil {
+		if err := s.o.Locked(); err != nil {
+			return err
+		}
+	}
 	if err := s.checkFormat(); err != nil {
 		return err
 	}

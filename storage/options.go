@@ -34,6 +34,9 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	// OnFailed, if not nil, is called once when the store fails (ErrFailed). It may not call the store.
 	OnFailed func(error)
+	// Locked, if not nil, is called once by Open when the directory's lock is held and nothing is read yet. An error ends
+	// Open with it.
+	Locked func() error
 	// Manual starts no background jobs: seals, merges and expiry happen when they are asked for. For tests.
 	Manual bool
 

@@ -42,8 +42,8 @@ func demoCommand() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			s, err := startServer(o, cmd.OutOrStdout())
-			if err != nil {
+			s, err := startServer(ctx, o, cmd.OutOrStdout())
+			if err != nil || s == nil {
 				return err
 			}
 			feeding, endFeed := context.WithCancel(ctx)

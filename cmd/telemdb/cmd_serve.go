@@ -60,8 +60,8 @@ func serveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			s, err := startServer(o, cmd.OutOrStdout())
-			if err != nil {
+			s, err := startServer(ctx, o, cmd.OutOrStdout())
+			if err != nil || s == nil {
 				return err
 			}
 			return s.run(ctx, stop)
@@ -79,29 +79,36 @@ type server struct {
 	logger  *slog.Logger
 }
 
-// startServer opens the database and the listeners, and prints where they are.
-func startServer(o serveOptions, out io.Writer) (*server, error) {
+// startServer opens the listeners and the database, and prints where they are once everything acknowledged is visible.
+// It returns nil if ctx ends before: the process may end at any moment of a recovery.
+func startServer(ctx context.Context, o serveOptions, out io.Writer) (*server, error) {
 	if o.data == "" {
 		return nil, errors.New("--data is empty: name a directory, it is made if it is missing")
 	}
 	if err := errors.Join(loopbackOnly("--http", o.http), loopbackOnly("--pg", o.pg)); err != nil {
 		return nil, err
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	// The directory's lock comes first: a second server is told who holds it, not that a port is taken.
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	o.db.Logger = logger
-	db, err := telemdb.Open(o.data, o.db)
-	if err != nil {
+	var f *front
+	// The directory's lock comes first: a second server is told who holds it, not that a port is taken.
+	o.db.Locked = func() (err error) {
+		f, err = openFront(o.http, o.pg)
+		return err
+	}
+	db, err := openUntil(ctx, o)
+	switch {
+	case err == nil && db == nil:
+		return nil, nil
+	case err != nil && f != nil:
+		return nil, errors.Join(err, f.close())
+	case err != nil:
 		return nil, err
 	}
-	httpL, err := listen("--http", o.http)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := f.handover(); err != nil {
+		return nil, errors.Join(err, f.http.TCPListener.Close(), f.pg.TCPListener.Close(), db.Close())
 	}
-	pgL, err := listen("--pg", o.pg)
-	if err != nil {
-		return nil, errors.Join(err, httpL.Close(), db.Close())
-	}
+	httpL, pgL := f.http.TCPListener, f.pg.TCPListener
 	s := &server{db: db, failed: make(chan error, 4), stopped: make(chan struct{}), logger: logger}
 	go func() { s.failed <- db.ServeHTTP(httpL) }()
 	go func() { s.failed <- db.ServeWire(pgL) }()
@@ -119,6 +126,25 @@ func startServer(o serveOptions, out io.Writer) (*server, error) {
 	fmt.Fprintf(out, "status   http://%s/__heartbeat__\nsubmit   http://%s/submit/\nsql      psql 'postgres://telemdb@%s/telemdb'\ndata     %s\n",
 		httpL.Addr(), httpL.Addr(), pgL.Addr(), dir)
 	return s, nil
+}
+
+// openUntil opens the database. It returns nil and no error if ctx ends first; the caller then ends the process.
+func openUntil(ctx context.Context, o serveOptions) (*telemdb.DB, error) {
+	type opened struct {
+		db  *telemdb.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		db, err := telemdb.Open(o.data, o.db)
+		done <- opened{db, err}
+	}()
+	select {
+	case r := <-done:
+		return r.db, r.err
+	case <-ctx.Done():
+		return nil, nil
+	}
 }
 
 // loopbackOnly refuses addresses that others can reach: there is neither TLS nor a password yet.
