@@ -190,15 +190,18 @@ func inBounds(p *column.Pred, st *column.Stats) verdict {
 func (w *Worker) pruned(m column.Morsel) bool {
 	for k := range w.preds {
 		p := &w.preds[k]
+		p.ask = false
 		if p.form != compare && p.form != match {
 			continue
 		}
 		c := w.s.node.Read[p.pred.col]
-		if len(c.Path) > 0 || w.s.table.Columns[w.s.table.Col(c.Column)].Type.Kind == types.JSONB {
+		at := w.s.table.Col(c.Column)
+		if len(c.Path) > 0 || at < 0 || w.s.table.Columns[at].Type.Kind == types.JSONB {
 			continue
 		}
 		st, ok := w.manifest(m, c.Column)
 		if !ok {
+			p.ask = p.equality()
 			continue
 		}
 		if p.form == match {
@@ -210,11 +213,34 @@ func (w *Worker) pruned(m column.Morsel) bool {
 		if st.Present == 0 {
 			st.Present = st.Rows // what a manifest does not count it does not know
 		}
-		if judge(&p.p, &st) == none {
+		switch judge(&p.p, &st) {
+		case none:
 			return true
+		case some:
+			p.ask = p.equality()
 		}
 	}
 	return false
+}
+
+// equality reports whether the conjunct asks for certain values.
+func (p *predState) equality() bool {
+	return p.form == compare && (p.p.Op == column.OpEq || p.p.Op == column.OpIn)
+}
+
+// mayHold asks the morsel's filters about the equalities that the manifest has not decided: false if it holds no value
+// one of them asks for.
+func (w *Worker) mayHold(m column.Morsel) (bool, error) {
+	for k := range w.preds {
+		p := &w.preds[k]
+		if !p.ask {
+			continue
+		}
+		if hold, err := m.MayHold(w.s.node.Read[p.pred.col].Column, &p.p); err != nil || !hold {
+			return hold, err
+		}
+	}
+	return true, nil
 }
 
 // manifest returns what is known of a top-level column without opening the group.

@@ -217,6 +217,7 @@ func nullRejecting(ctx *expr.Ctx, e expr.Expr, col int, t types.Type) bool {
 type predState struct {
 	*pred
 	ev      *expr.Evaluator
+	ask     bool          // for the current morsel: an equality the manifest has not decided
 	verdict verdict       // for the current group
 	col     column.Column // the column the predicate is pushed down to; nil: evaluated on decoded values
 	push    column.Pred

@@ -43,12 +43,17 @@ const (
 	document             // the whole document
 	shredded             // through the shredder
 	outlined             // what a jsonb value is, without the members of objects
+	place                // the row's place in the source: types.ColRow
 )
 
 // open finds the column's values in a group.
 func (r *reader) open(g column.Group, t *types.Table, c plan.ScanCol) {
 	r.col, r.direct, r.second, r.others, r.above = c, nil, nil, false, false
 	r.path = types.MakePath(c.Column, c.Path...)
+	if c.Column == types.ColRow {
+		r.kind = place
+		return
+	}
 	stored := t.Columns[t.Col(c.Column)].Type
 	switch {
 	case c.Outline:
@@ -168,6 +173,12 @@ func (r *reader) read(w *Worker, dst *vec.Vector) error {
 	switch r.kind {
 	case absent:
 		dst.SetConstNull(r.col.Type, n)
+		return nil
+	case place:
+		dst.SetFlat(r.col.Type, n)
+		for i := range n {
+			dst.I64[i] = w.base + int64(w.from+i)
+		}
 		return nil
 	case whole:
 		return shred.Assemble(w.group, r.path, w.from, w.to, w.sel, dst)

@@ -21,6 +21,7 @@ type Scan struct {
 	morsels []column.Morsel
 	preds   []*pred
 	never   bool // some conjunct is true for no row
+	skipped *Skipped
 	left    atomic.Int64
 	mu      sync.Mutex
 	stats   Stats
@@ -28,22 +29,26 @@ type Scan struct {
 
 // Stats counts what a scan did.
 type Stats struct {
-	Morsels       int64 // all of the source
-	MorselsPruned int64 // never opened: partition and manifest statistics
-	GroupsPruned  int64 // opened, then left out whole: zone maps and dictionaries
-	Blocks        int64 // blocks of the groups that were read
-	BlocksSkipped int64 // of those, blocks without a surviving row: nothing but filter columns was read
-	RowsIn        int64 // rows of all morsels
-	RowsOut       int64
+	Morsels         int64 // all of the source
+	MorselsPruned   int64 // never opened: partition and manifest statistics, or all rows deleted
+	MorselsFiltered int64 // never opened: a filter or set of distinct values holds no value that is asked for
+	GroupsPruned    int64 // opened, then left out whole: zone maps and dictionaries
+	Blocks          int64 // blocks of the groups that were read
+	BlocksSkipped   int64 // of those, blocks without a surviving row: nothing but filter columns was read
+	RowsIn          int64 // rows of all morsels, without deleted ones
+	RowsDeleted     int64 // rows of all morsels that have been deleted
+	RowsOut         int64
 }
 
 func (s *Stats) add(o Stats) {
 	s.Morsels += o.Morsels
 	s.MorselsPruned += o.MorselsPruned
+	s.MorselsFiltered += o.MorselsFiltered
 	s.GroupsPruned += o.GroupsPruned
 	s.Blocks += o.Blocks
 	s.BlocksSkipped += o.BlocksSkipped
 	s.RowsIn += o.RowsIn
+	s.RowsDeleted += o.RowsDeleted
 	s.RowsOut += o.RowsOut
 }
 
@@ -51,7 +56,7 @@ func (s *Stats) add(o Stats) {
 func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
 	s := &Scan{node: n, table: src.Table(), morsels: src.Morsels()}
 	for _, c := range n.Read {
-		if s.table.Col(c.Column) < 0 {
+		if s.table.Col(c.Column) < 0 && c.Column != types.ColRow {
 			return nil, sqlstate.New(sqlstate.UndefinedColumn, "column %q of table %s does not exist", c.Column, s.table.FullName())
 		}
 	}
@@ -63,6 +68,7 @@ func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
 		s.never = s.never || p.never
 		s.preds = append(s.preds, p)
 	}
+	s.addImplied(ctx)
 	if n.Limit > 0 {
 		s.left.Store(n.Limit)
 	}
@@ -101,6 +107,8 @@ type Worker struct {
 	tmp   vec.Bitmap
 	rem   vec.Bitmap
 	group column.Group
+	dead  vec.Bitmap // rows of the group that have been deleted; nil: none
+	base  int64      // types.ColRow of the group's first row
 	from  int
 	to    int
 	step  int // rows of a block: a part of vec.BatchRows, a power of two
@@ -139,21 +147,48 @@ func (w *Worker) Close() {
 // Morsel reads one row group, block by block, and emits what passes.
 func (w *Worker) Morsel(i int, emit Emit) error {
 	m := w.s.morsels[i]
+	rows := m.Rows()
+	w.dead, w.base = m.Deleted(), int64(i)<<16
+	if w.dead != nil {
+		n := w.dead.Count()
+		w.stats.RowsDeleted += int64(n)
+		rows -= n
+	}
 	w.stats.Morsels++
-	w.stats.RowsIn += int64(m.Rows())
-	if w.s.never || w.pruned(m) {
+	w.stats.RowsIn += int64(rows)
+	if w.s.never || rows == 0 || w.pruned(m) {
 		w.stats.MorselsPruned++
 		return nil
 	}
 	if len(w.s.preds) == 0 && len(w.s.node.Read) == 0 {
-		return w.countOnly(m.Rows(), emit)
+		return w.countOnly(rows, emit)
 	}
 	if w.seen++; w.seen >= 8 {
 		w.reorder()
 	}
+	read, err := w.open(m)
+	if err != nil {
+		return w.unreadable(err, rows, true)
+	}
+	if !read {
+		return nil
+	}
+	return w.blocks(emit)
+}
+
+// open begins a group; false if no row of it can pass.
+func (w *Worker) open(m column.Morsel) (bool, error) {
+	hold, err := w.mayHold(m)
+	if err != nil {
+		return false, err
+	}
+	if !hold {
+		w.stats.MorselsFiltered++
+		return false, nil
+	}
 	g, err := m.Open()
 	if err != nil {
-		return err
+		return false, err
 	}
 	w.group = g
 	for c := range w.cols {
@@ -162,22 +197,47 @@ func (w *Worker) Morsel(i int, emit Emit) error {
 	for k := range w.preds {
 		if w.preds[k].begin(w) == none {
 			w.stats.GroupsPruned++
-			return nil
+			return false, nil
 		}
 	}
-	rows := g.Rows()
+	return true, nil
+}
+
+// blocks reads the group's blocks.
+func (w *Worker) blocks(emit Emit) error {
+	rows := w.group.Rows()
+	whole := true // no block has been left out yet
 	for from := 0; from < rows; from = w.to {
 		if err := expr.Canceled(w.ctx); err != nil {
 			return err
 		}
-		if err := w.block(from, min(from+w.step, rows), emit); err != nil {
-			return err
+		alive, err := w.block(from, min(from+w.step, rows))
+		switch {
+		case err != nil:
+			if err := w.unreadable(err, w.liveInBlock(), whole); err != nil {
+				return err
+			}
+			whole = false
+		case alive > 0:
+			if err := w.hand(alive, emit); err != nil {
+				return err
+			}
 		}
 		if w.s.Done() {
 			return nil
 		}
 	}
 	return nil
+}
+
+// hand emits the current block, of which alive rows have passed.
+func (w *Worker) hand(alive int, emit Emit) error {
+	w.stats.RowsOut += int64(alive)
+	w.adapt()
+	if alive == w.out.N {
+		return emit(&w.out, nil)
+	}
+	return emit(&w.out, w.sel)
 }
 
 // countOnly answers a scan that reads nothing: rows without columns.
@@ -203,7 +263,8 @@ func (w *Worker) take(n int) int {
 	return n
 }
 
-func (w *Worker) block(from, to int, emit Emit) error {
+// block decides which rows of [from, to) pass, and decodes the output for them. It returns their number.
+func (w *Worker) block(from, to int) (alive int, err error) {
 	w.from, w.to = from, to
 	n := to - from
 	clear(w.fresh)
@@ -211,7 +272,14 @@ func (w *Worker) block(from, to int, emit Emit) error {
 	w.sel = w.sel.Resize(n)
 	w.sel.Fill(n)
 	w.stats.Blocks++
-	alive := n
+	alive = n
+	if w.dead != nil {
+		w.bury()
+		if alive = w.sel.Count(); alive == 0 {
+			w.stats.BlocksSkipped++
+			return 0, nil
+		}
+	}
 	for _, k := range w.order {
 		p := &w.preds[k]
 		if p.verdict == all {
@@ -219,34 +287,39 @@ func (w *Worker) block(from, to int, emit Emit) error {
 		}
 		before := alive
 		if err := p.apply(w); err != nil {
-			return err
+			return 0, err
 		}
 		alive = w.sel.Count()
 		p.in += int64(before)
 		p.out += int64(alive)
 		if alive == 0 {
 			w.stats.BlocksSkipped++
-			return nil
+			return 0, nil
+		}
+	}
+	if w.s.skipped != nil { // what cannot be read takes nothing of the limit
+		if err := w.loadAll(); err != nil {
+			return 0, err
 		}
 	}
 	if keep := w.take(alive); keep < alive {
 		cut(w.sel, keep)
 		alive = keep
-		if alive == 0 {
-			return nil
-		}
 	}
+	if alive == 0 {
+		return 0, nil
+	}
+	return alive, w.loadAll()
+}
+
+// loadAll decodes the columns of the output.
+func (w *Worker) loadAll() error {
 	for c := range w.s.node.Out {
 		if err := w.load(c); err != nil {
 			return err
 		}
 	}
-	w.stats.RowsOut += int64(alive)
-	w.adapt()
-	if alive == n {
-		return emit(&w.out, nil)
-	}
-	return emit(&w.out, w.sel)
+	return nil
 }
 
 // The rows of a block are fewer where they are long: documents of 100 KB would make batches that no cache holds and that
