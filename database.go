@@ -95,21 +95,6 @@ func viewOf(v *storage.View) session.View {
 	return out
 }
 
-// Insert turns batches into rows of leaves: a jsonb column is shredded like a ping's member.
-func (d *database) Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
-	in, err := d.store.NewInsert(t)
-	if err != nil {
-		return 0, sqlError(err)
-	}
-	if err := addAll(ctx, in, newRowWriter(d.store.Paths(), &d.rules, t), next); err != nil {
-		return 0, errors.Join(err, in.Abort())
-	}
-	if err := in.Commit(ctx); err != nil {
-		return 0, sqlError(err)
-	}
-	return in.Rows(), nil
-}
-
 func addAll(ctx context.Context, in *storage.Insert, w *rowWriter, next func() (*vec.Batch, error)) error {
 	var row column.RowBuf
 	for {

@@ -42,6 +42,15 @@ type Scan struct {
 	Alias  string
 	// Limit stops the scan after that many rows; 0 is no limit. Only where any rows will do.
 	Limit int64
+	// Implied is a column that is a function of another in every row of the table; nil: none is known.
+	Implied *Implied
+}
+
+// Implied tells that in every row of a table the bigint column To is Of(the value of the text column From), and NULL where
+// that is: a condition on From that names its values is one on To as well.
+type Implied struct {
+	From, To string
+	Of       func(from []byte) int64
 }
 
 // Virtual is a table whose rows are made when asked: system views, catalogs, roll-up readers. Rows is called once per

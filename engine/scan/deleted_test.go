@@ -10,7 +10,6 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
-	"github.com/telemdb/telemdb/ingest/ping"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -234,52 +233,50 @@ func TestCorruptRowsFailTheScanOrAreLeftOutAndCounted(t *testing.T) {
 	}
 }
 
-func TestAClientsSamplePrunesPingTables(t *testing.T) {
-	const client = "2907648d-711b-4e9f-94b5-52a2b40a44b1" // sample 67
-	pings := &types.Table{ID: 2, Schema: "telemetry", Name: "main", Kind: types.TablePing, Columns: types.PingColumns}
-	group := func(client string, sample int64) *morsel {
+func TestAnEqualityPrunesByWhatFollowsFromIt(t *testing.T) {
+	members := &types.Table{ID: 2, Schema: "public", Name: "members", Columns: []types.Column{{Name: "name", Type: tText}, {Name: "length", Type: tInt}}}
+	group := func(name string) *morsel {
 		g := column.NewMem(1)
 		text, num := &vec.Vector{}, &vec.Vector{}
 		text.Reset(tText)
-		text.AppendString(client)
+		text.AppendString(name)
 		num.Reset(tInt)
-		num.AppendInt(sample)
-		g.Add("client_id", types.LeafText, text)
-		g.Add("sample_id", types.LeafInt, num)
+		num.AppendInt(int64(len(name)))
+		g.Add("name", types.LeafText, text)
+		g.Add("length", types.LeafInt, num)
 		return &morsel{g: g, opened: new(int), stats: map[string]column.Stats{
-			"sample_id": {Rows: 1, Present: 1, Bounded: true, MinI: sample, MaxI: sample}}}
+			"length": {Rows: 1, Present: 1, Bounded: true, MinI: int64(len(name)), MaxI: int64(len(name))}}}
 	}
-	const other = "90210716-99f8-0a4f-8119-9bfc16cd68a3"
-	if ping.SampleID(client) != 67 || ping.SampleID(other) != 17 {
-		t.Fatal("the published vectors")
-	}
-	for _, kind := range []types.TableKind{types.TablePing, types.TableUser} {
-		table := *pings
-		table.Kind = kind
-		src := &sampleSource{&table, []column.Morsel{group(client, 67), group(other, 17), group("6fd3eb50-8bec-4b9c-8778-59406171312a", 50)}}
-		pruned := int64(2)
-		if kind == types.TableUser {
-			pruned = 0 // anybody may have written anything
-		}
-		id := plan.ScanCol{Column: "client_id", Type: tText}
-		for _, cols := range [][]plan.ScanCol{{id}, {id, {Column: "sample_id", Type: tInt}}} {
-			is := compareCall("=", &expr.Col{Idx: 0, T: tText}, constOf(tText, client))
-			rows, st, err := read(t, src, &plan.Scan{Table: &table, Read: cols, Out: len(cols), Filter: []expr.Expr{is}})
-			if err != nil || len(rows) != 1 || st.MorselsPruned != pruned {
-				t.Fatalf("kind %d: %q, %+v, %v", kind, rows, st, err)
+	src := &sampleSource{members, []column.Morsel{group("ann"), group("jo"), group("maria")}}
+	list := &vec.Vector{}
+	list.Reset(tText)
+	list.AppendString("ann")
+	list.AppendString("jo")
+	name := &expr.Col{Idx: 0, T: tText}
+	for _, c := range []struct {
+		implied *plan.Implied
+		filter  expr.Expr
+		rows    int
+		pruned  int64
+	}{
+		{nil, compareCall("=", name, constOf(tText, "jo")), 1, 0},
+		{length, compareCall("=", name, constOf(tText, "jo")), 1, 2},
+		{length, compareCall("=", name, constOf(tText, "al")), 0, 2},
+		{length, &expr.In{Arg: name, List: list}, 2, 1},
+		{length, compareCall(">", name, constOf(tText, "b")), 2, 0},
+		{length, compareCall("=", name, constOf(tText, nil)), 0, 3},
+	} {
+		for _, cols := range [][]plan.ScanCol{{{Column: "name", Type: tText}}, {{Column: "name", Type: tText}, {Column: "length", Type: tInt}}} {
+			node := &plan.Scan{Table: members, Read: cols, Out: len(cols), Filter: []expr.Expr{c.filter}, Implied: c.implied}
+			rows, st, err := read(t, src, node)
+			if err != nil || len(rows) != c.rows || st.MorselsPruned != c.pruned || len(node.Read) != len(cols) {
+				t.Errorf("%v: %q, %+v, %v; want %d rows, %d pruned", c.filter, rows, st, err, c.rows, c.pruned)
 			}
-		}
-		list := &vec.Vector{}
-		list.Reset(tText)
-		list.AppendString(client)
-		list.AppendString(other)
-		in := &expr.In{Arg: &expr.Col{Idx: 0, T: tText}, List: list}
-		rows, st, err := read(t, src, &plan.Scan{Table: &table, Read: []plan.ScanCol{id}, Out: 1, Filter: []expr.Expr{in}})
-		if err != nil || len(rows) != 2 || st.MorselsPruned != pruned/2 {
-			t.Fatalf("kind %d: %q, %+v, %v", kind, rows, st, err)
 		}
 	}
 }
+
+var length = &plan.Implied{From: "name", To: "length", Of: func(s []byte) int64 { return int64(len(s)) }}
 
 type sampleSource struct {
 	t       *types.Table

@@ -5,58 +5,55 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
-	"github.com/telemdb/telemdb/ingest/ping"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// In a ping table a client's rows have one sample: the decoder, which alone writes there, gives a row a client_id and the
-// sample_id ping.SampleID makes of it, or neither. Rows are sorted by sample before client, so a condition on the client
-// becomes one on the sample too, which zone maps and the manifest decide. The two columns' names are the decoder's.
-const (
-	clientID = "client_id"
-	sampleID = "sample_id"
-)
-
-// addImplied adds to equalities of client_id the condition on sample_id that follows from them.
+// addImplied adds to equalities of a column the condition that follows from them for the column that is a function of it:
+// the rows may be sorted by that one, so that zone maps and the manifest decide it.
 func (s *Scan) addImplied(ctx *expr.Ctx) {
-	at := s.table.Col(sampleID)
-	if s.table.Kind != types.TablePing || at < 0 || s.table.Columns[at].Type.Kind != types.Int64 {
+	if s.node.Implied == nil {
+		return
+	}
+	to := s.node.Implied.To
+	at := s.table.Col(to)
+	if at < 0 || s.table.Columns[at].Type.Kind != types.Int64 {
 		return
 	}
 	for _, p := range slices.Clone(s.preds) {
-		samples, ok := p.samples(s.node.Read)
+		values, ok := p.implied(s.node)
 		if !ok {
 			continue
 		}
-		col := s.readColumn(plan.ScanCol{Column: sampleID, Type: s.table.Columns[at].Type})
-		s.preds = append(s.preds, newPred(ctx, s, &expr.In{Arg: &expr.Col{Idx: col, T: s.table.Columns[at].Type, Name: sampleID},
-			List: samples}))
+		t := s.table.Columns[at].Type
+		col := s.readColumn(plan.ScanCol{Column: to, Type: t})
+		s.preds = append(s.preds, newPred(ctx, s, &expr.In{Arg: &expr.Col{Idx: col, T: t, Name: to}, List: values}))
 	}
 }
 
-// samples returns the samples, sorted, of the clients that a conjunct allows; false if it is no equality of client_id.
-func (p *pred) samples(read []plan.ScanCol) (*vec.Vector, bool) {
-	if p.form != compare || p.never || p.p.Leaf != types.LeafText || read[p.col].Column != clientID || len(read[p.col].Path) > 0 {
+// implied returns the values, sorted, that follow from a conjunct; false if it is no equality of the column they follow
+// from.
+func (p *pred) implied(n *plan.Scan) (*vec.Vector, bool) {
+	if p.form != compare || p.never || p.p.Leaf != types.LeafText || n.Read[p.col].Column != n.Implied.From || len(n.Read[p.col].Path) > 0 {
 		return nil, false
 	}
-	var ids []int64
+	var values []int64
 	switch p.p.Op {
 	case column.OpEq:
-		ids = append(ids, ping.SampleID(string(p.p.B)))
+		values = append(values, n.Implied.Of(p.p.B))
 	case column.OpIn:
 		for i := range p.p.List.N {
-			ids = append(ids, ping.SampleID(string(p.p.List.Bytes(i))))
+			values = append(values, n.Implied.Of(p.p.List.Bytes(i)))
 		}
 	default:
 		return nil, false
 	}
-	slices.Sort(ids)
+	slices.Sort(values)
 	out := &vec.Vector{}
 	out.Reset(types.Of(types.Int64))
-	for _, id := range slices.Compact(ids) {
-		out.AppendInt(id)
+	for _, v := range slices.Compact(values) {
+		out.AppendInt(v)
 	}
 	return out, true
 }

@@ -4,7 +4,7 @@
 // The order matters: constants fold first, questions about what a jsonb value contains become questions about paths,
 // subqueries become joins while they still have the shape the binder gave them, filters sink, joins are ordered by size,
 // limits sink, and last every node keeps only the columns somebody uses, which is where paths into jsonb columns become
-// columns of the scan.
+// columns of the scan. Then scans are told what else follows from their filters.
 package opt
 
 import (
@@ -31,6 +31,7 @@ func Optimize(n plan.Node, env *Env) plan.Node {
 	n = orderJoins(n, env)
 	n = sinkLimits(n)
 	n = prune(n)
+	n = samples(n)
 	return subplans(n, env)
 }
 

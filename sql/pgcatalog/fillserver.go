@@ -5,6 +5,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/sql/session"
+	"github.com/telemdb/telemdb/storage/column"
 )
 
 const encodingUTF8 = 6
@@ -249,7 +250,7 @@ func fillTableStats(e *env, w *writer) error {
 		}
 		n := int64(0)
 		for _, m := range src.Morsels() {
-			n += int64(m.Rows())
+			n += int64(column.Live(m))
 		}
 		oid.oid(k.oid)
 		schema.str(k.name.Schema)

@@ -21,9 +21,10 @@ type Database interface {
 	DropTable(ctx context.Context, name types.TableName) error
 	CreateView(ctx context.Context, v View, replace bool) error
 	DropView(ctx context.Context, name types.TableName) error
-	// Insert makes rows durable and visible, all or none. Columns are the table's, in order, without hidden ones.
-	// next returns nil at the end.
-	Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (rows int64, err error)
+	// SetRetention is ALTER TABLE … SET (retention = …); the zero value is for ever.
+	SetRetention(ctx context.Context, name types.TableName, r types.Retention) error
+	// Begin begins a set of changes that take effect at one moment.
+	Begin() (Write, error)
 	// Flush seals and publishes all heads: SELECT telemdb.flush().
 	Flush(ctx context.Context) error
 	// SystemTables lists the virtual tables below the engine: telemdb.segments, telemdb.wal, rollups.histograms …
@@ -31,6 +32,19 @@ type Database interface {
 	// Name is the database's name, Version the product's.
 	Name() string
 	Version() string
+}
+
+// Write is changes of which all become durable and visible when Commit returns, or none. Until then nobody sees them. It
+// is used by one goroutine, and ends in Commit or Abort.
+type Write interface {
+	// Insert adds rows. Columns are the table's, in order, without hidden ones. next returns nil at the end.
+	Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (rows int64, err error)
+	// Delete deletes rows by their place in s.Source(t): types.ColRow. Those that are dead by now stay so. s may be
+	// released before Commit.
+	Delete(ctx context.Context, s Snapshot, t *types.Table, rows []int64) error
+	Commit(ctx context.Context) error
+	// Abort forgets the changes. It does nothing after Commit, whatever that returned.
+	Abort() error
 }
 
 // Snapshot is one moment of the database. All its methods are safe for concurrent use until Release.

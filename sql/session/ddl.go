@@ -26,7 +26,7 @@ func (c *conn) ddl(ctx context.Context, what string, change func() error) error 
 	if err := c.needOutside(what); err != nil {
 		return err
 	}
-	if err := c.flushWrites(ctx); err != nil {
+	if err := c.publish(ctx); err != nil {
 		return err
 	}
 	err := change()
@@ -203,12 +203,12 @@ func (c *conn) createTableAs(s *statementCtx, st *ast.CreateTableAs, params []ty
 	w := c.newWriter(s, t)
 	err = c.fill(s, w, n, args)
 	if err == nil {
-		err = c.flushWrites(s)
+		err = c.publish(s)
 		c.renew()
 	}
 	if err != nil {
 		// The table of a failed statement does not stay. Its own context may be cancelled by now.
-		c.tx.writes, c.tx.bytes = nil, 0
+		c.tx.changes, c.tx.bytes = nil, 0
 		derr := c.cfg.DB.DropTable(context.WithoutCancel(s), t.FullName())
 		c.renew()
 		if derr != nil {

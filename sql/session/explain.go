@@ -285,7 +285,8 @@ func (x *explained) measured(n *show.Node) []show.Fact {
 	}
 	s := st.Scan()
 	return []show.Fact{
-		{Name: "Row Groups", Value: fmt.Sprintf("%d, pruned %d by partition and manifest, %d by zone maps", s.Morsels, s.MorselsPruned, s.GroupsPruned)},
+		{Name: "Row Groups", Value: fmt.Sprintf("%d, pruned %d by partition and manifest, %d by filters, %d by zone maps", s.Morsels, s.MorselsPruned,
+			s.MorselsFiltered, s.GroupsPruned)},
 		{Name: "Blocks", Value: fmt.Sprintf("%d read, %d skipped", s.Blocks, s.BlocksSkipped)},
 		{Name: "Rows", Value: fmt.Sprintf("%d in the table, %d passed", s.RowsIn, s.RowsOut)},
 	}

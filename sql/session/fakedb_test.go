@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -24,12 +25,27 @@ type fakeDB struct {
 
 	flushes   int
 	snapshots int // pinned and not yet released
+	begun     int // writes that have not ended
 	insertErr error
 }
 
 type fakeTable struct {
 	t      *types.Table
-	groups []*column.Mem
+	groups []fakeGroup
+}
+
+// fakeGroup is rows, and which of them have been deleted.
+type fakeGroup struct {
+	*column.Mem
+	dead vec.Bitmap
+}
+
+func newFakeTable(t *types.Table, groups []*column.Mem) *fakeTable {
+	ft := &fakeTable{t: t}
+	for _, g := range groups {
+		ft.groups = append(ft.groups, fakeGroup{Mem: g})
+	}
+	return ft
 }
 
 func newFakeDB() *fakeDB {
@@ -43,7 +59,7 @@ func (db *fakeDB) add(t *types.Table, groups ...*column.Mem) {
 	defer db.mu.Unlock()
 	t.ID = db.nextID
 	db.nextID++
-	db.tables[t.FullName()] = &fakeTable{t, groups}
+	db.tables[t.FullName()] = newFakeTable(t, groups)
 	db.version++
 }
 
@@ -120,8 +136,36 @@ func (db *fakeDB) DropView(_ context.Context, name types.TableName) error {
 	return nil
 }
 
-func (db *fakeDB) Insert(_ context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
-	var groups []*column.Mem
+func (db *fakeDB) SetRetention(_ context.Context, name types.TableName, r types.Retention) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	ft, ok := db.tables[name]
+	if !ok {
+		return sqlstate.New(sqlstate.UndefinedTable, "relation \"%s\" does not exist", name.Name)
+	}
+	t := *ft.t
+	t.Retention = r
+	db.tables[name] = &fakeTable{&t, ft.groups}
+	db.version++
+	return nil
+}
+
+// fakeWrite keeps changes until Commit.
+type fakeWrite struct {
+	db    *fakeDB
+	parts []func() // run under db.mu
+	ended bool
+}
+
+func (db *fakeDB) Begin() (Write, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.begun++
+	return &fakeWrite{db: db}, nil
+}
+
+func (w *fakeWrite) Insert(_ context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
+	var groups []fakeGroup
 	rows := int64(0)
 	for {
 		b, err := next()
@@ -131,17 +175,56 @@ func (db *fakeDB) Insert(_ context.Context, t *types.Table, next func() (*vec.Ba
 		if b == nil {
 			break
 		}
-		groups = append(groups, groupOf(t, b))
+		groups = append(groups, fakeGroup{Mem: groupOf(t, b)})
 		rows += int64(b.N)
 	}
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.insertErr != nil {
-		return 0, db.insertErr
-	}
-	ft := db.tables[t.FullName()]
-	ft.groups = append(ft.groups, groups...)
+	w.parts = append(w.parts, func() {
+		ft := w.db.tables[t.FullName()]
+		ft.groups = append(ft.groups, groups...)
+	})
 	return rows, nil
+}
+
+func (w *fakeWrite) Delete(_ context.Context, s Snapshot, t *types.Table, rows []int64) error {
+	if _, ok := s.(*fakeSnapshot); !ok {
+		return fmt.Errorf("a snapshot of type %T", s)
+	}
+	rows = slices.Clone(rows)
+	w.parts = append(w.parts, func() {
+		ft := w.db.tables[t.FullName()]
+		for _, id := range rows {
+			g := &ft.groups[id>>16]
+			dead := vec.MakeBitmap(g.Rows())
+			copy(dead, g.dead)
+			dead.Set(int(id & 0xffff))
+			g.dead = dead
+		}
+	})
+	return nil
+}
+
+func (w *fakeWrite) Commit(context.Context) error {
+	w.db.mu.Lock()
+	defer w.db.mu.Unlock()
+	w.db.begun--
+	w.ended = true
+	if w.db.insertErr != nil {
+		return w.db.insertErr
+	}
+	for _, p := range w.parts {
+		p()
+	}
+	return nil
+}
+
+func (w *fakeWrite) Abort() error {
+	w.db.mu.Lock()
+	defer w.db.mu.Unlock()
+	if !w.ended {
+		w.db.begun--
+	}
+	w.ended = true
+	return nil
 }
 
 func (db *fakeDB) Flush(context.Context) error {
@@ -214,7 +297,7 @@ func (s *fakeSnapshot) Source(t *types.Table) (column.Source, error) {
 	}
 	src := &fakeSource{t: ft.t}
 	for _, g := range ft.groups {
-		src.m = append(src.m, &ownMorsel{g})
+		src.m = append(src.m, &buriedMorsel{&ownMorsel{g.Mem}, g.dead})
 	}
 	return src, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/telemdb/telemdb/sql/ast"
 	"github.com/telemdb/telemdb/sql/bind"
 	"github.com/telemdb/telemdb/sql/opt"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -164,7 +165,7 @@ func (c *conn) optEnv(k *catalog) *opt.Env {
 		}
 		n := int64(0)
 		for _, m := range src.Morsels() {
-			n += int64(m.Rows())
+			n += int64(column.Live(m))
 		}
 		return n
 	}}

@@ -21,8 +21,8 @@ func (c *conn) env(ctx context.Context, args []*vec.Vector) (*op.Env, *snapshotR
 	}
 	i := c.info()
 	source := func(t *types.Table) (column.Source, error) { return s.Source(t) }
-	if len(c.tx.writes) > 0 {
-		source = withWrites(source, c.tx.writes)
+	if len(c.tx.changes) > 0 {
+		source = withChanges(source, c.tx.changes)
 	}
 	return &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory}, s, nil
 }

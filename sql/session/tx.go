@@ -6,8 +6,6 @@ import (
 
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
-	"github.com/telemdb/telemdb/storage/types"
-	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // A transaction reads one snapshot, pinned at its first statement, and keeps what it writes to itself until COMMIT.
@@ -20,22 +18,15 @@ type tx struct {
 	readOnly bool
 	started  int64 // microseconds; 0: not yet
 	snap     *snapshotRef
-	writes   []write
+	changes  []change
 	bytes    int64
 	saved    map[string]string // settings before BEGIN
 	points   []savepoint
 }
 
-// write is rows for one table, in the order they were inserted.
-type write struct {
-	table *types.Table
-	rows  []*vec.Batch
-	bytes int64
-}
-
 type savepoint struct {
 	name     string
-	writes   int
+	changes  int
 	bytes    int64
 	settings map[string]string
 }
@@ -111,7 +102,7 @@ func (c *conn) EndBatch(ctx context.Context, failed bool) error {
 		c.tx.drop()
 		return nil
 	}
-	err := c.flushWrites(ctx)
+	err := c.publish(ctx)
 	c.set.endTransaction()
 	c.tx.drop()
 	return err
@@ -125,69 +116,6 @@ func (c *conn) fail() {
 	c.tx.failed = true
 }
 
-// flushWrites makes the transaction's rows durable and visible.
-func (c *conn) flushWrites(ctx context.Context) error {
-	all := mergeWrites(c.tx.writes)
-	c.tx.writes, c.tx.bytes = nil, 0
-	if len(all) == 0 {
-		return nil
-	}
-	if multi, ok := c.cfg.DB.(MultiInserter); ok && len(all) > 1 {
-		return wrapNil(multi.InsertAll(ctx, all))
-	}
-	for _, w := range all {
-		if _, err := c.cfg.DB.Insert(ctx, w.Table, w.next()); err != nil {
-			return sqlstate.Wrap(sqlstate.Internal, err)
-		}
-	}
-	return nil
-}
-
-func wrapNil(err error) error {
-	if err == nil {
-		return nil
-	}
-	return sqlstate.Wrap(sqlstate.Internal, err)
-}
-
-// MultiInserter is a Database that makes the rows of several tables durable and visible at once. With one that is not,
-// a transaction that wrote to several tables publishes them one after the other.
-type MultiInserter interface {
-	InsertAll(ctx context.Context, rows []TableRows) error
-}
-
-// TableRows is rows for one table; Batches are as Insert gets them.
-type TableRows struct {
-	Table   *types.Table
-	Batches []*vec.Batch
-}
-
-func (r TableRows) next() func() (*vec.Batch, error) {
-	i := 0
-	return func() (*vec.Batch, error) {
-		if i == len(r.Batches) {
-			return nil, nil
-		}
-		i++
-		return r.Batches[i-1], nil
-	}
-}
-
-func mergeWrites(ws []write) []TableRows {
-	var out []TableRows
-	at := map[uint32]int{}
-	for _, w := range ws {
-		i, ok := at[w.table.ID]
-		if !ok {
-			i = len(out)
-			at[w.table.ID] = i
-			out = append(out, TableRows{Table: w.table})
-		}
-		out[i].Batches = append(out[i].Batches, w.rows...)
-	}
-	return out
-}
-
 // txStatement runs BEGIN and its kin.
 func (c *conn) txStatement(ctx context.Context, t *ast.Tx) (string, error) {
 	switch t.Kind {
@@ -198,7 +126,7 @@ func (c *conn) txStatement(ctx context.Context, t *ast.Tx) (string, error) {
 	case ast.TxRollback:
 		if !c.tx.explicit {
 			c.notice("WARNING", sqlstate.NoActiveTransaction, "there is no transaction in progress")
-			c.tx.writes, c.tx.bytes = nil, 0 // of the implicit one
+			c.tx.changes, c.tx.bytes = nil, 0 // of the implicit one
 			c.renew()
 			return "ROLLBACK", nil
 		}
@@ -210,7 +138,7 @@ func (c *conn) txStatement(ctx context.Context, t *ast.Tx) (string, error) {
 	}
 	switch t.Kind {
 	case ast.TxSavepoint:
-		c.tx.points = append(c.tx.points, savepoint{name: t.Name, writes: len(c.tx.writes), bytes: c.tx.bytes, settings: c.set.clone()})
+		c.tx.points = append(c.tx.points, savepoint{name: t.Name, changes: len(c.tx.changes), bytes: c.tx.bytes, settings: c.set.clone()})
 		return "SAVEPOINT", nil
 	case ast.TxRelease:
 		i, err := c.savepoint(t.Name)
@@ -226,7 +154,7 @@ func (c *conn) txStatement(ctx context.Context, t *ast.Tx) (string, error) {
 	}
 	p := c.tx.points[i]
 	c.tx.points = c.tx.points[:i+1]
-	c.tx.writes, c.tx.bytes, c.tx.failed = c.tx.writes[:p.writes], p.bytes, false
+	c.tx.changes, c.tx.bytes, c.tx.failed = c.tx.changes[:p.changes:p.changes], p.bytes, false
 	c.set.restore(p.settings)
 	return "ROLLBACK", nil
 }
@@ -290,7 +218,7 @@ func (c *conn) txOptions(os []ast.Option) error {
 func (c *conn) commitTx(ctx context.Context, t *ast.Tx) (string, error) {
 	if !c.tx.explicit {
 		c.notice("WARNING", sqlstate.NoActiveTransaction, "there is no transaction in progress")
-		err := c.flushWrites(ctx)
+		err := c.publish(ctx)
 		c.renew()
 		return "COMMIT", err
 	}
@@ -298,7 +226,7 @@ func (c *conn) commitTx(ctx context.Context, t *ast.Tx) (string, error) {
 		c.rollback()
 		return "ROLLBACK", c.chain(ctx, t)
 	}
-	if err := c.flushWrites(ctx); err != nil {
+	if err := c.publish(ctx); err != nil {
 		c.rollback()
 		return "", err
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/telemdb/telemdb/engine/op"
@@ -61,7 +62,7 @@ func (w *writer) add(b *vec.Batch) error {
 
 // stream hands the rows so far, and those that follow, to the database.
 func (w *writer) stream() error {
-	if err := w.c.flushWrites(w.ctx); err != nil { // what the batch wrote before comes first
+	if err := w.c.publish(w.ctx); err != nil { // what the batch wrote before comes first
 		return err
 	}
 	w.bulk = startBulk(w.ctx, w.c.cfg.DB, w.t)
@@ -98,8 +99,7 @@ func (w *writer) finish() error {
 		return err
 	}
 	if len(w.rows) > 0 {
-		w.c.tx.writes = append(w.c.tx.writes, write{table: w.t, rows: w.rows, bytes: w.bytes})
-		w.c.tx.bytes += w.bytes
+		w.c.change(change{table: w.t, rows: w.rows}, w.bytes)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (w *writer) abort(reason error) {
 	w.rows = nil
 }
 
-// bulk is an Insert that runs while its rows are made. It owns one goroutine, which ends before finish returns.
+// bulk is an insertion that runs while its rows are made. It owns one goroutine, which ends before finish returns.
 type bulk struct {
 	rows chan *vec.Batch
 	stop error // set before rows is closed
@@ -125,9 +125,20 @@ func startBulk(ctx context.Context, db Database, t *types.Table) *bulk {
 	b := &bulk{rows: make(chan *vec.Batch), done: make(chan struct{})}
 	go func() {
 		defer close(b.done)
-		_, b.err = db.Insert(ctx, t, b.next)
+		b.err = b.run(ctx, db, t)
 	}()
 	return b
+}
+
+func (b *bulk) run(ctx context.Context, db Database, t *types.Table) error {
+	w, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Insert(ctx, t, b.next); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Commit(ctx)
 }
 
 func (b *bulk) next() (*vec.Batch, error) {
@@ -240,39 +251,6 @@ func (c *conn) fill(s *statementCtx, w *writer, n plan.Node, args []*vec.Vector)
 			return w.finish()
 		}
 	}
-}
-
-// withWrites lets a transaction see its own rows.
-func withWrites(source func(*types.Table) (column.Source, error), ws []write) func(*types.Table) (column.Source, error) {
-	return func(t *types.Table) (column.Source, error) {
-		s, err := source(t)
-		if err != nil {
-			return nil, err
-		}
-		var own []column.Morsel
-		for _, w := range ws {
-			if w.table.ID != t.ID {
-				continue
-			}
-			for _, b := range w.rows {
-				own = append(own, &ownMorsel{groupOf(t, b)})
-			}
-		}
-		if own == nil {
-			return s, nil
-		}
-		return &ownSource{Source: s, own: own}, nil
-	}
-}
-
-type ownSource struct {
-	column.Source
-	own []column.Morsel
-}
-
-func (s *ownSource) Morsels() []column.Morsel {
-	all := s.Source.Morsels()
-	return append(all[:len(all):len(all)], s.own...)
 }
 
 // ownMorsel is rows the transaction has not committed yet.

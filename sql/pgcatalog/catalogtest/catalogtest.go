@@ -172,43 +172,6 @@ func (d *DB) DropView(_ context.Context, name types.TableName) error {
 	return nil
 }
 
-// Insert implements session.Database: each batch becomes a row group.
-func (d *DB) Insert(_ context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
-	var groups []column.Morsel
-	n := int64(0)
-	for {
-		b, err := next()
-		if err != nil {
-			return 0, err
-		}
-		if b == nil {
-			break
-		}
-		g := column.NewMem(b.N)
-		col := 0
-		for _, c := range t.Columns {
-			if c.Hidden {
-				continue
-			}
-			v := &vec.Vector{}
-			v.Reset(c.Type)
-			v.AppendRange(b.Cols[col], 0, b.N)
-			leaf := types.LeafJSON
-			if c.Type.Kind != types.JSONB {
-				leaf = types.LeafOf(c.Type)
-			}
-			g.Add(types.MakePath(c.Name), leaf, v)
-			col++
-		}
-		groups = append(groups, morsel{g})
-		n += int64(b.N)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rows[t.ID] = append(slices.Clone(d.rows[t.ID]), groups...)
-	return n, nil
-}
-
 // Snapshot implements session.Database.
 func (d *DB) Snapshot() (session.Snapshot, error) {
 	d.mu.Lock()
@@ -246,12 +209,15 @@ type source struct {
 func (s source) Table() *types.Table      { return s.table }
 func (s source) Morsels() []column.Morsel { return s.rows }
 
-type morsel struct{ g *column.Mem }
+type morsel struct {
+	g    *column.Mem
+	dead vec.Bitmap
+}
 
 func (m morsel) Rows() int                                  { return m.g.Rows() }
 func (m morsel) Origin() string                             { return "memory" }
 func (m morsel) Partition() (int64, bool)                   { return 0, false }
-func (m morsel) Deleted() vec.Bitmap                        { return nil }
+func (m morsel) Deleted() vec.Bitmap                        { return m.dead }
 func (m morsel) MayHold(string, *column.Pred) (bool, error) { return true, nil }
 func (m morsel) Stats(string) (column.Stats, bool)          { return column.Stats{}, false }
 func (m morsel) Open() (column.Group, error)                { return m.g, nil }
