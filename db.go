@@ -39,26 +39,31 @@ type DB struct {
 	closeErr error
 }
 
+// headRecoveryShare is the per cent of the memory budget that unsealed rows may take while the log is read back: nobody
+// asks anything then, so they have the share of the queries and half of the cache's too.
+const headRecoveryShare = 45
+
 // Open opens the database in dir, making it if need be; "" is a database in memory that ends with Close. A directory
 // that another process has open is refused at once, with that process's id.
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	db := &DB{opts: o, failed: make(chan struct{})}
 	so := storage.Options{
-		Locked:           o.Locked,
-		OnFailed:         db.storeFailed,
-		FS:               o.fileSystem(dir),
-		Logger:           o.Logger,
-		Now:              o.Now,
-		CacheBytes:       o.CacheBytes,
-		SealBytes:        o.SealBytes,
-		SealMaxAge:       o.SealMaxAge,
-		HardReserve:      o.DiskReserve,
-		BallastBytes:     o.DiskBallast,
-		WALFileBytes:     o.LogFileBytes,
-		WALMaxBytes:      o.LogMaxBytes,
-		CompactionMemory: o.CompactionMemory,
-		Rollups:          []storage.Rollup{rollups.Aggregates{}},
+		Locked:            o.Locked,
+		OnFailed:          db.storeFailed,
+		FS:                o.fileSystem(dir),
+		Logger:            o.Logger,
+		Now:               o.Now,
+		CacheBytes:        o.CacheBytes,
+		SealBytes:         o.SealBytes,
+		SealMaxAge:        o.SealMaxAge,
+		HeadRecoveryBytes: storage.MemoryBudget() / 100 * headRecoveryShare,
+		HardReserve:       o.DiskReserve,
+		BallastBytes:      o.DiskBallast,
+		WALFileBytes:      o.LogFileBytes,
+		WALMaxBytes:       o.LogMaxBytes,
+		CompactionMemory:  o.CompactionMemory,
+		Rollups:           []storage.Rollup{rollups.Aggregates{}},
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},

@@ -21,17 +21,17 @@ const (
 func (s *Store) jobList() []jobs.Job {
 	return []jobs.Job{
 		{Name: jobSeal, Every: time.Second, Step: s.SealOnce},
-		{Name: jobMerge, Every: 5 * time.Second, Step: s.MergeOnce},
-		{Name: jobExpire, Every: 10 * time.Minute, Step: (&expiry{s: s}).step},
+		{Name: jobMerge, Every: 5 * time.Second, Step: s.afterRecovery(s.MergeOnce)},
+		{Name: jobExpire, Every: 10 * time.Minute, Step: s.afterRecovery((&expiry{s: s}).step)},
 		{Name: jobTrim, Every: 30 * time.Second, Step: s.trimOnce},
 	}
 }
 
 // kickSeal wakes the seal when the applier has filled a lane. touched are the rowsets that grew.
 func (s *Store) kickSeal(touched map[*rowset]bool) {
-	full := s.headBytes.Load() >= s.o.HeadMaxBytes*3/4
+	full := s.headBytes.Load() >= s.headLimit()*3/4
 	for rs := range touched {
-		full = full || rs.bytes >= s.o.SealBytes
+		full = full || rs.bytes >= s.o.SealBytes && !s.recovering.Load()
 	}
 	if full {
 		s.jobs.Kick(jobSeal)
@@ -58,7 +58,7 @@ func (s *Store) SealOnce(ctx context.Context) (did bool, err error) {
 
 // pickSeal chooses a lane, nil if none needs a seal.
 func (s *Store) pickSeal(now time.Time) *lane {
-	unsealed := s.log.UnsealedBytes()
+	unsealed, recovering := s.log.UnsealedBytes(), s.recovering.Load()
 	s.applyMu.Lock() // sizes are the applier's
 	defer s.applyMu.Unlock()
 	s.mu.Lock()
@@ -73,8 +73,8 @@ func (s *Store) pickSeal(now time.Time) *lane {
 		if l.frozen != nil {
 			return l // left from a seal that failed
 		}
-		if !s.crowded(rs) {
-			if rs.bytes >= s.o.SealBytes || now.Sub(rs.since) >= s.o.SealMaxAge {
+		if recovering || !s.crowded(rs) { // merges wait for the recovery, so it cannot wait for them
+			if !recovering && (rs.bytes >= s.o.SealBytes || now.Sub(rs.since) >= s.o.SealMaxAge) {
 				return l
 			}
 			if largest == nil || rs.bytes > most {
@@ -86,9 +86,9 @@ func (s *Store) pickSeal(now time.Time) *lane {
 		}
 	}
 	switch {
-	case largest != nil && s.headBytes.Load() >= s.o.HeadMaxBytes*3/4:
+	case largest != nil && s.headBytes.Load() >= s.headLimit()*3/4:
 		return largest
-	case oldest != nil && unsealed >= s.o.WALMaxBytes/2:
+	case oldest != nil && unsealed >= s.o.WALMaxBytes/2 && !recovering:
 		return oldest
 	}
 	return nil

@@ -144,7 +144,7 @@ func (s *Store) dropTable(ctx context.Context, t *types.Table) error {
 func (s *Store) dropLaneLocked(l *lane) {
 	for _, rs := range []*rowset{l.frozen, l.active} {
 		if rs != nil {
-			s.headBytes.Add(-rs.bytes)
+			s.shrinkHead(rs.bytes)
 		}
 	}
 	l.frozen, l.active = nil, nil

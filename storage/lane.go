@@ -82,7 +82,11 @@ func (r *rowset) add(mu *sync.Mutex, t *types.Table, row *column.RowBuf, partiti
 	size := head.SizeOf(row)
 	g := r.open(t.ID)
 	if g == nil || !g.Fits(size) {
-		g = head.NewGeneration(paths)
+		if g == nil {
+			g = head.NewGeneration(paths)
+		} else {
+			g = g.Next()
+		}
 		mu.Lock()
 		r.growLocked(t, g)
 		mu.Unlock()

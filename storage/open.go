@@ -271,6 +271,8 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 	s.applied = state.LogMark
 	synced := s.log.Synced()
 	s.clock.synced(synced, start)
+	s.recovering.Store(true)
+	s.roomy.Store(true)
 	s.jobs = jobs.New(s.o.Logger, s.jobList())
 	if err := s.buildNewRollups(); err != nil {
 		return err
@@ -287,8 +289,8 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 		stop()
 		return fmt.Errorf("read log: %w", err)
 	}
-	if err := s.WaitVisible(context.Background(), s.logLast); err != nil {
-		return fmt.Errorf("replay log: %w", err)
+	if err := s.readBack(context.Background(), state.LogMark, start); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.applied = synced // what lies above logLast is lost, and reported as damage

@@ -46,6 +46,10 @@ type Options struct {
 	CacheBytes   int64         // verified chunks of segments, an eighth of it for their indexes; 256 MiB
 	DecodeWorker int           // parallel decoders; the number of CPUs
 
+	// HeadRecoveryBytes is HeadMaxBytes for the time in which Open reads the log back, and until the first seals behind it
+	// are done; HeadMaxBytes if it is less.
+	HeadRecoveryBytes int64
+
 	WALFileBytes     int64         // 64 MiB; 4 MiB in memory
 	WALMaxBytes      int64         // unsealed part of the log, then ErrFull; 4 GiB
 	WALQueueBytes    int64         // bytes waiting for the disk, then ErrOverloaded; 64 MiB

@@ -106,7 +106,7 @@ func (s *Store) sealFrozen(ctx context.Context, l *lane) error {
 			if rs.balance != (meta.Balance{}) {
 				s.balance[l.route] = total
 			}
-			s.headBytes.Add(-rs.bytes)
+			s.shrinkHead(rs.bytes)
 		},
 	})
 	if err != nil {

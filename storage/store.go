@@ -69,6 +69,9 @@ type Store struct {
 	merges    atomic.Int64
 	planner   mergePlanner
 
+	recovering atomic.Bool // Open has not read the log back yet
+	roomy      atomic.Bool // the heads may still have Options.HeadRecoveryBytes
+
 	mergesSkipped atomic.Int64 // for want of room on the disk
 
 	failure   atomic.Pointer[error]
@@ -156,12 +159,12 @@ func (s *Store) waitUntil(ctx context.Context, ok func() bool) error {
 
 // waitForRoom makes decoding wait while the heads are full, until a seal has made room.
 func (s *Store) waitForRoom(ctx context.Context) {
-	if s.o.Manual || s.headBytes.Load() < s.o.HeadMaxBytes {
+	if s.o.Manual || s.headBytes.Load() < s.headLimit() {
 		return
 	}
 	s.jobs.Kick(jobSeal)
 	// An error means that the store fails or closes: the caller looks at that itself.
-	_ = s.waitUntil(ctx, func() bool { return s.headBytes.Load() < s.o.HeadMaxBytes })
+	_ = s.waitUntil(ctx, func() bool { return s.headBytes.Load() < s.headLimit() })
 }
 
 // grow counts bytes added to the heads.

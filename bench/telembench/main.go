@@ -44,6 +44,12 @@ func main() {
 	report := flag.String("report", "bench/README.md", "file whose generated parts are replaced; empty: print only")
 	scratch := flag.String("dir", "", "where scratch directories are made; empty: the system's place for temporary files")
 	flag.Parse()
+	if dir := os.Getenv(recoveryWriter); dir != "" {
+		if err := fillLog(context.Background(), dir); err != nil {
+			fmt.Fprintf(os.Stderr, "telembench: fill the log: %v\n", err)
+			os.Exit(1)
+		}
+	}
 	if *list {
 		for _, p := range parts {
 			fmt.Printf("%-10s %s\n", p.name, p.about)

@@ -41,7 +41,17 @@ type Generation struct {
 	one   bool // all rows are of one partition
 
 	index sortedIndex
+	hints map[colKey]hint // the appender's; nil if nothing is known
 }
+
+// colKey names a column.
+type colKey struct {
+	path uint32
+	leaf types.Leaf
+}
+
+// hint is how large a column is likely to become.
+type hint struct{ rows, data int }
 
 const (
 	pageBits = 8
@@ -69,6 +79,27 @@ type col struct {
 func NewGeneration(in *column.Interner) *Generation {
 	return &Generation{paths: in, pages: map[uint32]*page{}, names: map[types.Path]uint32{}, one: true}
 }
+
+// Next returns an empty generation that goes on where g, which is full, ends. Its columns are given room at once for as
+// much as they have in g, and not step by step: growing them costs several copies of every byte.
+func (g *Generation) Next() *Generation {
+	next := NewGeneration(g.paths)
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	next.hints = make(map[colKey]hint, len(g.cols))
+	for i := range g.cols {
+		if c := &g.cols[i]; len(c.rows) >= hintRowsMin {
+			next.hints[colKey{c.path, c.leaf}] = hint{roomFor(len(c.rows)), roomFor(len(c.data))}
+		}
+	}
+	return next
+}
+
+// hintRowsMin is from how many values on a column is worth a hint: rare ones come at random.
+const hintRowsMin = 16
+
+// roomFor leaves a little slack, so that a column that has slightly more than the last time is not copied for it.
+func roomFor(n int) int { return n + n/16 }
 
 // Rows returns the number of rows appended so far.
 func (g *Generation) Rows() int {
@@ -169,12 +200,32 @@ func (g *Generation) colLocked(path uint32, leaf types.Leaf) *col {
 		}
 	}
 	c := col{path: path, leaf: leaf, next: *slot}
+	c.reserve(g.hints[colKey{path, leaf}])
 	if leaf.Phys() == types.PhysBytes {
 		c.off = append(c.off, 0)
 	}
 	g.cols = append(g.cols, c)
 	*slot = uint32(len(g.cols))
 	return &g.cols[len(g.cols)-1]
+}
+
+// reserve makes room for what a column is likely to hold.
+func (c *col) reserve(h hint) {
+	if h.rows == 0 {
+		return
+	}
+	c.rows = make([]uint16, 0, h.rows)
+	switch c.leaf.Phys() {
+	case types.PhysInt64:
+		c.i64 = make([]int64, 0, h.rows)
+	case types.PhysFloat64:
+		c.f64 = make([]float64, 0, h.rows)
+	case types.PhysBool:
+		c.bools = make([]bool, 0, h.rows)
+	default:
+		c.off = make([]uint32, 0, h.rows+1)
+		c.data = make([]byte, 0, h.data)
+	}
 }
 
 // Partition returns the partition all rows share; ok is false if they do not, or have none.
