@@ -19,6 +19,13 @@ const (
 	encZstd  = 5 // bytes: lengths and compressed pages
 	encUUID  = 6 // bytes: 16 for each text of the shape of a UUID in lower case
 	encHist  = 7 // histograms taken apart
+
+	// Since version 1.1 of segments (its required feature bit 1).
+	encALP      = 8  // floats: decimals as integers, and exceptions
+	encFSST     = 9  // text: a table of symbols, lengths and codes
+	encHex      = 10 // text: digests of one length, as bytes
+	encTime     = 11 // text: ISO 8601 times of one shape, as moments
+	encDictRare = 12 // as encDict, and where the rare values are
 )
 
 // Chunk is an opened column chunk. It may be used by several goroutines at once. Every method that takes data wants the
@@ -33,6 +40,11 @@ type Chunk struct {
 	code codes
 	text textLayout
 	hist *histLayout
+	alp  alpLayout
+	syms *symbols
+	hex  hexLayout
+	time *timeLayout
+	rare rareLists
 }
 
 // Open reads the header of a chunk. rows and present are what the directory says.
@@ -75,6 +87,22 @@ func (c *Chunk) parseValues(cur *cursor) (err error) {
 		c.at = cur.skip((n + 7) / 8)
 	case c.enc == encDict && phys != types.PhysBool:
 		c.dict, c.code, err = parseDict(cur, c.leaf, n)
+	case c.enc == encDictRare && phys != types.PhysBool:
+		if c.dict, c.code, err = parseDict(cur, c.leaf, n); err == nil {
+			err = c.rare.parse(cur, n, c.dict.N)
+		}
+	case c.enc == encALP && phys == types.PhysFloat64:
+		c.ints, err = c.alp.parse(cur, n)
+	case c.enc == encFSST && phys == types.PhysBytes:
+		c.syms = &symbols{}
+		if err = c.syms.parse(cur); err == nil {
+			err = c.text.parsePlain(cur, n)
+		}
+	case c.enc == encHex && phys == types.PhysBytes:
+		err = c.hex.parse(cur, n)
+	case c.enc == encTime && phys == types.PhysBytes:
+		c.time = &timeLayout{}
+		err = c.time.parse(cur, n)
 	case c.enc == encUUID && phys == types.PhysBytes:
 		c.at = cur.skip(uuidBytes * n)
 	case c.enc == encPlain && phys == types.PhysBytes:
@@ -109,7 +137,10 @@ func parseConst(cur *cursor, leaf types.Leaf) (*vec.Vector, error) {
 }
 
 // HasDict reports whether Dict of the chunk that begins with first is not nil, without opening it.
-func HasDict(first byte) bool { return first&0x3f == encDict || first&0x3f == encConst }
+func HasDict(first byte) bool {
+	enc := first & 0x3f
+	return enc == encDict || enc == encConst || enc == encDictRare
+}
 
 // Dict returns the distinct values, in ascending order, of a chunk that is dictionary encoded or constant; else nil.
 func (c *Chunk) Dict() *vec.Vector { return c.dict }
@@ -170,7 +201,7 @@ func (c *Chunk) spread(dst *vec.Vector, valid vec.Bitmap, present int) {
 
 // decode writes packed values [a, b) to the front of dst's buffers, which it makes large enough for rows.
 func (c *Chunk) decode(data []byte, a, b, rows int, dst *vec.Vector) error {
-	if c.enc == encConst || c.enc == encDict {
+	if c.dict != nil {
 		dst.Form, dst.Dict = vec.Dict, c.dict
 		dst.Codes = sized(dst.Codes, rows)
 		if c.enc == encConst {
@@ -206,6 +237,19 @@ func (c *Chunk) readBytes(data []byte, a, b int, dst *vec.Vector) error {
 		return nil
 	case encHist:
 		return c.hist.read(data, a, b, dst)
+	case encHex:
+		dst.Data = c.hex.read(data, a, b, dst.Data[:0], dst.Off)
+		return nil
+	case encTime:
+		var err error
+		dst.Data, err = c.time.read(data, a, b, dst.Data[:0], dst.Off)
+		return err
+	case encFSST:
+		codes, err := c.text.window(data, a, b, dst.Off)
+		if err != nil {
+			return err
+		}
+		return c.syms.read(codes, dst, b-a)
 	}
 	return c.text.read(data, a, b, dst)
 }
@@ -253,6 +297,16 @@ func (c *Chunk) name() string {
 		return "uuid"
 	case encHist:
 		return "hist"
+	case encALP:
+		return "alp"
+	case encFSST:
+		return "fsst"
+	case encHex:
+		return "hex"
+	case encTime:
+		return "time"
+	case encDictRare:
+		return "dict+rare"
 	}
 	return "encoding?"
 }
@@ -268,6 +322,16 @@ func (c *Chunk) Describe(data []byte) string {
 		s += c.ints.params(data)
 	case encDict:
 		s += fmt.Sprintf("(%d) %s", c.dict.N, c.code.name())
+	case encDictRare:
+		s += fmt.Sprintf("(%d, %d listed) %s", c.dict.N, len(c.rare.codes), c.code.name())
+	case encALP:
+		s += fmt.Sprintf("(/%g, %d exceptions) ", c.alp.div, c.alp.exc) + c.ints.name() + c.ints.params(data)
+	case encFSST:
+		s += fmt.Sprintf("(%d symbols)", c.syms.n)
+	case encHex:
+		s += fmt.Sprintf("(%d bytes)", c.hex.size)
+	case encTime:
+		s += fmt.Sprintf("(%d digits, steps of %d) ", c.time.shape.digits, c.time.step) + c.time.moments.name() + c.time.moments.params(data)
 	case encZstd:
 		s += fmt.Sprintf("(%d pages)", len(c.text.pages))
 	case encHist:
@@ -333,6 +397,10 @@ func (c *Chunk) HeapBytes() int64 {
 	if c.dict != nil {
 		n += int64(8*len(c.dict.I64) + 8*len(c.dict.F64) + 4*len(c.dict.Off) + len(c.dict.Data))
 	}
+	if c.syms != nil {
+		n += 9 * 256
+	}
+	n += int64(2*len(c.rare.codes) + 4*len(c.rare.ends) + 2*len(c.rare.index))
 	if c.hist != nil {
 		for _, b := range c.hist.bounds {
 			n += int64(64 + 8*len(b))

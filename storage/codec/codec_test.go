@@ -114,7 +114,7 @@ func sameValue(a *vec.Vector, i int, b *vec.Vector, k int) bool {
 }
 
 func TestFilterAgreesWithApply(t *testing.T) {
-	eachChunk(t, []int{3, 1000, 2500}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
+	eachChunk(t, []int{3, 2500}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
 		ref := v.flat()
 		for _, p := range predicates(r, v) {
 			f, err := c.NewFilter(p)
@@ -257,7 +257,7 @@ func matchPredicate(leaf types.Leaf) *column.Pred {
 }
 
 func TestZoneMapBoundsEveryValue(t *testing.T) {
-	eachChunk(t, []int{1, 1000, 5000, 20000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
+	eachChunk(t, []int{1, 1000, 9000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
 		var e Encoder
 		raw, constant := e.AppendZones(nil, v)
 		z, size, err := OpenZones(v.Leaf, v.Rows, v.Present(), append(slices.Clone(raw), 1, 2, 3))

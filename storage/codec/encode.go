@@ -11,7 +11,8 @@ import (
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// Encoder writes chunks. It owns working memory and serves one goroutine. The same values give the same bytes.
+// Encoder writes chunks. It owns working memory and serves one goroutine. The same values, options and
+// state give the same bytes.
 type Encoder struct {
 	ints   intsWriter
 	codes  intsWriter
@@ -19,7 +20,8 @@ type Encoder struct {
 	zones  zoneWriter
 	seen   distinct
 	nums   []int64
-	code   []int64
+	code   []int64 // of the values of the last dictionary written
+	runs   bool    // it stores them as runs
 	order  []uint32
 	rank   []uint32
 	body   []byte
@@ -27,12 +29,19 @@ type Encoder struct {
 	zoneV  vec.Vector
 	floats []float64
 	words  []uint64
+	except []uint16 // indexes of floats that are no decimals
+	uses   []uint32 // of each code
+	listed []uint32 // rare values
+	fsst   trainer
+	times  timeWriter
 }
 
 // Options steer the choice of encodings.
 type Options struct {
 	// AlignCodes keeps dictionary codes in whole bytes: for columns that are filtered and grouped by.
 	AlignCodes bool
+	// State is the column's, from the row groups before this one; nil: each group is judged by itself.
+	State *State
 }
 
 // Encode appends the chunk of v. The input must pass v.Check.
@@ -50,13 +59,29 @@ func (e *Encoder) Encode(dst []byte, v *Values, o Options) ([]byte, error) {
 	return dst, nil
 }
 
+// values writes with the last group's encoding where that still stands, and else with the best.
 func (e *Encoder) values(dst []byte, v *Values, o Options) (enc uint8, out []byte) {
 	if constant(&v.Vec) {
 		return encConst, appendConst(dst, &v.Vec)
 	}
-	switch v.Leaf.Phys() {
-	case types.PhysBool:
+	if v.Leaf.Phys() == types.PhysBool {
 		return encBits, appendBits(dst, &v.Vec)
+	}
+	at := len(dst)
+	if last, ok := o.State.remembered(); ok {
+		if dst, ok = e.as(dst, last, v, o); ok && o.State.holds(len(dst)-at, v.Vec.N) {
+			return e.withRare(last, dst, at)
+		}
+		dst = dst[:at]
+	}
+	enc, dst = e.best(dst, v, o)
+	o.State.keep(enc, len(dst)-at, v.Vec.N)
+	return e.withRare(enc, dst, at)
+}
+
+// best tries all encodings.
+func (e *Encoder) best(dst []byte, v *Values, o Options) (enc uint8, out []byte) {
+	switch v.Leaf.Phys() {
 	case types.PhysInt64:
 		return e.intValues(dst, v.Vec.I64[:v.Vec.N], o)
 	case types.PhysFloat64:
@@ -68,6 +93,21 @@ func (e *Encoder) values(dst []byte, v *Values, o Options) (enc uint8, out []byt
 		}
 	}
 	return e.bytesValues(dst, v, o)
+}
+
+// as writes the values in one encoding; ok is false where that cannot hold them, or is not worth trying alone.
+func (e *Encoder) as(dst []byte, enc uint8, v *Values, o Options) (out []byte, ok bool) {
+	switch v.Leaf.Phys() {
+	case types.PhysInt64:
+		vals := v.Vec.I64[:v.Vec.N]
+		if enc == encInts {
+			return e.ints.append(dst, vals), true
+		}
+		return e.intDict(dst, vals, math.MaxInt/100, o)
+	case types.PhysFloat64:
+		return e.floatsAs(dst, enc, v.Vec.F64[:v.Vec.N], o)
+	}
+	return e.bytesAs(dst, enc, v, o)
 }
 
 // constant reports whether all values are the same to the last bit.
@@ -172,7 +212,9 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 		e.code = append(e.code, int64(e.rank[d]))
 	}
 	w := codeWidth(n, o.AlignCodes)
+	e.runs = false
 	if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
+		e.runs = true
 		return e.codes.write(append(dst, 0), e.code, p)
 	}
 	dst = append(dst, byte(w))
@@ -183,23 +225,76 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 	return appendPacked(dst, e.ints.packed, w)
 }
 
+// floatValues picks between integers, a dictionary, decimals and 8 bytes each.
 func (e *Encoder) floatValues(dst []byte, vals []float64, o Options) (uint8, []byte) {
 	if ints, ok := e.integers(vals); ok {
 		p := e.ints.plan(ints, allowAll)
 		return encInts, e.ints.write(dst, ints, p)
 	}
+	var c contest
+	c.offer(encPlain, 8*len(vals), 0)
+	at := len(dst)
 	if e.seen.floats(vals, len(vals)/2) {
-		at := len(dst)
 		dst = e.floatDict(dst, vals, o)
-		if worthIt(len(dst)-at, 8*len(vals)) {
-			return encDict, dst
+		if !c.offer(encDict, len(dst)-at, 0) {
+			dst = dst[:at]
 		}
-		dst = dst[:at]
 	}
+	if digits, perValue, ok := e.planALP(vals); ok && worthIt(penalised(int(perValue*float64(len(vals))), penaltyALP), c.score) {
+		e.body = e.appendALP(e.body[:0], vals, digits)
+		if c.offer(encALP, len(e.body), penaltyALP) {
+			return encALP, append(dst[:at], e.body...)
+		}
+	}
+	if c.enc == encDict {
+		return encDict, dst
+	}
+	return encPlain, appendFloats(dst, vals)
+}
+
+func appendFloats(dst []byte, vals []float64) []byte {
 	for _, x := range vals {
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
 	}
-	return encPlain, dst
+	return dst
+}
+
+// planALP looks at a sample: see alpPlan.
+func (e *Encoder) planALP(vals []float64) (digits int, perValue float64, ok bool) {
+	e.floats = e.floats[:0]
+	sampleRows(len(vals), func(from, to int) { e.floats = append(e.floats, vals[from:to]...) })
+	return alpPlan(e.floats)
+}
+
+func (e *Encoder) floatsAs(dst []byte, enc uint8, vals []float64, o Options) ([]byte, bool) {
+	switch enc {
+	case encDict:
+		if e.seen.floats(vals, len(vals)/2) {
+			return e.floatDict(dst, vals, o), true
+		}
+	case encInts:
+		if ints, ok := e.integers(vals); ok {
+			return e.ints.append(dst, ints), true
+		}
+	case encPlain:
+		return appendFloats(dst, vals), true
+	case encALP:
+		if digits, _, ok := e.planALP(vals); ok {
+			return e.appendALP(dst, vals, digits), true
+		}
+	}
+	return dst, false
+}
+
+// withRare adds lists of the rare values to a dictionary chunk that begins at at, if there are any.
+func (e *Encoder) withRare(enc uint8, dst []byte, at int) (uint8, []byte) {
+	if enc != encDict {
+		return enc, dst
+	}
+	if out, ok := e.appendRare(dst, e.seen.n, len(dst)-at); ok {
+		return encDictRare, out
+	}
+	return enc, dst
 }
 
 func (e *Encoder) integers(vals []float64) ([]int64, bool) {

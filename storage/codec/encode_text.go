@@ -14,33 +14,112 @@ const (
 	zstdMinMeanBytes = 24      // a value of text; documents are always tried
 )
 
-// bytesValues picks between dictionary, UUIDs, plain and compressed pages, each by its exact size.
+// bytesValues picks between plain, the shapes that texts of one kind have, a dictionary, symbols and compressed pages:
+// the first three by their exact sizes, the others by what a sample becomes and then by their exact sizes.
 func (e *Encoder) bytesValues(dst []byte, v *Values, o Options) (uint8, []byte) {
 	at := len(dst)
 	plain := e.plainSize(&v.Vec)
-	enc := uint8(encPlain)
-	best := plain
-	uuids := allUUIDs(&v.Vec)
-	if uuids {
-		enc, best = encUUID, uuidBytes*v.Vec.N
+	var c contest
+	c.offer(encPlain, plain, 0)
+	shape, shaped := e.shaped(e.body[:0], v)
+	e.body = shaped
+	if shape != encPlain {
+		c.offer(shape, len(shaped), penaltyOf(shape))
 	}
 	if e.seen.bytes(&v.Vec, v.Vec.N/2) {
-		dst = e.bytesDict(dst, &v.Vec, uuids, o)
-		if size := len(dst) - at; worthIt(size, best) {
-			if !e.tryPages(v, size) {
-				return encDict, dst
-			}
-			return encZstd, append(dst[:at], e.body...)
+		dst = e.bytesDict(dst, &v.Vec, shape == encUUID, o)
+		if !c.offer(encDict, len(dst)-at, 0) {
+			dst = dst[:at]
 		}
-		dst = dst[:at]
 	}
-	switch {
-	case enc == encUUID:
+	if v.Leaf == types.LeafText && e.trySymbols(v, &c) {
+		dst = append(dst[:at], e.body...)
+	}
+	if e.tryPages(v, c) {
+		return encZstd, append(dst[:at], e.body...)
+	}
+	switch c.enc {
+	case encDict:
+		return encDict, dst
+	case encFSST:
+		return encFSST, dst
+	case encPlain:
+		return encPlain, e.appendPlain(dst, &v.Vec)
+	}
+	_, dst = e.shaped(dst, v)
+	return c.enc, dst
+}
+
+func penaltyOf(enc uint8) int {
+	if enc == encTime {
+		return penaltyTime
+	}
+	return 0
+}
+
+// shaped writes the values as UUIDs, digests or times, if all of them are; else it returns encPlain.
+func (e *Encoder) shaped(dst []byte, v *Values) (enc uint8, out []byte) {
+	if v.Leaf != types.LeafText {
+		return encPlain, dst
+	}
+	if allUUIDs(&v.Vec) {
 		return encUUID, appendUUIDs(dst, &v.Vec)
-	case e.tryPages(v, plain):
-		return encZstd, append(dst, e.body...)
 	}
-	return encPlain, e.appendPlain(dst, &v.Vec)
+	if l, ok := e.planHex(v.Vec.Bytes, v.Vec.N); ok {
+		return encHex, l.append(dst, v.Vec.Bytes, v.Vec.N)
+	}
+	if e.times.plan(v.Vec.Bytes, v.Vec.N) {
+		return encTime, e.times.append(dst, &e.ints)
+	}
+	return encPlain, dst
+}
+
+// fsstMinBytes is the size of all values from which symbols are tried: the table itself takes up to 2 KiB.
+const fsstMinBytes = 4 << 10
+
+// trySymbols codes the values into e.body if that beats what c has.
+func (e *Encoder) trySymbols(v *Values, c *contest) bool {
+	raw := len(dataOf(&v.Vec))
+	if raw < fsstMinBytes || !worthIt(penalised(raw/fsstLongest, penaltyFSST), c.score) {
+		return false // a code stands for 8 bytes at most
+	}
+	sample := e.fsst.take(&v.Vec)
+	coded := e.fsst.train()
+	estimate := c.size - 1 // of a sample of nothing: let the exact size tell
+	if sample > 0 {
+		estimate = int(float64(raw)*float64(coded)/float64(sample)) + v.Vec.N/2
+	}
+	if !worthIt(penalised(estimate, penaltyFSST), c.score) {
+		return false
+	}
+	e.body = e.appendFSST(e.body[:0], &v.Vec)
+	return c.offer(encFSST, len(e.body), penaltyFSST)
+}
+
+// bytesAs writes values of the bytes class in one encoding.
+func (e *Encoder) bytesAs(dst []byte, enc uint8, v *Values, o Options) ([]byte, bool) {
+	switch enc {
+	case encDict:
+		if e.seen.bytes(&v.Vec, v.Vec.N/2) {
+			return e.bytesDict(dst, &v.Vec, v.Leaf == types.LeafText && allUUIDs(&v.Vec), o), true
+		}
+	case encPlain:
+		return e.appendPlain(dst, &v.Vec), true
+	case encZstd:
+		return e.appendPages(dst, &v.Vec), true
+	case encHist:
+		return e.hist.append(dst, &v.Vec, &e.ints)
+	case encUUID, encHex, encTime:
+		shape, out := e.shaped(dst, v)
+		return out, shape == enc
+	case encFSST:
+		if len(e.fsst.sampleOf(&v.Vec)) == 0 {
+			return dst, false
+		}
+		e.fsst.train()
+		return e.appendFSST(dst, &v.Vec), true
+	}
+	return dst, false
 }
 
 func (e *Encoder) lengths(v *vec.Vector) []int64 {
@@ -117,9 +196,9 @@ func (e *Encoder) appendDictValues(dst []byte, d *vec.Vector, uuids bool) []byte
 	return append(dst, raw...)
 }
 
-// tryPages compresses long values into e.body and reports whether that beats size. Reading pages costs more than any
-// other form, so text must shrink by half; documents, which are read whole, by the usual share.
-func (e *Encoder) tryPages(v *Values, size int) bool {
+// tryPages compresses long values into e.body and reports whether that beats what c has. Reading pages costs more than
+// any other form, so text must shrink a lot; documents, which are read whole, by the usual share.
+func (e *Encoder) tryPages(v *Values, c contest) bool {
 	raw := len(dataOf(&v.Vec))
 	document := v.Leaf == types.LeafJSON
 	if raw < zstdMinBytes || (!document && raw < zstdMinMeanBytes*v.Vec.N) {
@@ -127,9 +206,9 @@ func (e *Encoder) tryPages(v *Values, size int) bool {
 	}
 	e.body = e.appendPages(e.body[:0], &v.Vec)
 	if document {
-		return worthIt(len(e.body), size)
+		return worthIt(len(e.body), c.size)
 	}
-	return 2*len(e.body) <= size
+	return worthIt(penalised(len(e.body), penaltyZstd), c.score)
 }
 
 func (e *Encoder) appendPages(dst []byte, v *vec.Vector) []byte {

@@ -24,8 +24,10 @@ type Filter struct {
 	lo, hi  int64
 	negate  bool
 
-	uuid   [uuidBytes]byte // encUUID and a comparison with a UUID
-	isUUID bool
+	fixed []byte // encUUID, encHex: what values are compared with, in their packed form; nil: as texts
+	exact []byte // encPlain, encFSST of bytes: what equal values are stored as; nil: no comparison for equality
+	time  timeFilter
+	rare  [][]uint16 // encDictRare: the indexes of the values that pass; nil: look at the codes
 }
 
 // NewFilter prepares p, which may not change afterwards.
@@ -42,11 +44,44 @@ func (c *Chunk) NewFilter(p *column.Pred) (*Filter, error) {
 		f.none = true
 	case c.ints != nil && c.leaf.Phys() == types.PhysInt64:
 		f.intRange()
-	case c.enc == encUUID && p.Op <= column.OpGe:
-		f.uuid, f.isUUID = parseUUID(p.B)
-		f.none = !f.isUUID && p.Op == column.OpEq
+	case p.Op <= column.OpGe:
+		f.compareBytes()
 	}
 	return f, nil
+}
+
+// compareBytes prepares comparisons with a text that need not decode the values.
+func (f *Filter) compareBytes() {
+	c, equality := f.c, f.p.Op == column.OpEq || f.p.Op == column.OpNe
+	possible := true // that a value is equal
+	switch c.enc {
+	case encUUID:
+		u, ok := parseUUID(f.p.B)
+		if possible = ok; ok {
+			f.fixed = u[:]
+		}
+	case encHex:
+		if possible = len(f.p.B) == 2*c.hex.size; !possible {
+			break
+		}
+		packed, ok := appendHex(nil, f.p.B, c.hex.upper)
+		if possible = ok; ok {
+			f.fixed = packed
+		}
+	case encTime:
+		f.time = c.time.prepare(&f.p)
+		possible = f.time.ok
+	case encPlain:
+		if equality && c.leaf.Phys() == types.PhysBytes {
+			f.exact = append([]byte{}, f.p.B...)
+		}
+	case encFSST:
+		if equality {
+			f.exact = c.syms.compressed(f.p.B)
+		}
+	}
+	f.none = !possible && f.p.Op == column.OpEq
+	f.all = !possible && f.p.Op == column.OpNe
 }
 
 // passTable evaluates the predicate once for each distinct value.
@@ -63,6 +98,9 @@ func (f *Filter) passTable() error {
 		n += int(x)
 	}
 	f.none, f.all = n == 0, n == d.N
+	if f.p.Op == column.OpEq || f.p.Op == column.OpIn {
+		f.rare, _ = f.c.rare.rareOf(f.pass, d.N)
+	}
 	return nil
 }
 
@@ -184,7 +222,10 @@ func (f *Filter) Filter(data []byte, from, to int, sel vec.Bitmap) error {
 func (f *Filter) eval(data []byte, a, b int, out bitset) error {
 	c := f.c
 	switch {
-	case c.enc == encDict:
+	case f.rare != nil:
+		filterRare(f.rare, a, b, out)
+		return nil
+	case c.enc == encDict || c.enc == encDictRare:
 		return c.code.filter(data, a, b, f.pass, out)
 	case f.isRange:
 		if err := c.ints.filterRange(data, a, b, f.lo, f.hi, out); err != nil {
@@ -207,11 +248,29 @@ func (f *Filter) eval(data []byte, a, b int, out bitset) error {
 		}
 		compareFloats(vals, f.p.Op, f.p.F, out)
 		return nil
-	case f.isUUID:
-		f.compareUUIDs(data[c.at+a*uuidBytes:c.at+b*uuidBytes], out)
+	case f.fixed != nil:
+		at := c.at
+		if c.enc == encHex {
+			at = c.hex.at
+		}
+		f.compareFixed(data[at+a*len(f.fixed):at+b*len(f.fixed)], out)
 		return nil
-	case c.enc == encPlain && f.p.Op == column.OpEq:
-		return f.textEqual(data, a, b, out)
+	case f.exact != nil:
+		if err := f.textEqual(data, a, b, out); err != nil {
+			return err
+		}
+		if f.p.Op == column.OpNe {
+			out.invert(b - a)
+		}
+		return nil
+	case f.time.ok && f.p.Op <= column.OpNe:
+		if err := c.time.filterEqual(data, a, b, f.time.moment, f.time.offset, out); err != nil {
+			return err
+		}
+		if f.p.Op == column.OpNe {
+			out.invert(b - a)
+		}
+		return nil
 	}
 	return f.applyPlain(data, a, b, out)
 }
@@ -230,13 +289,14 @@ func (f *Filter) boolBits(out bitset, n int) {
 	}
 }
 
-func (f *Filter) compareUUIDs(src []byte, out bitset) {
-	k := f.uuid[:]
-	for i := 0; len(src) >= uuidBytes; i++ {
-		if f.p.Op.Holds(bytes.Compare(src[:uuidBytes], k)) {
+// compareFixed compares values of one length, whose order is that of the texts.
+func (f *Filter) compareFixed(src []byte, out bitset) {
+	k := f.fixed
+	for i := 0; len(src) >= len(k); i++ {
+		if f.p.Op.Holds(bytes.Compare(src[:len(k)], k)) {
 			out[i>>6] |= 1 << (uint(i) & 63)
 		}
-		src = src[uuidBytes:]
+		src = src[len(k):]
 	}
 }
 
@@ -252,7 +312,7 @@ func (f *Filter) textEqual(data []byte, a, b int, out bitset) error {
 	if err != nil {
 		return err
 	}
-	key := f.p.B
+	key := f.exact
 	for i, n := range sc.a[:b-a] {
 		if uint64(n) > uint64(t.size-at) {
 			return corrupt("values end behind the data")

@@ -18,6 +18,10 @@ func (c *Chunk) readFloats(data []byte, a, b int, dst []float64) error {
 	if err := c.ints.read(data, a, b, sc.b[:]); err != nil {
 		return err
 	}
+	if c.enc == encALP {
+		c.alp.read(data, a, b, sc.b[:b-a], dst)
+		return nil
+	}
 	for i, v := range sc.b[:b-a] {
 		dst[i] = float64(v)
 	}

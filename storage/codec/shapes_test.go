@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/telemdb/telemdb/storage/sketch"
 	"github.com/telemdb/telemdb/storage/types"
@@ -58,7 +59,7 @@ var shapes = []shape{
 	{"text few", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "channel-%d", r.IntN(5)) }, "dict"},
 	{"text runs", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "client-%05d", i/50) }, "dict"},
 	{"text many", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "v%d", r.IntN(1000)) }, ""},
-	{"text unique", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "%x", r.Uint64()>>r.IntN(60)) }, "plain"},
+	{"text unique", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "%x", r.Uint64()>>r.IntN(60)) }, "fsst"},
 	{"text uuid", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { appendUUID(v, r.Uint64(), r.Uint64()) }, "uuid"},
 	{"text uuid few", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { appendUUID(v, uint64(r.IntN(30)), 9) }, "dict"},
 	{"text long", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
@@ -67,6 +68,47 @@ var shapes = []shape{
 	{"text empty and 0xff", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		v.AppendString([]string{"", strings.Repeat("\xff", 40), strings.Repeat("a", 40), "b"}[r.IntN(4)])
 	}, "dict"},
+	{"float decimals", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(float64(r.IntN(99999)) / 100) }, "alp"},
+	{"float decimals and odd", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendFloat(float64(r.IntN(1<<30)-1<<29) / 1000)
+		if r.IntN(25) == 0 {
+			v.F64[i] = oddFloats[r.IntN(len(oddFloats))]
+		}
+	}, "alp"},
+	{"text urls", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		fmt.Fprintf(appender{v}, "https://www.%s.example/%s?q=%d&lang=%s", urlWords[r.IntN(8)], urlWords[r.IntN(8)], r.IntN(1<<30), urlWords[r.IntN(8)])
+	}, "fsst"},
+	{"text any bytes", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		b := make([]byte, r.IntN(40))
+		for k := range b {
+			b[k] = []byte{0, 255, 'a', 'b', byte(r.Uint32())}[r.IntN(5)]
+		}
+		v.AppendBytes(b)
+	}, ""},
+	{"text some very long", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		fmt.Fprintf(appender{v}, "%d %s", r.Int32(), strings.Repeat(urlWords[r.IntN(8)], 1+r.IntN(1+r.IntN(1+r.IntN(150)))))
+	}, ""},
+	{"text digests", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		fmt.Fprintf(appender{v}, "%016x%016x", r.Uint64(), r.Uint64())
+	}, "hex"},
+	{"text upper-case digests", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) { fmt.Fprintf(appender{v}, "%08X", r.Uint32()) }, "hex"},
+	{"text times", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendString(time.UnixMilli(1_770_000_000_000 + r.Int64N(86_400_000)).UTC().Format("2006-01-02T15:04:05.000Z"))
+	}, "time"},
+	{"text times in zones", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		zone := time.FixedZone("", (r.IntN(96)-48)*900)
+		v.AppendString(time.Unix(r.Int64N(253402300799), 0).In(zone).Format("2006-01-02 15:04:05-07:00"))
+	}, "time"},
+	{"text times of nanoseconds", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendString(time.Unix(0, 1_770_000_000_000_000_000+r.Int64N(1e15)).UTC().Format("2006-01-02T15:04:05.000000000"))
+	}, "time"},
+	{"text few and rare", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if r.IntN(700) == 0 {
+			fmt.Fprintf(appender{v}, "rare-%d", r.IntN(3))
+		} else {
+			fmt.Fprintf(appender{v}, "common-%d", r.IntN(6))
+		}
+	}, ""},
 	{"json", types.LeafJSON, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		fmt.Fprintf(appender{v}, `[{"id": "addon-%d@mozilla.org", "version": "%d.0"}]`, r.IntN(400), r.IntN(1<<40))
 	}, "zstd"},
@@ -85,6 +127,12 @@ var shapes = []shape{
 		v.AppendBytes(b)
 	}, ""},
 }
+
+var (
+	urlWords  = []string{"about", "search", "download", "firefox", "telemetry", "en-US", "support", "addons"}
+	oddFloats = []float64{math.NaN(), math.Float64frombits(0x7ff0000000000001), math.Float64frombits(0xfff8dead00000000), math.Inf(1), math.Inf(-1),
+		math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64, 1e300, math.Pi, 1 << 53, 1<<53 + 2}
+)
 
 type appender struct{ v *vec.Vector }
 

@@ -101,22 +101,34 @@ func readLengths(data []byte, lens *ints, a, b int, off []uint32) (int, error) {
 }
 
 func (t *textLayout) read(data []byte, a, b int, dst *vec.Vector) error {
-	total, err := readLengths(data, t.lens, a, b, dst.Off[:b-a+1])
+	if t.pages != nil {
+		if _, err := readLengths(data, t.lens, a, b, dst.Off[:b-a+1]); err != nil {
+			return err
+		}
+		return t.readPages(data, a, b, dst)
+	}
+	w, err := t.window(data, a, b, dst.Off)
 	if err != nil {
 		return err
 	}
-	if t.pages != nil {
-		return t.readPages(data, a, b, dst)
+	dst.Data = append(dst.Data[:0], w...)
+	return nil
+}
+
+// window returns the bytes of values [a, b) of a plain text, and writes their ends to off.
+func (t *textLayout) window(data []byte, a, b int, off []uint32) ([]byte, error) {
+	total, err := readLengths(data, t.lens, a, b, off[:b-a+1])
+	if err != nil {
+		return nil, err
 	}
 	at, err := t.start(data, a)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if total > t.size-at {
-		return corrupt("values end %d bytes behind the data", at+total-t.size)
+		return nil, corrupt("values end %d bytes behind the data", at+total-t.size)
 	}
-	dst.Data = append(dst.Data[:0], data[t.data+at:t.data+at+total]...)
-	return nil
+	return data[t.data+at : t.data+at+total], nil
 }
 
 // start returns the offset of value i in the data of a plain text.

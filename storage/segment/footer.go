@@ -19,8 +19,10 @@ const (
 
 // Feature bits. A reader that does not know a required bit refuses the file, an optional one it ignores.
 const (
-	knownRequired = uint32(0)
-	optionalIndex = uint32(1) // the footer says where the index area is, if there is one
+	requiredEncodings2 = uint32(1) // chunks may have the encodings 8 to 12 (../codec/FORMAT.md)
+	optionalIndex      = uint32(1) // the footer says where the index area is, if there is one
+
+	knownRequired = requiredEncodings2
 )
 
 const (

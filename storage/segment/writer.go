@@ -42,6 +42,7 @@ type Writer struct {
 	dir    dirWriter
 	g      gatherer
 	enc    codec.Encoder
+	last   []codec.State // by column of the directory: what its encoder remembers of the last row group
 	rest   restWriter
 	index  indexWriter
 	chunk  []byte
@@ -62,7 +63,7 @@ func Create(o WriterOptions) (*Writer, error) {
 	}
 	w := &Writer{o: o, file: f}
 	w.index.lookups = o.Lookups
-	h := header{major: versionMajor, minor: versionMinor, optional: optionalIndex, id: o.ID, table: o.TableID}
+	h := header{major: versionMajor, minor: versionMinor, required: requiredEncodings2, optional: optionalIndex, id: o.ID, table: o.TableID}
 	w.buf = h.append(make([]byte, 0, writeBytes+writeBytes/4))
 	w.at = int64(len(w.buf))
 	return w, nil
@@ -142,7 +143,10 @@ func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 }
 
 func (w *Writer) addChunk(g *groupBuild, b *columnBuild, v *codec.Values, topLevel bool) (err error) {
-	if w.chunk, err = w.enc.Encode(w.chunk[:0], v, codec.Options{AlignCodes: topLevel}); err != nil {
+	for int(b.id) >= len(w.last) {
+		w.last = append(w.last, codec.State{})
+	}
+	if w.chunk, err = w.enc.Encode(w.chunk[:0], v, codec.Options{AlignCodes: topLevel, State: &w.last[b.id]}); err != nil {
 		return err
 	}
 	if b.kind = kindChunk; codec.HasDict(w.chunk[0]) {
