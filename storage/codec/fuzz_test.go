@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -107,6 +108,81 @@ func FuzzIntsRoundTrip(f *testing.F) {
 				t.Fatalf("kind %d: values [%d, %d) differ", s.kind, a, b)
 			}
 		}
+	})
+}
+
+// FuzzSymbols: any texts come back from any table, and equal texts have equal codes.
+func FuzzSymbols(f *testing.F) {
+	f.Add([]byte("abcabcabc\x00\xffabcd"), uint8(3), []byte("abc"))
+	f.Fuzz(func(t *testing.T, text []byte, step uint8, literal []byte) {
+		v := &Values{Leaf: types.LeafText}
+		v.Vec.Reset(types.LeafText.Type())
+		for rest := text; len(rest) > 0 && v.Rows < blockValues; v.Rows++ {
+			n := min(len(rest), 1+int(step)%17+v.Rows%5)
+			v.Vec.AppendBytes(rest[:n])
+			rest = rest[n:]
+		}
+		if v.Rows == 0 {
+			return
+		}
+		var e Encoder
+		e.fsst.take(&v.Vec)
+		e.fsst.train()
+		data := e.appendFSST([]byte{presentAll<<6 | encFSST}, &v.Vec)
+		c, err := Open(v.Leaf, v.Rows, v.Rows, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requireRoundTrip(t, v, data, c)
+		p := &column.Pred{Op: column.OpNe, Leaf: v.Leaf, B: literal}
+		flt, err := c.NewFilter(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requireFilterAgrees(t, newRand(1), flt, p, data, &v.Vec, [2]int{0, v.Rows})
+	})
+}
+
+// FuzzTimes: a text that is taken for a time prints back.
+func FuzzTimes(f *testing.F) {
+	for _, s := range []string{"2026-03-02T09:41:07.250Z", "0000-01-01 00:00:00", "9999-12-31T23:59:59.9-23:59", "2026-02-29T00:00:00+00:00"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		shape, ok := shapeOf(text)
+		if !ok {
+			return
+		}
+		moment, offset, ok := shape.parse(text)
+		if !ok {
+			return
+		}
+		if got, ok := shape.append(nil, moment, offset); !ok || string(got) != string(text) {
+			t.Fatalf("%q comes back as %q", text, got)
+		}
+	})
+}
+
+// FuzzDecimals: any doubles come back from any number of digits.
+func FuzzDecimals(f *testing.F) {
+	f.Add(uint64(0x3ff8000000000000), uint64(1), uint8(2))
+	f.Fuzz(func(t *testing.T, first, step uint64, digits uint8) {
+		v := &Values{Leaf: types.LeafFloat, Rows: 1100}
+		v.Vec.Reset(types.LeafFloat.Type())
+		for i := range v.Rows {
+			x := math.Float64frombits(first + uint64(i)*step)
+			if i%3 == 0 {
+				x = float64(int64(first>>12)+int64(i)) / pow10[i/3%len(pow10)]
+			}
+			v.Vec.AppendFloat(x)
+		}
+		var e Encoder
+		data := e.appendALP([]byte{presentAll<<6 | encALP}, v.Vec.F64, int(digits)%len(pow10))
+		c, err := Open(v.Leaf, v.Rows, v.Rows, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requireRoundTrip(t, v, data, c)
 	})
 }
 

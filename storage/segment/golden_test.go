@@ -2,9 +2,13 @@ package segment
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -14,12 +18,13 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the dumps in testdata anew; a segment is written only if it does not exist")
 
-// TestFilesOfVersion1AreRead reads segments that version 1.0 wrote, and shows what they consist of in the text files
+// TestFilesOfVersion1AreRead reads segments that versions 1.0 and 1.1 wrote, and shows what they consist of in the text files
 // beside them. The segments are never written again: every later build must read them.
 func TestFilesOfVersion1AreRead(t *testing.T) {
 	for name, build := range map[string]func(testing.TB, vfs.FS) ([]column.Group, []RowRef){
 		"v1":          tinySegment,
 		"v1-presence": presenceSegment,
+		"v1-1":        shapedSegment,
 	} {
 		t.Run(name, func(t *testing.T) { requireGolden(t, "testdata/"+name, build) })
 	}
@@ -95,4 +100,53 @@ func presenceSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef
 	src, rows = []column.Group{m}, allRows(n)
 	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
 	return src, rows
+}
+
+// shapedSegment has a column for each encoding that version 1.1 brought.
+func shapedSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) {
+	const n = 1200
+	m := column.NewMem(n)
+	add := func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
+		v := &vec.Vector{}
+		v.Reset(leaf.Type())
+		for i := range n {
+			value(v, i)
+		}
+		m.Add(types.MakePath(name), leaf, v)
+	}
+	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 >> 7 }
+	add("price", types.LeafFloat, func(v *vec.Vector, i int) { v.AppendFloat(float64(hash(i)%100_000) / 100) })
+	add("address", types.LeafText, func(v *vec.Vector, i int) {
+		v.AppendString(fmt.Sprintf("https://%d.example/page/%d", hash(i)%7, hash(i)))
+	})
+	add("digest", types.LeafText, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprintf("%016x", hash(i))) })
+	add("at", types.LeafText, func(v *vec.Vector, i int) {
+		v.AppendString(time.UnixMilli(1_770_000_000_000 + int64(hash(i)%86_400_000)).UTC().Format("2006-01-02T15:04:05.000Z"))
+	})
+	add("channel", types.LeafText, func(v *vec.Vector, i int) {
+		if i == 1111 {
+			v.AppendString("esr")
+		} else {
+			v.AppendString([]string{"release", "beta", "nightly"}[hash(i)%3])
+		}
+	})
+	src, rows = []column.Group{m}, allRows(n)
+	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
+	return src, rows
+}
+
+// TestAFileWithAnUnknownRequiredFeatureIsRefused: what is done to files of this version by the readers before it.
+func TestAFileWithAnUnknownRequiredFeatureIsRefused(t *testing.T) {
+	fs := vfs.NewMem()
+	tinySegment(t, fs)
+	file := readFile(t, fs, "/seg")
+	if got := binary.LittleEndian.Uint32(file[8:]); got != featureEncodings2 {
+		t.Fatalf("required features %#x", got)
+	}
+	binary.LittleEndian.PutUint32(file[8:], 1<<31)
+	binary.LittleEndian.PutUint32(file[headerBytes-4:], checksum(file[:headerBytes-4]))
+	writeFile(t, fs, "/newer", file)
+	if _, err := Open(fs, "/newer", 9, nil); !errors.Is(err, ErrNewerVersion) {
+		t.Fatalf("open: %v", err)
+	}
 }
