@@ -140,7 +140,7 @@ func TestAFileWithAnUnknownRequiredFeatureIsRefused(t *testing.T) {
 	fs := vfs.NewMem()
 	tinySegment(t, fs)
 	file := readFile(t, fs, "/seg")
-	if got := binary.LittleEndian.Uint32(file[8:]); got != featureEncodings2 {
+	if got := binary.LittleEndian.Uint32(file[8:]); got != requiredEncodings2 {
 		t.Fatalf("required features %#x", got)
 	}
 	binary.LittleEndian.PutUint32(file[8:], 1<<31)
