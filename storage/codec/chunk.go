@@ -20,7 +20,7 @@ const (
 	encUUID  = 6 // bytes: 16 for each text of the shape of a UUID in lower case
 	encHist  = 7 // histograms taken apart
 
-	// Since version 1.1 of segments (its required feature bit 1).
+	// Since version 1.2 of segments (its required feature bit 1).
 	encALP      = 8  // floats: decimals as integers, and exceptions
 	encFSST     = 9  // text: a table of symbols, lengths and codes
 	encHex      = 10 // text: digests of one length, as bytes

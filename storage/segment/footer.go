@@ -14,7 +14,7 @@ import (
 const (
 	magic        = "TLMSEG"
 	versionMajor = 1
-	versionMinor = 1
+	versionMinor = 2
 )
 
 // Feature bits. A reader that does not know a required bit refuses the file, an optional one it ignores.

@@ -18,13 +18,13 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the dumps in testdata anew; a segment is written only if it does not exist")
 
-// TestFilesOfVersion1AreRead reads segments that versions 1.0 and 1.1 wrote, and shows what they consist of in the text files
+// TestFilesOfVersion1AreRead reads segments that versions 1.0 and 1.2 wrote, and shows what they consist of in the text files
 // beside them. The segments are never written again: every later build must read them.
 func TestFilesOfVersion1AreRead(t *testing.T) {
 	for name, build := range map[string]func(testing.TB, vfs.FS) ([]column.Group, []RowRef){
 		"v1":          tinySegment,
 		"v1-presence": presenceSegment,
-		"v1-1":        shapedSegment,
+		"v1.2":        shapedSegment,
 	} {
 		t.Run(name, func(t *testing.T) { requireGolden(t, "testdata/"+name, build) })
 	}
