@@ -177,6 +177,7 @@ func sqlError(err error) error {
 		code string
 	}{
 		{storage.ErrFull, sqlstate.DiskFull},
+		{column.ErrCorrupt, sqlstate.DataCorrupted},
 		{storage.ErrClosed, sqlstate.AdminShutdown},
 		{storage.ErrFailed, sqlstate.IOError},
 		{storage.ErrOverloaded, sqlstate.TooManyConnections},

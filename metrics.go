@@ -11,6 +11,7 @@ type metric struct {
 
 func (db *DB) metrics() []metric {
 	st := db.store.Stats()
+	scrub := db.store.Scrub()
 	routes, pending := db.store.Balance()
 	var accepted, rows, errs, duplicates uint64
 	for _, r := range routes {
@@ -35,7 +36,9 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_segment_bytes", "Bytes of published segments.", float64(st.SegmentBytes)),
 		gauge("telemdb_segment_rows", "Rows of published segments, roll-up states among them.", float64(st.SegmentRows)),
 		gauge("telemdb_snapshots", "Snapshots that are pinned.", float64(st.Snapshots)),
-		gauge("telemdb_damage", "Things found broken since start.", float64(st.Damage)),
+		gauge("telemdb_damage", "Things found broken that still are.", float64(st.Damage)),
+		counter("telemdb_scrub_read_bytes_total", "Bytes that the scrub has read since start.", float64(scrub.BytesRead)),
+		counter("telemdb_scrub_passes_total", "Times that the scrub has read all files since start.", float64(scrub.Passes)),
 		counter("telemdb_seals_total", "Seals since start.", float64(st.Seals)),
 		counter("telemdb_merges_total", "Merges since start.", float64(st.Merges)),
 		counter("telemdb_merges_skipped_total", "Merges skipped since start: the disk had no room for their output.", float64(st.MergesSkipped)),

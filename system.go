@@ -58,8 +58,11 @@ var (
 	rollupCols = cols("schema_name", types.Text, "name", types.Text, "source", types.Text, "segments", types.Int64,
 		"states", types.Int64, "bytes", types.Int64)
 	jobCols = cols("name", types.Text, "running", types.Bool, "steps", types.Int64, "errors", types.Int64,
-		"last", types.Timestamptz, "took_seconds", types.Float64, "last_error", types.Text)
-	damageCols  = cols("seen", types.Timestamptz, "file", types.Text, "what", types.Text)
+		"last", types.Timestamptz, "took_seconds", types.Float64, "last_error", types.Text, "progress", types.Text)
+	damageCols = cols("damage_id", types.Int64, "seen", types.Timestamptz, "kind", types.Text, "file", types.Text, "offset", types.Int64,
+		"schema_name", types.Text, "table_name", types.Text, "segment_id", types.Int64, "row_group", types.Int64, "column_name", types.Text,
+		"first_lsn", types.Int64, "last_lsn", types.Int64, "in_landfill", types.Bool, "found_by", types.Text, "what", types.Text,
+		"state", types.Text, "settled", types.Timestamptz)
 	settingCols = cols("name", types.Text, "value", types.Text, "description", types.Text)
 	metricCols  = cols("name", types.Text, "value", types.Float64)
 )

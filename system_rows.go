@@ -6,6 +6,7 @@ import (
 
 	"github.com/telemdb/telemdb/rollups"
 	"github.com/telemdb/telemdb/storage"
+	"github.com/telemdb/telemdb/storage/types"
 )
 
 func day(has bool, days int64) any {
@@ -14,6 +15,23 @@ func day(has bool, days int64) any {
 	}
 	return days
 }
+
+// known is NULL for a zero value.
+func known[T comparable](v T) any {
+	var zero T
+	return when(v != zero, v)
+}
+
+// when is NULL where there is no value.
+func when[T any](there bool, v T) any {
+	if !there {
+		return nil
+	}
+	return v
+}
+
+// columnText prints a path as SQL users know it.
+func columnText(path string) string { return types.Path(path).String() }
 
 func (d *database) segmentRows(s *storage.Snapshot, add func(...any)) error {
 	for _, f := range s.Segments() {
@@ -139,14 +157,17 @@ func (d *database) jobRows(_ *storage.Snapshot, add func(...any)) error {
 		if j.Err != "" {
 			lastErr = j.Err
 		}
-		add(j.Name, j.Running, j.Steps, j.Errors, j.Last, j.Took.Seconds(), lastErr)
+		add(j.Name, j.Running, j.Steps, j.Errors, j.Last, j.Took.Seconds(), lastErr, known(j.Progress))
 	}
 	return nil
 }
 
 func (d *database) damageRows(_ *storage.Snapshot, add func(...any)) error {
 	for _, x := range d.store.Damage() {
-		add(x.At, x.File, x.What)
+		inColumn := x.Column != ""
+		add(x.ID, x.Found, x.Kind, x.File, x.Offset, known(x.Table.Schema), known(x.Table.Name), known(x.Segment), when(inColumn, x.Group),
+			known(columnText(x.Column)), known(x.FirstLSN), known(x.LastLSN), d.store.InLandfill(x.FirstLSN, x.LastLSN), x.By, x.What,
+			string(x.State), x.Settled)
 	}
 	return nil
 }

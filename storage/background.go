@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ const (
 	jobMerge  = "merge"
 	jobExpire = "expire"
 	jobTrim   = "trim"
+	jobDamage = "damage"
+	jobScrub  = "scrub"
 )
 
 func (s *Store) jobList() []jobs.Job {
@@ -23,6 +26,8 @@ func (s *Store) jobList() []jobs.Job {
 		{Name: jobSeal, Every: time.Second, Step: s.SealOnce},
 		{Name: jobMerge, Every: 5 * time.Second, Step: s.afterRecovery(s.MergeOnce)},
 		{Name: jobExpire, Every: 10 * time.Minute, Step: s.afterRecovery((&expiry{s: s}).step)},
+		{Name: jobDamage, Every: 10 * time.Second, Step: s.damageStep},
+		{Name: jobScrub, Every: time.Minute, Step: s.afterRecovery(s.scrub.step), Progress: s.scrub.progress},
 		{Name: jobTrim, Every: 30 * time.Second, Step: s.trimOnce},
 	}
 }
@@ -123,6 +128,7 @@ func (s *Store) trimOnce(context.Context) (again bool, err error) {
 	}
 	removed, err := s.log.Trim(s.o.LandfillKeep, limit, s.o.Now())
 	if len(removed) > 0 {
+		s.settle(DamageGone, func(d *Damage) bool { return d.Kind == damagedLog && slices.Contains(removed, path.Base(d.File)) })
 		s.o.Logger.Info("landfill trimmed", "files", len(removed))
 	}
 	return false, errors.Join(err, ballastErr)

@@ -35,7 +35,9 @@ func (s *Store) Check(report func(Problem)) error {
 	defer sn.Release()
 	c := &checker{s: s, sn: sn, report: report}
 	for _, d := range s.Damage() {
-		c.problem(d.File, "%s", d.What)
+		if d.State == DamageOpen {
+			c.problem(path.Join(s.dir, d.File), "%s", d.What)
+		}
 	}
 	c.directory()
 	c.logFiles()

@@ -174,8 +174,8 @@ func (s *Store) checkMerge(t *types.Table, out, in []*file, dead int64, places c
 	return nil
 }
 
-// errSuperseded: the inputs of a merge have been dropped meanwhile.
-var errSuperseded = errors.New("the segments to merge are no longer there")
+// errSuperseded: the inputs of a merge have been dropped, or found damaged, meanwhile.
+var errSuperseded = errors.New("the segments to merge are no longer there, or damaged")
 
 // exchange publishes w's files in the place of others, which must still be there. Rows that were deleted since v are dead
 // in the new file too.
@@ -185,7 +185,7 @@ func (s *Store) exchange(w *segmentsWriter, v *version, old []*file, places comp
 	now := s.manifest.pin()
 	defer s.manifest.unpin(now)
 	for _, f := range old {
-		if !slices.Contains(now.tables[f.Table], f) {
+		if !slices.Contains(now.tables[f.Table], f) || f.damaged.Load() {
 			return errSuperseded
 		}
 	}
@@ -220,7 +220,7 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 		_ = cache.Close() // gives memory back, which cannot fail
 	}
 	for _, f := range files {
-		r, err := segment.Open(s.fs, f.path, f.ID, cache)
+		r, err := f.openAs("merge", s.fs, cache)
 		if err != nil {
 			done()
 			return nil, nil, err

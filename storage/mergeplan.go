@@ -104,7 +104,7 @@ func planTable(files []*file, before *tablePlan, c compact.Choice) *tablePlan {
 	if before != nil {
 		known = before.parts
 	}
-	for _, part := range partitionsOf(files) {
+	for _, part := range wholeRuns(partitionsOf(files)) {
 		for len(known) > 0 && partitionOf(known[0].files[0]) < partitionOf(part[0]) {
 			known = known[1:]
 		}
@@ -152,6 +152,13 @@ func (p *mergePlanner) hold(held bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held = held
+}
+
+// forget makes the next plan look at everything anew: what may be merged has changed though the files have not.
+func (p *mergePlanner) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tables = nil
 }
 
 // owed returns the debt as of the last plan.

@@ -45,6 +45,8 @@ func Open(dir string, o Options) (*Store, error) {
 		shortInsert: shortInsertBytes,
 	}
 	s.diskFree.Store(-1)
+	s.scrub.s = s
+	s.jobs = jobs.New(s.o.Logger, s.jobList())
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -83,10 +85,14 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
+	s.openDamage(state)
 	if err := s.openSegments(state); err != nil {
 		return err
 	}
 	if err := s.openLog(state); err != nil {
+		return err
+	}
+	if err := s.saveDamage(); err != nil { // before anything goes on without what is lost
 		return err
 	}
 	if err := s.openTables(); err != nil {
@@ -163,27 +169,24 @@ func (s *Store) openSegments(state *meta.State) error {
 	}
 	listed := map[string]bool{}
 	var files []*file
+	quarantined := s.quarantined()
 	for _, e := range state.Segments {
 		f := &file{Segment: *e, path: s.segmentPath(e.ID)}
+		f.damaged.Store(quarantined[f.ID])
 		listed[segmentName(e.ID)] = true
 		files = append(files, f)
 		if err := s.checkFile(f); err != nil {
-			s.damage.add(f.path, err)
-			s.o.Logger.Error("a segment is damaged; statements that need it will fail", "file", f.path, "err", err)
+			s.foundIn(f, "open", err)
 		}
 	}
-	s.manifest = newManifest(s.fs, files, loadedDead(files, state.Tombstones, func(where string, err error) {
-		s.damage.add(path.Join(s.segmentsDir(), where), err)
-		s.o.Logger.Error("a tombstone is damaged", "segment", where, "err", err)
-	}), state.NextSegment)
+	s.manifest = newManifest(s.fs, files, loadedDead(files, state.Tombstones, s.badTombstone), state.NextSegment, s.foundIn)
 	removed := false
 	for _, name := range names {
 		if listed[name] {
 			continue
 		}
 		if !s.mayRemove(name, state) {
-			s.damage.add(path.Join(s.segmentsDir(), name), errors.New("no manifest entry names this file"))
-			s.o.Logger.Warn("file in the data directory is not ours", "file", name)
+			s.found(Damage{Kind: damagedFile, File: path.Join(segmentDir, name), By: "open", What: "no manifest entry names this file; it is left as it is"})
 			continue
 		}
 		if err := s.fs.Remove(path.Join(s.segmentsDir(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -214,13 +217,13 @@ func (s *Store) mayRemove(name string, state *meta.State) bool {
 
 func (s *Store) checkFile(f *file) error {
 	info, err := s.fs.Stat(f.path)
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &segment.CorruptError{File: f.path, Section: "file", Err: err}
+	case err == nil && info.Size != f.Meta.Bytes:
+		return &segment.CorruptError{File: f.path, Section: "file", Expected: fmt.Sprintf("%d bytes", f.Meta.Bytes), Found: fmt.Sprintf("%d bytes", info.Size)}
 	}
-	if info.Size != f.Meta.Bytes {
-		return fmt.Errorf("file has %d bytes, the manifest says %d", info.Size, f.Meta.Bytes)
-	}
-	return nil
+	return err
 }
 
 func (s *Store) openLog(state *meta.State) error {
@@ -238,7 +241,7 @@ func (s *Store) openLog(state *meta.State) error {
 		return fmt.Errorf("open log: %w", err)
 	}
 	for _, d := range rec.Damage {
-		s.damage.add(path.Join(s.dir, walDir, d.File), errors.New(d.String()))
+		s.lostLog("open", d)
 	}
 	s.log, s.logLast = log, rec.Last
 	return nil
@@ -273,7 +276,6 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 	s.clock.synced(synced, start)
 	s.recovering.Store(true)
 	s.roomy.Store(true)
-	s.jobs = jobs.New(s.o.Logger, s.jobList())
 	if err := s.buildNewRollups(); err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ type Options struct {
 	ColumnsMax       int           // columns of a ping table; 10,000
 	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
 	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
+
+	ScrubInterval       time.Duration // how often all files are read again and their checksums compared; 7 days, negative: never
+	ScrubBytesPerSecond int64         // how fast that goes; 10 MiB, negative: no limit
 }
 
 // indexCacheShare is the part of CacheBytes that is kept for index areas: 32 MiB hold the filters of 20 million ids.
@@ -112,6 +115,8 @@ func (o *Options) fill(dir string) {
 	def(&o.TablesMax, 10_000)
 	def(&o.ColumnsMax, 10_000)
 	def(&o.MergeMaxBytes, 2<<30)
+	def(&o.ScrubInterval, 7*24*time.Hour)
+	def(&o.ScrubBytesPerSecond, 10<<20)
 	if o.CompactionMemory == 0 {
 		o.CompactionMemory = max(MemoryBudget()/10, compact.MemoryMin)
 	}

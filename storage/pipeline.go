@@ -116,8 +116,11 @@ func (p *pipeline) read(ctx context.Context, rd *wal.Reader) {
 		err := p.fill(ctx, rd, j)
 		var hole *wal.DamageError
 		if errors.As(err, &hole) { // reported, and the next call goes on behind it
-			p.s.damage.add(hole.Damage.File, hole)
-			err = nil
+			p.s.lostLog("decode", hole.Damage)
+			err = p.s.saveDamage()
+			if errors.Is(err, ErrFull) {
+				err = nil // recorded in memory, and soon on disk
+			}
 		}
 		if j.n > 0 {
 			p.turn <- j

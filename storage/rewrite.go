@@ -27,6 +27,9 @@ func (s *Store) pickRewrite(v *version) (*types.Table, []*file) {
 			continue
 		}
 		for _, f := range v.tables[id] {
+			if f.damaged.Load() {
+				continue
+			}
 			if n := v.deadOf(f).count(); n*rewriteShare >= f.Meta.Rows && float64(n)/float64(f.Meta.Rows) > share {
 				table, worst, share = t, f, float64(n)/float64(f.Meta.Rows)
 			}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -189,9 +190,18 @@ func (m *segmentMorsel) Deleted() vec.Bitmap      { return m.dead.group(m.i) }
 func (m *segmentMorsel) MayHold(name string, p *column.Pred) (bool, error) {
 	r, err := m.f.asked(m.s.fs, m.s.cache)
 	if err != nil {
-		return true, err
+		return true, ifNotCorrupt(err)
 	}
-	return r.MayHold(&m.f.Meta, m.i, name, p)
+	may, err := r.MayHold(&m.f.Meta, m.i, name, p)
+	return may || err != nil, ifNotCorrupt(err)
+}
+
+// ifNotCorrupt drops the error of a filter that is damaged, which has been recorded: the rows are asked instead.
+func ifNotCorrupt(err error) error {
+	if errors.Is(err, column.ErrCorrupt) {
+		return nil
+	}
+	return err
 }
 
 // Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and

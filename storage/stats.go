@@ -3,7 +3,6 @@ package storage
 import (
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/jobs"
@@ -35,7 +34,7 @@ type Stats struct {
 	// partition is in the shape it should have by now. It is as of the last look at what to merge.
 	MergeDebtBytes, MergeDebtSegments int64
 	Publications                      int64 // batches since Open
-	Damage                            int   // things found broken since Open
+	Damage                            int   // things found broken that still are
 	Log                               wal.Stats
 }
 
@@ -52,7 +51,7 @@ func (s *Store) CacheStats() (indexes, data segment.CacheStats) {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		Lag: s.Lag(), UnsealedBytes: s.log.UnsealedBytes(), Synced: s.log.Synced(), Log: s.log.Stats(), HeadBytes: s.headBytes.Load(),
-		Seals: s.seals.Load(), Merges: s.merges.Load(), Publications: s.published.Load(), Damage: len(s.Damage()),
+		Seals: s.seals.Load(), Merges: s.merges.Load(), Publications: s.published.Load(), Damage: s.damage.openRows(),
 	}
 	owed := s.planner.owed()
 	st.MergesSkipped, st.MergeDebtBytes, st.MergeDebtSegments = s.mergesSkipped.Load(), owed.bytes, int64(owed.files)
@@ -188,33 +187,3 @@ func (s *Store) Balance() (rows []BalanceRow, pending uint64) {
 
 // Jobs tells what the background jobs have done.
 func (s *Store) Jobs() []jobs.Status { return s.jobs.Status() }
-
-// Damage is something found broken. It is reported and left as it is.
-type Damage struct {
-	At   time.Time
-	File string
-	What string
-}
-
-type damageList struct {
-	mu   sync.Mutex
-	list []Damage
-}
-
-// damageMax bounds the list: a broken disk can say the same thing for ever.
-const damageMax = 1000
-
-func (d *damageList) add(file string, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.list) < damageMax {
-		d.list = append(d.list, Damage{At: time.Now(), File: file, What: err.Error()})
-	}
-}
-
-// Damage returns what has been found broken since Open.
-func (s *Store) Damage() []Damage {
-	s.damage.mu.Lock()
-	defer s.damage.mu.Unlock()
-	return slices.Clone(s.damage.list)
-}

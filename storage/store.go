@@ -41,6 +41,7 @@ type Store struct {
 	logSynced   uint64                     // what the catalog knew at Open of how far the log was synced
 	clock       lagClock
 	damage      damageList
+	scrub       scrubber
 
 	// Locks, in the order in which they are taken.
 	mergeMu   sync.Mutex // one merge at a time
@@ -299,7 +300,16 @@ type publication struct {
 	upto    uint64              // up to where; 0 if it is no seal
 	sealed  *lane               // whose frozen rows they are
 	frees   bool                // a delete: the ballast may be given up for it, although it adds files
+	repair  bool                // what is dropped is made again by what is added
 	install func()              // called under mu, when it is durable
+}
+
+// settles is the state of the damage of files that a publication drops.
+func (p *publication) settles() meta.DamageState {
+	if p.repair {
+		return DamageRepaired
+	}
+	return DamageGone
 }
 
 // publish is the one publication: everything of p becomes durable in one batch and visible at one moment. After an error
@@ -329,6 +339,7 @@ func (s *Store) publish(p publication) error {
 	s.published.Add(1)
 	stored()
 	s.logMark, s.marks = mark, marks
+	s.settleDropped(p.drop, p.settles())
 	s.mu.Lock()
 	s.manifest.install(p.edit)
 	if p.install != nil {
@@ -412,6 +423,11 @@ func (s *Store) close() error {
 	if s.log != nil {
 		if err := s.log.Close(); err != nil && s.Failed() == nil {
 			errs = append(errs, err)
+		}
+	}
+	if s.meta != nil && s.Failed() == nil {
+		if err := s.saveDamage(); err != nil {
+			s.o.Logger.Warn("what has been found damaged could not be recorded; it will be found again", "err", err)
 		}
 	}
 	if s.meta != nil {

@@ -157,7 +157,7 @@ func (m *manifest) stageDead(b *meta.Batch, e edit) {
 
 // loadedDead holds stored tombstones against the files of the manifest. A tombstone that fits no file is reported, and
 // changes nothing.
-func loadedDead(files []*file, stored []meta.Tombstone, report func(where string, err error)) (out []fileDead) {
+func loadedDead(files []*file, stored []meta.Tombstone, report func(t meta.Tombstone, err error)) (out []fileDead) {
 	type place struct {
 		table uint32
 		id    uint64
@@ -169,7 +169,7 @@ func loadedDead(files []*file, stored []meta.Tombstone, report func(where string
 	for _, t := range stored {
 		f := byID[place{t.Table, t.Segment}]
 		if err := fitsFile(t, f); err != nil {
-			report(segmentName(t.Segment), err)
+			report(t, err)
 			continue
 		}
 		out = append(out, fileDead{f, newTombstone(f, t.Rows)})

@@ -26,6 +26,9 @@ type file struct {
 	path  string
 	moved atomic.Pointer[moved] // where its rows are since a merge replaced it
 
+	damaged atomic.Bool                         // has open damage: no merge or rewrite touches it
+	watch   func(f *file, by string, err error) // told what readers find corrupt; set when the file is published
+
 	mu     sync.Mutex
 	reader *segment.Reader
 	loaded bool // reader has its directory
@@ -40,7 +43,7 @@ func (f *file) open(fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) 
 		return nil, err
 	}
 	if !f.loaded {
-		if err := f.reader.Load(f.ID); err != nil {
+		if err := f.judge("query", f.load(f.reader)); err != nil {
 			return nil, err
 		}
 		f.loaded = true
@@ -61,7 +64,53 @@ func (f *file) openLocked(fsys vfs.FS, cache *segment.Cache) (err error) {
 		return fmt.Errorf("segment %d: %w", f.ID, ErrClosed)
 	}
 	if f.reader == nil {
-		f.reader, err = segment.OpenLater(fsys, f.path, cache)
+		f.reader, err = f.openLater("query", fsys, cache)
+	}
+	return err
+}
+
+// openAs opens the file anew, for a reader whose findings are recorded under a name.
+func (f *file) openAs(by string, fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
+	r, err := f.openLater(by, fsys, cache)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.judge(by, f.load(r)); err != nil {
+		_ = r.Close() // only read from; the first error is the one to report
+		return nil, err
+	}
+	return r, nil
+}
+
+func (f *file) openLater(by string, fsys vfs.FS, cache *segment.Cache) (*segment.Reader, error) {
+	r, err := segment.OpenLater(fsys, f.path, cache)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &segment.CorruptError{File: f.path, Section: "file", Err: err}
+	}
+	if err != nil {
+		return nil, f.judge(by, err)
+	}
+	if f.watch != nil {
+		r.OnCorrupt(func(e *segment.CorruptError) { f.watch(f, by, e) })
+	}
+	return r, nil
+}
+
+// load reads what a reader needs, and compares whose file it is.
+func (f *file) load(r *segment.Reader) error {
+	if err := r.Load(f.ID); err != nil {
+		return err
+	}
+	if r.TableID() != f.Table {
+		return &segment.CorruptError{File: f.path, Section: "header", Expected: fmt.Sprintf("table %d", f.Table), Found: fmt.Sprintf("table %d", r.TableID())}
+	}
+	return nil
+}
+
+// judge tells of an error of opening the file, and returns it.
+func (f *file) judge(by string, err error) error {
+	if err != nil && f.watch != nil {
+		f.watch(f, by, err)
 	}
 	return err
 }
@@ -139,7 +188,8 @@ type manifest struct {
 
 	mu       sync.Mutex
 	current  *version
-	pinned   []*version // those with pins, and the current one, in order
+	pinned   []*version                          // those with pins, and the current one, in order
+	watch    func(f *file, by string, err error) // for files that are published
 	obsolete []dropped
 	gone     []uint64 // removed files that the catalog still calls obsolete
 
@@ -153,9 +203,12 @@ type dropped struct {
 	num uint64
 }
 
-func newManifest(fsys vfs.FS, files []*file, dead []fileDead, next uint64) *manifest {
+func newManifest(fsys vfs.FS, files []*file, dead []fileDead, next uint64, watch func(f *file, by string, err error)) *manifest {
+	for _, f := range files {
+		f.watch = watch
+	}
 	v := (&version{tables: map[uint32][]*file{}}).apply(edit{add: files, dead: dead})
-	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, building: map[uint64]bool{}}
+	return &manifest{fs: fsys, current: v, pinned: []*version{v}, next: next, watch: watch, building: map[uint64]bool{}}
 }
 
 // newID gives out the id of a segment that is going to be written.
@@ -219,6 +272,7 @@ func (m *manifest) install(e edit) {
 	}
 	v := m.current.apply(e)
 	for _, f := range e.add {
+		f.watch = m.watch
 		delete(m.building, f.ID)
 	}
 	for _, f := range e.drop {

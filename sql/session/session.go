@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
 	"github.com/telemdb/telemdb/sql/parse"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -272,6 +274,9 @@ func (s *statementCtx) explain(err error) error {
 			return e
 		}
 		return sqlstate.New(sqlstate.QueryCanceled, "canceling statement due to user request")
+	}
+	if errors.Is(err, column.ErrCorrupt) {
+		return sqlstate.Wrap(sqlstate.DataCorrupted, err)
 	}
 	return sqlstate.Wrap(sqlstate.Internal, err)
 }

@@ -56,7 +56,18 @@ func Catalog(w io.Writer, fsys vfs.FS, dir string, o Options) (err error) {
 		fmt.Fprintf(out, "balance of %s: %d submissions = %d rows + %d errors + %d duplicates; %d removed\n", route, b.Accepted(), b.Rows,
 			b.Errors, b.Duplicates, b.Removed)
 	}
+	for _, d := range s.Damage {
+		fmt.Fprintln(out, damageLine(d))
+	}
 	return out.Flush()
+}
+
+func damageLine(d *meta.Damage) string {
+	line := fmt.Sprintf("damage %d, %s: %s, offset %d, found %s by %s: %s", d.ID, d.State, d.File, d.Offset, d.Found.Format(time.RFC3339), d.By, d.What)
+	if !d.Settled.IsZero() {
+		line += ", settled " + d.Settled.Format(time.RFC3339)
+	}
+	return line
 }
 
 // openCatalog says whose the lock is, if it is somebody's.
@@ -84,6 +95,12 @@ func printMarks(out io.Writer, s *meta.State) {
 func printTable(out io.Writer, t *types.Table, o Options) {
 	fmt.Fprintf(out, "table %d %s: %s, %d columns, sorted by %s, partitioned by %s\n", t.ID, t.FullName(), kindName(t.Kind), len(t.Columns),
 		list(t.SortKey), list(slices.DeleteFunc([]string{t.PartitionBy}, func(s string) bool { return s == "" })))
+	if r := t.Retention; r != (types.Retention{}) {
+		fmt.Fprintf(out, "  retention: %d days, %d bytes (0: no limit)\n", r.Days, r.Bytes)
+	}
+	if t.SourceLost != 0 {
+		fmt.Fprintf(out, "  rows of days before %s may have been dropped\n", date(t.SourceLost))
+	}
 	for i, c := range t.Columns {
 		if o.Head > 0 && i == o.Head {
 			fmt.Fprintf(out, "  and %d more columns\n", len(t.Columns)-i)

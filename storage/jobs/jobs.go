@@ -16,6 +16,8 @@ type Job struct {
 	// Step does one piece of work. again asks for another step at once. After an error the next step waits for Every.
 	// It returns soon after ctx ends.
 	Step func(ctx context.Context) (again bool, err error)
+	// Progress, if not nil, says in a line how far it is.
+	Progress func() string
 }
 
 // Status tells what a job has done.
@@ -27,6 +29,8 @@ type Status struct {
 	Last    time.Time // end of the last step that did something or failed
 	Took    time.Duration
 	Err     string // of the last step that failed, until one succeeds
+	// Progress is what the job says of how far it is.
+	Progress string
 }
 
 // Runner runs jobs, each on a goroutine of its own.
@@ -89,6 +93,9 @@ func (r *Runner) Status() []Status {
 		j.mu.Lock()
 		out[i] = j.status
 		j.mu.Unlock()
+		if j.Progress != nil {
+			out[i].Progress = j.Progress()
+		}
 	}
 	return out
 }

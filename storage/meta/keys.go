@@ -21,6 +21,7 @@ const (
 	prefixBalance  = 'b' // counters of submissions by route
 	prefixDedup    = 'd' // document keys
 	prefixDead     = 'x' // tombstones: the deleted rows of segments
+	prefixDamage   = 'g' // what has been found broken
 )
 
 const nameSep = "\x00"
@@ -45,6 +46,8 @@ func tombstoneKey(table uint32, segment uint64) []byte {
 }
 
 func obsoleteKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixObsolete}, id) }
+
+func damageKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixDamage}, id) }
 
 func dedupKey(key []byte) []byte { return append([]byte{prefixDedup}, key...) }
 

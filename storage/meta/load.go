@@ -27,6 +27,7 @@ type State struct {
 	LogSynced   uint64 // see Batch.SetLogSynced
 	Marks       map[types.TableName]uint64
 	Balance     map[types.TableName]Balance
+	Damage      []*Damage // by id
 }
 
 // Load reads the state at one moment.
@@ -47,6 +48,7 @@ func (db *DB) Load() (*State, error) {
 		s.each(snap, prefixBuilding, s.loadBuilding),
 		s.each(snap, prefixMark, s.loadMark),
 		s.each(snap, prefixBalance, s.loadBalance),
+		s.each(snap, prefixDamage, s.loadDamage),
 		snap.Close())
 	if err != nil {
 		return nil, err

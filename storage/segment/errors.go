@@ -13,6 +13,8 @@ type CorruptError struct {
 	File     string
 	Offset   int64
 	Section  string // "header", "footer", "directory", "row group 3, column payload.info.uptime (int)"
+	Group    int    // row group of Column
+	Column   string // path, if the bytes are those of one column
 	Expected string
 	Found    string
 	Err      error // cause, if there is one

@@ -87,8 +87,8 @@ func (r *Reader) verifyFilters(b []byte, first int64, name string, leaf types.Le
 		}
 		at := f.Offset - first
 		if got := checksum(b[at : at+int64(f.Bytes)]); got != f.CRC {
-			return &CorruptError{File: r.path, Offset: f.Offset, Section: fmt.Sprintf("filter of row group %d, column %s (%s)", g, name, leaf),
-				Expected: fmt.Sprintf("checksum %08x", f.CRC), Found: fmt.Sprintf("%08x", got)}
+			return r.corrupt(&CorruptError{File: r.path, Offset: f.Offset, Section: fmt.Sprintf("filter of row group %d, column %s (%s)", g, name, leaf),
+				Group: g, Column: name, Expected: fmt.Sprintf("checksum %08x", f.CRC), Found: fmt.Sprintf("%08x", got)})
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/telemdb/telemdb/storage/codec"
@@ -24,6 +26,7 @@ type Reader struct {
 	index  []indexColumn
 	groups []group
 	closed atomic.Bool
+	watch  func(*CorruptError) // told of what is found corrupt, if not nil
 }
 
 // readerNumbers serves readers without a cache too.
@@ -144,6 +147,21 @@ func (r *Reader) readIndex() error {
 	}
 	return nil
 }
+
+// OnCorrupt has f called with every corruption that readers of r's columns meet, before they get it as an error. It is
+// called before the first of them, if at all; f may be called from several goroutines.
+func (r *Reader) OnCorrupt(f func(*CorruptError)) { r.watch = f }
+
+// corrupt reports an error to whoever watches, and returns it.
+func (r *Reader) corrupt(e *CorruptError) error {
+	if r.watch != nil {
+		r.watch(e)
+	}
+	return e
+}
+
+// TableID returns the id of the table that the file was written for.
+func (r *Reader) TableID() uint32 { return r.head.table }
 
 // Path returns the file's name.
 func (r *Reader) Path() string { return r.path }
@@ -276,18 +294,25 @@ func (c *segmentColumn) section() string {
 
 // corrupt reports bytes of the column at an offset of its group.
 func (c *segmentColumn) corrupt(off uint32, err error) error {
-	return &CorruptError{File: c.g.r.path, Offset: c.g.dir.base + int64(off), Section: c.section(), Err: err}
+	return c.g.r.corrupt(c.corruptError(off, err))
+}
+
+func (c *segmentColumn) corruptError(off uint32, err error) *CorruptError {
+	return &CorruptError{File: c.g.r.path, Offset: c.g.dir.base + int64(off), Section: c.section(), Group: c.g.index,
+		Column: string(c.Path()), Err: err}
 }
 
 // readVerified fills dst from an offset of the group and compares the checksum.
 func (c *segmentColumn) readVerified(dst []byte, off, crc uint32) error {
-	at := c.g.dir.base + int64(off)
-	if err := readFull(c.g.r.file, dst, at); err != nil {
+	if err := readFull(c.g.r.file, dst, c.g.dir.base+int64(off)); errors.Is(err, io.EOF) {
+		return c.corrupt(off, err) // the file has been cut short since it was opened
+	} else if err != nil {
 		return fmt.Errorf("segment %s, %s: %w", c.g.r.path, c.section(), err)
 	}
 	if got := checksum(dst); got != crc {
-		return &CorruptError{File: c.g.r.path, Offset: at, Section: c.section(),
-			Expected: fmt.Sprintf("checksum %08x", crc), Found: fmt.Sprintf("%08x", got)}
+		e := c.corruptError(off, nil)
+		e.Expected, e.Found = fmt.Sprintf("checksum %08x", crc), fmt.Sprintf("%08x", got)
+		return c.g.r.corrupt(e)
 	}
 	return nil
 }
