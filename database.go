@@ -179,6 +179,8 @@ func sqlError(err error) error {
 		{storage.ErrFull, sqlstate.DiskFull},
 		{column.ErrCorrupt, sqlstate.DataCorrupted},
 		{storage.ErrClosed, sqlstate.AdminShutdown},
+		{storage.ErrLeaseEnded, sqlstate.AdminShutdown},
+		{storage.ErrReadOnly, sqlstate.ReadOnlyTransaction},
 		{storage.ErrFailed, sqlstate.IOError},
 		{storage.ErrOverloaded, sqlstate.TooManyConnections},
 		{storage.ErrNotEmpty, sqlstate.DependentObjects},

@@ -44,7 +44,7 @@ type DB struct {
 const headRecoveryShare = 45
 
 // Open opens the database in dir, making it if need be; "" is a database in memory that ends with Close. A directory
-// that another process has open is refused at once, with that process's id.
+// that another process has open is refused at once, with that process's id, unless Options.ReadOnly is set.
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	db := &DB{opts: o, failed: make(chan struct{})}
@@ -68,6 +68,11 @@ func Open(dir string, o Options) (*DB, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},
 		SystemTables: ingest.SystemTables(),
+		ReadOnly:     o.ReadOnly,
+		Lend:         dir != "" && o.fs == nil && !o.ReadOnly,
+	}
+	if o.ReadOnly && dir == "" && o.fs == nil {
+		return nil, errors.New("a database in memory cannot be opened read-only: it would be empty for ever")
 	}
 	if o.MustExist && dir != "" {
 		if ok, err := storage.Exists(vfs.OS(), dir); err != nil || !ok {
@@ -79,7 +84,7 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.store = store
-	if err := db.ensureSchema("public"); err != nil {
+	if err := db.ensureSchema("public"); err != nil && !o.ReadOnly {
 		return nil, errors.Join(err, store.Close())
 	}
 	db.sessions = session.Config{

@@ -44,6 +44,10 @@ type Options struct {
 	// Locked, if not nil, is called once by Open, when the directory is locked and before anything is read back from the
 	// log, which may take as long as decoding the unsealed part of it. An error ends Open with it.
 	Locked func() error
+	// ReadOnly opens a directory, or one backup, to be read: not a byte of it changes, and statements that write fail with
+	// SQLSTATE 25006. It may be open in another process meanwhile; then this database shows one recent moment, until that
+	// process ends: from then on every call fails.
+	ReadOnly bool
 	// MustExist makes Open fail on a directory that holds no database instead of making one.
 	MustExist bool
 	// Now is the clock; nil is the system's. Tests set it.

@@ -22,6 +22,9 @@ const (
 )
 
 func (s *Store) jobList() []jobs.Job {
+	if s.o.ReadOnly {
+		return []jobs.Job{{Name: jobSeal, Every: time.Second, Step: s.SealOnce}} // keeps the heads in bounds
+	}
 	return []jobs.Job{
 		{Name: jobSeal, Every: time.Second, Step: s.SealOnce},
 		{Name: jobMerge, Every: 5 * time.Second, Step: s.afterRecovery(s.MergeOnce)},

@@ -73,7 +73,7 @@ func (s *Store) CreateTable(ctx context.Context, t *types.Table) (*types.Table, 
 // DropTable removes a table and its rows. Their files go when no snapshot needs them. ErrNotFound, ErrSystem. A table of
 // pings comes back, empty, with the next submission for it; its documents stay known as duplicates.
 func (s *Store) DropTable(ctx context.Context, n types.TableName) error {
-	if err := s.usable(); err != nil {
+	if err := s.writable(); err != nil {
 		return err
 	}
 	s.sealMu.Lock()
@@ -186,7 +186,7 @@ func (s *Store) ddl(ctx context.Context, change func() (publication, error)) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.usable(); err != nil {
+	if err := s.writable(); err != nil {
 		return err
 	}
 	s.sealMu.Lock()

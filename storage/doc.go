@@ -11,6 +11,8 @@
 //	version.go             the published segments, pinned by readers
 //	snapshot.go            one moment: segments and heads
 //	catalog.go, ddl.go     schemas, tables, views, and the columns that documents claim
+//	moment.go, lease.go    one state of a store as files; lending it to readers in other processes (readonly.go)
+//	backup.go, restore.go  copying it
 //	insert.go, rowrecord.go  rows of ordinary tables
 //	background.go, jobs    when all that runs by itself
 //	check.go, stats.go     what an operator asks

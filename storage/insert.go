@@ -41,7 +41,7 @@ type longInsert struct {
 func (s *Store) NewInsert(t *types.Table) (*Insert, error) { return s.newInsert(t) }
 
 func (s *Store) newInsert(t *types.Table) (*Insert, error) {
-	if err := s.usable(); err != nil {
+	if err := s.writable(); err != nil {
 		return nil, err
 	}
 	own, ok := s.catalog.byIDLive(t.ID)

@@ -57,6 +57,13 @@ func (s *Store) segmentsDir() string { return path.Join(s.dir, segmentDir) }
 
 func (s *Store) open() error {
 	start := s.o.Now()
+	if s.o.ReadOnly {
+		if err := s.openReadOnly(); err != nil {
+			return err
+		}
+	} else if err := unfinishedRestore(s.fs, s.dir); err != nil {
+		return err
+	}
 	if err := s.fs.MkdirAll(s.dir); err != nil {
 		return fmt.Errorf("make data directory %s: %w", s.dir, err)
 	}
@@ -81,6 +88,9 @@ func (s *Store) open() error {
 			return fmt.Errorf("make data directory: %w", err)
 		}
 	}
+	if err := s.fs.RemoveAll(path.Join(s.dir, leaseDir)); err != nil {
+		return fmt.Errorf("remove leases of an earlier run: %w", err)
+	}
 	state, err := s.openMeta()
 	if err != nil {
 		return err
@@ -98,7 +108,13 @@ func (s *Store) open() error {
 	if err := s.openTables(); err != nil {
 		return err
 	}
-	return s.startUp(state, start)
+	if err := s.startUp(state, start); err != nil {
+		return err
+	}
+	if s.o.Lend {
+		s.startLending()
+	}
+	return nil
 }
 
 func (s *Store) takeLock(now time.Time) (err error) {
@@ -106,7 +122,7 @@ func (s *Store) takeLock(now time.Time) (err error) {
 	s.lock, err = s.fs.Lock(path.Join(s.dir, lockFile), []byte(holder))
 	var locked *vfs.LockedError
 	if errors.As(err, &locked) {
-		return &LockedError{Dir: s.dir, Holder: string(locked.Content)}
+		return lockedError(s.dir, locked)
 	}
 	if err != nil {
 		return fmt.Errorf("lock data directory %s: %w", s.dir, err)
@@ -281,7 +297,9 @@ func (s *Store) startUp(state *meta.State, start time.Time) error {
 	}
 	if !s.o.Manual {
 		s.jobs.Start()
-		s.jobs.Kick(jobTrim) // looks at the disk, and makes the ballast
+		if !s.o.ReadOnly {
+			s.jobs.Kick(jobTrim) // looks at the disk, and makes the ballast
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

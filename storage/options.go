@@ -37,6 +37,11 @@ type Options struct {
 	// Locked, if not nil, is called once by Open when the directory's lock is held and nothing is read yet. An error ends
 	// Open with it.
 	Locked func() error
+	// ReadOnly opens a directory, or one backup, without changing a byte of it, also while another process has it open:
+	// then the store shows one recent moment until that process ends (ErrLeaseEnded). Whatever writes gets ErrReadOnly.
+	ReadOnly bool
+	// Lend lets other processes open the directory read-only meanwhile, through a socket in it. FS must be vfs.OS().
+	Lend bool
 	// Manual starts no background jobs: seals, merges and expiry happen when they are asked for. For tests.
 	Manual bool
 

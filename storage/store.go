@@ -75,6 +75,13 @@ type Store struct {
 
 	mergesSkipped atomic.Int64 // for want of room on the disk
 
+	// Readers elsewhere, and being one.
+	lender   *lender       // nil: nobody is lent anything
+	lent     atomic.Uint64 // numbers the moments
+	moment   *moment       // what a read-only store shows
+	closed   chan struct{} // of a read-only store with a lease: closed by Close
+	watching sync.WaitGroup
+
 	failure   atomic.Pointer[error]
 	closing   atomic.Bool
 	closeOnce sync.Once
@@ -179,7 +186,7 @@ func (s *Store) Submit(ctx context.Context, parts ...[]byte) (lsn uint64, err er
 }
 
 func (s *Store) append(ctx context.Context, kind wal.Kind, parts ...[]byte) (lsn uint64, err error) {
-	if err := s.usable(); err != nil {
+	if err := s.writable(); err != nil {
 		return 0, err
 	}
 	if err := s.spaceLeft(); err != nil {
@@ -254,6 +261,9 @@ func (c *lagClock) age(applied uint64, now time.Time) time.Duration {
 
 // Flush waits until everything acknowledged so far is decoded, and seals and publishes all heads.
 func (s *Store) Flush(ctx context.Context) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
 	if err := s.WaitVisible(ctx, s.log.Synced()); err != nil {
 		return err
 	}
@@ -412,7 +422,7 @@ func (s *Store) close() error {
 	s.mu.Lock()
 	s.signalLocked()
 	s.mu.Unlock()
-	var errs []error
+	errs := []error{s.lender.close()}
 	if s.jobs != nil {
 		s.jobs.Close()
 	}
@@ -443,5 +453,6 @@ func (s *Store) close() error {
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}
+	errs = append(errs, s.closeReadOnly())
 	return errors.Join(errs...)
 }

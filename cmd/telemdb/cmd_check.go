@@ -35,7 +35,7 @@ func checkDirectory(out io.Writer, dir string) error {
 		problems++
 		fmt.Fprintln(out, p)
 	}
-	db, err := telemdb.Open(dir, telemdb.Options{MustExist: true})
+	db, err := telemdb.Open(dir, telemdb.Options{MustExist: true, ReadOnly: true})
 	var locked *storage.LockedError
 	switch {
 	case errors.As(err, &locked):

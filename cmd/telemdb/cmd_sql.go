@@ -19,15 +19,18 @@ const defaultURL = "postgres://telemdb@127.0.0.1:5433/telemdb?sslmode=disable"
 func sqlCommand() *cobra.Command {
 	var statements []string
 	var file string
-	var csv, timing bool
+	var csv, timing, write bool
 	cmd := &cobra.Command{
 		Use:   "sql [DIR | postgres://…]",
 		Short: "SQL shell on a directory without a server, or on a server",
 		Long: "Open a SQL shell on a data directory (no server needed) or on a server, by default the one on this machine.\n" +
+			"A directory, or a backup, is opened for reading only and stays as it is; a server may have it open, and then the shell\n" +
+			"shows the moment at which it was started until the server stops. With --write the shell may change the directory,\n" +
+			"and no server or other reader may have it open.\n" +
 			"With -c or -f it runs the statements and ends; its exit status is 1 if one failed.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			target, err := openTarget(cmd.Context(), args)
+			target, err := openTarget(cmd.Context(), args, write)
 			if err != nil {
 				return err
 			}
@@ -40,12 +43,13 @@ func sqlCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVarP(&statements, "command", "c", nil, "run this statement and end; may be given again")
 	f.StringVarP(&file, "file", "f", "", "run the statements of this file and end")
+	f.BoolVar(&write, "write", false, "open a directory for writing; no server may have it open")
 	f.BoolVar(&csv, "csv", false, "print CSV")
 	f.BoolVar(&timing, "timing", false, "print how long statements take")
 	return cmd
 }
 
-func openTarget(ctx context.Context, args []string) (shell.Target, error) {
+func openTarget(ctx context.Context, args []string, write bool) (shell.Target, error) {
 	where := defaultURL
 	if len(args) == 1 {
 		where = args[0]
@@ -53,7 +57,7 @@ func openTarget(ctx context.Context, args []string) (shell.Target, error) {
 	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
 		return connect(ctx, where)
 	}
-	db, err := telemdb.Open(where, telemdb.Options{MustExist: true})
+	db, err := telemdb.Open(where, telemdb.Options{MustExist: true, ReadOnly: !write})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(), demoCommand(), sqlCommand(), loadCommand(), genCommand(), checkCommand(),
+		backupCommand(), restoreCommand(),
 		inspectCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Flags().String(configFlag, "", "TOML file with options (TELEMDB_CONFIG)")

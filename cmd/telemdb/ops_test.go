@@ -48,7 +48,7 @@ func TestASecondServerIsToldWhoHasTheDirectory(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir)
 	for _, args := range [][]string{
-		{"serve", "--data", dir, "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"}, {"check", dir}, {"sql", dir, "-c", "SELECT 1"},
+		{"serve", "--data", dir, "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"}, {"sql", "--write", dir, "-c", "SELECT 1"},
 		{"load", "--data", dir, os.DevNull},
 	} {
 		started := time.Now()

@@ -119,5 +119,9 @@ func sqlFailure(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &shell.Failure{Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint, Position: e.Position}
+	hint := e.Hint
+	if e.Code == sqlstate.ReadOnlyTransaction && hint == "" {
+		hint = "telemdb sql --write DIR opens a directory for writing; while a server has it, connect to the server."
+	}
+	return &shell.Failure{Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: hint, Position: e.Position}
 }

@@ -23,7 +23,8 @@ type gate struct {
 	closed  atomic.Bool
 	opening atomic.Bool // Pebble's Open has not returned
 	fail    func(error)
-	lock    *onceCloser // the directory's
+	lock    *onceCloser            // the directory's
+	scratch atomic.Pointer[string] // directory of checkpoints: nothing in it needs to be durable
 }
 
 func newGate(fsys vfs.FS, fail func(error)) *gate { return &gate{FS: fsys, fail: fail} }
@@ -47,6 +48,13 @@ func (g *gate) result(err error) error {
 	}
 	g.park(err)
 	return err
+}
+
+// inScratch tells whether a file or directory belongs to a checkpoint. Those are not synced: they are gone after a restart,
+// and a failed sync of theirs must not fail the instance.
+func (g *gate) inScratch(name string) bool {
+	dir := g.scratch.Load()
+	return dir != nil && strings.HasPrefix(name, *dir)
 }
 
 // park fails the instance and never returns.
@@ -130,7 +138,7 @@ func (g *gate) MkdirAll(name string) error {
 // behind a marker's move fails. All of Pebble that may sync a directory runs on goroutines that nobody has to wait for.
 func (g *gate) SyncDir(dir string) error {
 	err := g.check()
-	if err == nil {
+	if err == nil && !g.inScratch(dir) {
 		err = g.FS.SyncDir(dir)
 	}
 	if err != nil {
@@ -207,6 +215,9 @@ func (f *gatedFile) Sync() error {
 	if err := f.g.check(); err != nil {
 		return err
 	}
+	if f.g.inScratch(f.Name()) {
+		return nil
+	}
 	if err := f.File.Sync(); err != nil {
 		return f.g.result(err)
 	}
@@ -216,6 +227,9 @@ func (f *gatedFile) Sync() error {
 func (f *gatedFile) SyncData() error {
 	if err := f.g.check(); err != nil {
 		return err
+	}
+	if f.g.inScratch(f.Name()) {
+		return nil
 	}
 	if err := f.File.SyncData(); err != nil {
 		return f.g.result(err)

@@ -12,7 +12,9 @@ var ErrNoSpace = errors.New("no space left on device")
 // LockedError says that another process, or another opener in this one, holds a lock.
 type LockedError struct {
 	Name    string
-	Content []byte // what the holder wrote into the lock file
+	Content []byte // what the holder wrote into the lock file; of no meaning if Shared
+	Shared  bool   // it is held by LockShared
+	Pids    []int  // who shares it, as far as the system tells
 }
 
 func (e *LockedError) Error() string {

@@ -298,6 +298,13 @@ func (f *faultFS) Lock(name string, content []byte) (io.Closer, error) {
 	return f.inner.Lock(name, content)
 }
 
+func (f *faultFS) LockShared(name string) (io.Closer, error) {
+	if err := f.fail(OpLock, name); err != nil {
+		return nil, err
+	}
+	return f.inner.LockShared(name)
+}
+
 func (f *faultFS) DiskUsage(dir string) (Usage, error) {
 	if err := f.fail(OpDiskUsage, dir); err != nil {
 		return Usage{}, err

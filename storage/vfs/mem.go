@@ -21,7 +21,7 @@ type memFS struct {
 
 	mu    sync.Mutex // guards the directories of all nodes and the fields below
 	root  *memNode
-	locks map[string][]byte // held locks: cleaned path to content
+	locks map[string]memHeld // held locks, by cleaned path
 	usage Usage
 }
 
@@ -29,7 +29,7 @@ type memFS struct {
 var defaultUsage = Usage{Total: 1 << 40, Free: 1 << 40}
 
 func newMemFS(crashable bool) *memFS {
-	return &memFS{crashable: crashable, root: newDirNode(), locks: map[string][]byte{}, usage: defaultUsage}
+	return &memFS{crashable: crashable, root: newDirNode(), locks: map[string]memHeld{}, usage: defaultUsage}
 }
 
 // memNode is a directory or a file; which never changes.
@@ -296,7 +296,7 @@ func (m *memFS) Lock(name string, content []byte) (io.Closer, error) {
 	defer m.mu.Unlock()
 	key := clean(name)
 	if held, ok := m.locks[key]; ok {
-		return nil, &LockedError{Name: name, Content: slices.Clone(held)}
+		return nil, &LockedError{Name: name, Content: slices.Clone(held.content), Shared: held.shared > 0}
 	}
 	dir, base, err := m.parentLocked("lock", key)
 	if err != nil {
@@ -312,8 +312,29 @@ func (m *memFS) Lock(name string, content []byte) (io.Closer, error) {
 	}
 	n.content.truncate(0, m.crashable)
 	n.content.writeAt(content, 0, m.crashable)
-	m.locks[key] = slices.Clone(content)
+	m.locks[key] = memHeld{content: slices.Clone(content)}
 	return &memLock{fs: m, key: key}, nil
+}
+
+func (m *memFS) LockShared(name string) (io.Closer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := clean(name)
+	held, taken := m.locks[key]
+	if taken && held.shared == 0 {
+		return nil, &LockedError{Name: name, Content: slices.Clone(held.content)}
+	}
+	if _, err := m.lookupLocked("lock", key); err != nil {
+		return nil, err
+	}
+	m.locks[key] = memHeld{shared: held.shared + 1}
+	return &memLock{fs: m, key: key}, nil
+}
+
+// memHeld is a lock that is held.
+type memHeld struct {
+	content []byte
+	shared  int // by how many; 0: by one alone
 }
 
 type memLock struct {
@@ -327,7 +348,11 @@ func (l *memLock) Close() error {
 	if l.key == "" {
 		return fs.ErrClosed
 	}
-	delete(l.fs.locks, l.key)
+	if held := l.fs.locks[l.key]; held.shared > 1 {
+		l.fs.locks[l.key] = memHeld{shared: held.shared - 1}
+	} else {
+		delete(l.fs.locks, l.key)
+	}
 	l.key = ""
 	return nil
 }

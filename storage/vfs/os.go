@@ -124,11 +124,7 @@ func (osFS) Lock(name string, content []byte) (io.Closer, error) {
 func writeLock(f *os.File, name string, content []byte) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		held, readErr := io.ReadAll(f)
-		if readErr != nil {
-			held = nil
-		}
-		return &LockedError{Name: name, Content: held}
+		return lockedBy(f, name)
 	}
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", name, err)
@@ -138,6 +134,37 @@ func writeLock(f *os.File, name string, content []byte) error {
 	}
 	_, err = f.WriteAt(content, 0)
 	return mapError(err)
+}
+
+// LockShared uses flock too. The file is only read, so that a directory on a read-only medium can be locked.
+func (osFS) LockShared(name string) (io.Closer, error) {
+	f, err := os.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, mapError(err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = lockedBy(f, name)
+	case err != nil:
+		err = fmt.Errorf("lock %s: %w", name, err)
+	default:
+		return f, nil
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// lockedBy describes who holds the lock of f. If it can be shared now, those who hold it share it; the lock taken to find
+// out goes when the caller closes f.
+func lockedBy(f *os.File, name string) error {
+	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
+		return &LockedError{Name: name, Shared: true, Pids: lockHolders(f)}
+	}
+	held, err := io.ReadAll(f)
+	if err != nil {
+		held = nil
+	}
+	return &LockedError{Name: name, Content: held}
 }
 
 type osFile struct {

@@ -2,8 +2,12 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,4 +39,28 @@ func preallocate(f *os.File, size int64) error {
 			return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
 		}
 	}
+}
+
+// lockHolders lists the other processes that hold a lock of f, as far as /proc tells.
+func lockHolders(f *os.File) (pids []int) {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return nil
+	}
+	raw, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return nil
+	}
+	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
+	for line := range strings.Lines(string(raw)) {
+		// 1: FLOCK  ADVISORY  READ 1234 08:01:5678 0 EOF
+		w := strings.Fields(line)
+		if len(w) < 6 || w[1] != "FLOCK" || w[5] != want {
+			continue
+		}
+		if pid, err := strconv.Atoi(w[4]); err == nil && pid > 0 && pid != os.Getpid() && !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

@@ -34,6 +34,9 @@ type FS interface {
 	// Lock takes an exclusive lock on a file, creating it, and writes content into it; held until Close. A lock that
 	// another process holds is a *LockedError with that file's content.
 	Lock(name string, content []byte) (io.Closer, error)
+	// LockShared takes the lock of an existing file together with others that share it; while one does, Lock is refused.
+	// It changes no byte.
+	LockShared(name string) (io.Closer, error)
 	// DiskUsage tells the space of the file system that holds dir.
 	DiskUsage(dir string) (Usage, error)
 }
