@@ -17,7 +17,12 @@ type write struct {
 	in []*storage.Insert
 }
 
-func (d *database) Begin() (session.Write, error) { return &write{d: d}, nil }
+func (d *database) Begin() (session.Write, error) {
+	if d.store.ReadOnly() {
+		return nil, sqlError(storage.ErrReadOnly)
+	}
+	return &write{d: d}, nil
+}
 
 // Insert turns batches into rows of leaves: a jsonb column is shredded like a ping's member.
 func (w *write) Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {

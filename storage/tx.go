@@ -27,7 +27,7 @@ type Tx struct {
 
 // Begin begins a transaction.
 func (s *Store) Begin() (*Tx, error) {
-	if err := s.usable(); err != nil {
+	if err := s.writable(); err != nil {
 		return nil, err
 	}
 	return &Tx{s: s, deletes: map[uint32]*deletion{}}, nil

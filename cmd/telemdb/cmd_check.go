@@ -20,7 +20,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check DIR",
 		Short: "Verify every checksum and invariant of a data directory",
 		Long: "Verify every checksum and invariant of a data directory and report all violations. The exit status is 0 if there are\n" +
-			"none, 3 if there are, and 1 if nothing could be checked. The directory must not be in use by a server.",
+			"none, 3 if there are, and 1 if nothing could be checked. The directory is only read; if a\n" +
+			"server has it open, what is checked is the moment that the server lends.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return checkDirectory(cmd.OutOrStdout(), args[0]) },
 	}
