@@ -54,15 +54,14 @@ func measureMerges(ctx context.Context, b *bench) error {
 			grown = max(grown, r.grown)
 		}
 		b.add(w.what, fmt.Sprintf("%d segments, %d rows, %.1f MB, into %d of %.1f MB", median.inputs, median.rows,
-			megabytes(median.bytes), median.outputs, megabytes(median.written)),
+			mb(median.bytes), median.outputs, mb(median.written)),
 			fmt.Sprintf("%.0f MB/s per core, median of %d (%.0f to %.0f); %.0f MB/s by the clock", median.rate(), mergeRuns,
-				runs[0].rate(), runs[len(runs)-1].rate(), megabytes(median.bytes)/median.took.Seconds()))
-		b.add(w.what, "resident memory grows by, at most; compaction.memory is", fmt.Sprintf("%.0f MB; %.0f MB", megabytes(grown), megabytes(median.limit)))
+				runs[0].rate(), runs[len(runs)-1].rate(), mb(median.bytes)/median.took.Seconds()))
+		b.add(w.what, "resident memory grows by, at most; compaction.memory is", fmt.Sprintf("%.0f MB; %.0f MB", mb(grown), mb(median.limit)))
 	}
 	return nil
 }
 
-func megabytes(n int64) float64 { return float64(n) / 1e6 }
 
 // benchOptions are those of a store that does what it is told.
 func benchOptions(now time.Time) storage.Options {
@@ -125,7 +124,7 @@ type mergeRun struct {
 	limit           int64
 }
 
-func (r mergeRun) rate() float64 { return megabytes(r.bytes) / r.cpu.Seconds() }
+func (r mergeRun) rate() float64 { return mb(r.bytes) / r.cpu.Seconds() }
 
 // mergeCopy merges a copy of a store's directory, days later.
 func mergeCopy(ctx context.Context, dir, scratch string) (run mergeRun, err error) {

@@ -30,7 +30,7 @@ func benchmarkMerge(b *testing.B, fill func(context.Context, *storage.Store) err
 			b.Fatal(err)
 		}
 		n++
-		bytes += megabytes(run.bytes)
+		bytes += mb(run.bytes)
 		cpu += run.cpu.Seconds()
 		b.ReportMetric(float64(run.rows)/run.cpu.Seconds(), "rows/cpu-s")
 	}

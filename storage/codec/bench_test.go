@@ -114,7 +114,11 @@ func TestUnpackersAgree(t *testing.T) {
 				vals[i] &= 1<<w - 1
 			}
 		}
-		src := appendPacked(nil, vals, w)
+		signed := make([]int64, len(vals))
+		for i, v := range vals {
+			signed[i] = int64(v)
+		}
+		src := appendDistances(nil, signed, 0, w)
 		if len(src) != packedLen(len(vals), w) {
 			t.Fatalf("width %d: %d bytes, want %d", w, len(src), packedLen(len(vals), w))
 		}

@@ -1,38 +1,79 @@
 package codec
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 //go:generate go run gen_unpack.go
 
 // packedLen is the number of bytes n values of w bits take.
 func packedLen(n int, w uint) int { return (n*int(w) + 7) >> 3 }
 
-// appendPacked appends the low w bits of each value, the first value in the lowest bits of the first byte.
-func appendPacked(dst []byte, vals []uint64, w uint) []byte {
+// appendDistances appends the low w bits of each value's distance from base, the first value in the lowest bits of the
+// first byte.
+func appendDistances(dst []byte, vals []int64, base int64, w uint) []byte {
 	if w == 0 {
 		return dst
 	}
-	mask := ^uint64(0) >> (64 - w)
+	at := len(dst)
+	dst = slices.Grow(dst, packedLen(len(vals), w)+8)
+	out := dst[at : at+packedLen(len(vals), w)+8]
+	switch w {
+	case 8:
+		for i, v := range vals {
+			out[i] = byte(v - base)
+		}
+	case 16:
+		for i, v := range vals {
+			binary.LittleEndian.PutUint16(out[2*i:], uint16(v-base))
+		}
+	case 64:
+		for i, v := range vals {
+			binary.LittleEndian.PutUint64(out[8*i:], uint64(v-base))
+		}
+	default:
+		packDistances(out, vals, base, w)
+	}
+	return dst[:at+packedLen(len(vals), w)]
+}
+
+// packDistances is appendDistances for widths below 64. out has eight bytes more than it needs. Where four values fit a
+// word they are put together first, so that one step in four depends on the one before.
+func packDistances(out []byte, vals []int64, base int64, w uint) {
+	w &= 63
+	mask := uint64(1)<<w - 1
 	var acc uint64
 	var fill uint
-	for _, v := range vals {
-		v &= mask
-		acc |= v << fill
-		fill += w
-		if fill >= 64 {
-			dst = binary.LittleEndian.AppendUint64(dst, acc)
-			fill -= 64
-			acc = 0
-			if fill > 0 {
-				acc = v >> (w - fill)
+	at := 0
+	if w <= 16 {
+		w2, w3 := (2*w)&63, (3*w)&63
+		for ; len(vals) >= 4; vals = vals[4:] {
+			lo := uint64(vals[0]-base)&mask | uint64(vals[1]-base)&mask<<w
+			hi := uint64(vals[2]-base)&mask<<w2 | uint64(vals[3]-base)&mask<<w3
+			d := lo | hi
+			acc |= d << (fill & 63)
+			fill += 4 * w
+			if fill >= 64 {
+				binary.LittleEndian.PutUint64(out[at:], acc)
+				at += 8
+				fill -= 64
+				acc = d >> (4*w - fill)
 			}
 		}
 	}
-	for ; fill > 0; fill -= min(fill, 8) {
-		dst = append(dst, byte(acc))
-		acc >>= 8
+	for _, v := range vals {
+		d := uint64(v-base) & mask
+		acc |= d << (fill & 63)
+		fill += w
+		if fill >= 64 {
+			binary.LittleEndian.PutUint64(out[at:], acc)
+			at += 8
+			fill -= 64
+			acc = d >> ((w - fill) & 63)
+		}
 	}
-	return dst
+	binary.LittleEndian.PutUint64(out[at:], acc)
 }
 
 // unpack reads len(dst) values of w bits that begin at value number first of src, and adds base to each. src may go on

@@ -255,7 +255,7 @@ func (c *Chunk) readBytes(data []byte, a, b int, dst *vec.Vector) error {
 }
 
 // sized returns s with n elements whose contents do not matter.
-func sized[T int64 | float64 | uint32 | uint64](s []T, n int) []T {
+func sized[T int64 | float64 | uint16 | uint32 | uint64](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, max(n, blockValues+1))
 	}

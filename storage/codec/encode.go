@@ -34,6 +34,7 @@ type Encoder struct {
 	listed []uint32 // rare values
 	fsst   trainer
 	times  timeWriter
+	merge  merger
 }
 
 // Options steer the choice of encodings.
@@ -218,11 +219,7 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 		return e.codes.write(append(dst, 0), e.code, p)
 	}
 	dst = append(dst, byte(w))
-	e.ints.packed = e.ints.packed[:0]
-	for _, c := range e.code {
-		e.ints.packed = append(e.ints.packed, uint64(c))
-	}
-	return appendPacked(dst, e.ints.packed, w)
+	return appendDistances(dst, e.code, 0, w)
 }
 
 // floatValues picks between integers, a dictionary, decimals and 8 bytes each.

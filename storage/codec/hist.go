@@ -180,19 +180,28 @@ func (r *histReader) next(i int) error {
 
 // take returns the next pair; the caller has checked that there is one.
 func (r *histReader) take() (step uint64, count int64, err error) {
-	if r.pair >= r.loaded+r.have || r.have == 0 {
-		end := min(r.h.pairs, (r.pair/blockValues+1)*blockValues)
-		if err := r.h.steps.read(r.data, r.pair, end, r.steps[:]); err != nil {
-			return 0, 0, err
-		}
-		if err := r.h.samples.read(r.data, r.pair, end, r.sample[:]); err != nil {
-			return 0, 0, err
-		}
-		r.loaded, r.have = r.pair, end-r.pair
+	if err := r.loadPairs(); err != nil {
+		return 0, 0, err
 	}
 	k := r.pair - r.loaded
 	r.pair++
 	return uint64(r.steps[k]), r.sample[k], nil
+}
+
+// loadPairs unpacks pairs from the next one on, unless it is there already.
+func (r *histReader) loadPairs() error {
+	if r.pair >= r.loaded && r.pair < r.loaded+r.have {
+		return nil
+	}
+	end := min(r.h.pairs, (r.pair/blockValues+1)*blockValues)
+	if err := r.h.steps.read(r.data, r.pair, end, r.steps[:]); err != nil {
+		return err
+	}
+	if err := r.h.samples.read(r.data, r.pair, end, r.sample[:]); err != nil {
+		return err
+	}
+	r.loaded, r.have = r.pair, end-r.pair
+	return nil
 }
 
 // histWriter takes histograms apart. Its memory is reused.
@@ -219,24 +228,12 @@ func (w *histWriter) append(dst []byte, v *vec.Vector, iw *intsWriter) (out []by
 		return dst, false
 	}
 	w.indexBounds()
-	dst = binary.AppendUvarint(dst, uint64(len(w.layouts)))
-	for i := range w.layouts {
-		dst = w.layouts[i].append(dst)
-	}
-	dst = binary.AppendUvarint(dst, uint64(len(w.steps)))
-	for _, part := range [][]int64{w.layout, w.sums, w.counts, w.starts, w.firsts, w.steps, w.samples} {
-		dst = iw.write(dst, part, iw.plan(part, allowFOR))
-	}
-	return dst, true
+	return w.write(dst, iw), true
 }
 
 // collect takes every value apart, finds the layouts and their bounds, and checks that every value prints back.
 func (w *histWriter) collect(v *vec.Vector) bool {
-	w.layouts = w.layouts[:0]
-	w.index, w.last = make(map[sketch.Layout]int), 0
-	for _, part := range []*[]int64{&w.layout, &w.sums, &w.counts, &w.starts, &w.firsts, &w.steps, &w.samples} {
-		*part = (*part)[:0]
-	}
+	w.begin()
 	for i := range v.N {
 		raw := v.Bytes(i)
 		h := &w.value
@@ -260,6 +257,19 @@ func (w *histWriter) collect(v *vec.Vector) bool {
 		}
 	}
 	return true
+}
+
+// begin forgets the last chunk.
+func (w *histWriter) begin() {
+	w.layouts = w.layouts[:0]
+	if w.index == nil {
+		w.index = make(map[sketch.Layout]int)
+	}
+	clear(w.index)
+	w.last = 0
+	for _, part := range []*[]int64{&w.layout, &w.sums, &w.counts, &w.starts, &w.firsts, &w.steps, &w.samples} {
+		*part = (*part)[:0]
+	}
 }
 
 // indexBounds replaces the bounds in steps by their distances in the layout's list, and fills firsts.

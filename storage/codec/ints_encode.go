@@ -3,7 +3,6 @@ package codec
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
 )
 
 // intsWriter chooses the form of an integer stream and writes it. Its memory is reused.
@@ -11,6 +10,7 @@ type intsWriter struct {
 	blocks  []blockPlan
 	deltas  []blockPlan
 	packed  []uint64
+	steps   []int64
 	runVals []int64
 	runLast []uint16
 	inner   *intsWriter // writes the values of the runs
@@ -79,7 +79,7 @@ func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 		inner := w.innerWriter().plan(w.runVals, allowDelta)
 		consider(intsRuns, 4+2*p.runs+inner.size, penaltyRuns)
 	}
-	if allow&allowDelta != 0 && len(vals) >= 16 {
+	if allow&allowDelta != 0 && len(vals) >= 16 && w.stepsPromise(vals) {
 		consider(intsDelta, w.planDelta(vals), penaltyDelta)
 	}
 	return p
@@ -113,7 +113,8 @@ func (w *intsWriter) planFOR(vals []int64, least int64) int {
 	maxBase := uint64(0)
 	for rest := vals; len(rest) > 0; {
 		n := min(blockValues, len(rest))
-		p := planBlock(rest[:n], slices.Min(rest[:n]))
+		lo, hi, _ := intStats(rest[:n])
+		p := planBlock(rest[:n], lo, hi)
 		maxBase = max(maxBase, uint64(p.base)-uint64(least))
 		size += p.size(n)
 		w.blocks = append(w.blocks, p)
@@ -127,29 +128,57 @@ func (w *intsWriter) planFOR(vals []int64, least int64) int {
 }
 
 // planBlock picks the width that makes the block smallest, at most one value in 16 being an exception.
-func planBlock(vals []int64, base int64) blockPlan {
-	var lens [65]int
-	for _, v := range vals {
-		lens[bits.Len64(uint64(v)-uint64(base))]++
+func planBlock(vals []int64, lo, hi int64) blockPlan {
+	top := bits.Len64(uint64(hi) - uint64(lo))
+	best := blockPlan{base: lo, width: uint(top)}
+	if top == 0 {
+		return best
 	}
-	top := 64
-	for top > 0 && lens[top] == 0 {
-		top--
-	}
-	best := blockPlan{base: base, width: uint(top)}
+	var lens [65]uint32
+	countLengths(vals, lo, &lens)
 	bestSize := best.size(len(vals))
 	exc := 0
 	for width := top - 1; width >= 0; width-- {
-		exc += lens[width+1]
-		if exc > len(vals)/16 {
+		if exc += int(lens[width+1]); exc > len(vals)/16 {
 			break
 		}
-		p := blockPlan{base: base, width: uint(width), exc: exc, excB: (top - width + 7) / 8}
+		p := blockPlan{base: lo, width: uint(width), exc: exc, excB: (top - width + 7) / 8}
 		if s := p.size(len(vals)); s < bestSize {
 			best, bestSize = p, s
 		}
 	}
 	return best
+}
+
+// countLengths counts the distances from base by their lengths in bits, in four tables: an increment of the number that
+// was incremented just before would wait for it.
+func countLengths(vals []int64, base int64, lens *[65]uint32) {
+	var b, c, d [65]uint32
+	for ; len(vals) >= 4; vals = vals[4:] {
+		lens[bits.Len64(uint64(vals[0]-base))]++
+		b[bits.Len64(uint64(vals[1]-base))]++
+		c[bits.Len64(uint64(vals[2]-base))]++
+		d[bits.Len64(uint64(vals[3]-base))]++
+	}
+	for _, v := range vals {
+		lens[bits.Len64(uint64(v-base))]++
+	}
+	for i := range lens {
+		lens[i] += b[i] + c[i] + d[i]
+	}
+}
+
+// stepsPromise looks at the first and the middle block, after planFOR: where the steps of neither are narrower than its
+// values, those of the others are not either, nearly always.
+func (w *intsWriter) stepsPromise(vals []int64) bool {
+	for _, i := range [2]int{0, len(w.blocks) / 2} {
+		block := vals[i*blockValues:]
+		block = block[:min(blockValues, len(block))]
+		if p := planSteps(block); packedLen(len(block)-1, p.width)+deltaHeadBytes < w.blocks[i].size(len(block))+forHeadBytes+12 {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *intsWriter) planDelta(vals []int64) int {
@@ -249,23 +278,24 @@ func (w *intsWriter) writeFOR(dst []byte, vals []int64, least int64) []byte {
 }
 
 func (w *intsWriter) writeBlock(dst []byte, vals []int64, b blockPlan) []byte {
-	w.packed = w.packed[:0]
-	for _, v := range vals {
-		w.packed = append(w.packed, uint64(v)-uint64(b.base))
-	}
-	dst = appendPacked(dst, w.packed, b.width)
+	dst = appendDistances(dst, vals, b.base, b.width)
 	if b.exc == 0 {
 		return dst
 	}
-	for i, v := range w.packed {
-		if v>>b.width != 0 {
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(i))
+	at := len(dst)
+	dst = append(dst, make([]byte, 2*b.exc)...)
+	limit := uint64(1)<<b.width - 1 // a block with exceptions is less than 64 bits wide
+	k := 0
+	w.packed = w.packed[:0]
+	for i, v := range vals {
+		if d := uint64(v - b.base); d > limit {
+			binary.LittleEndian.PutUint16(dst[at+2*k:], uint16(i))
+			w.packed = append(w.packed, d>>b.width)
+			k++
 		}
 	}
-	for _, v := range w.packed {
-		if high := v >> b.width; high != 0 {
-			dst = appendBytes(dst, high, b.excB)
-		}
+	for _, high := range w.packed {
+		dst = appendBytes(dst, high, b.excB)
 	}
 	return dst
 }
@@ -283,11 +313,11 @@ func (w *intsWriter) writeDelta(dst []byte, vals []int64) []byte {
 	for i, b := range w.deltas {
 		block := vals[i*blockValues:]
 		block = block[:min(blockValues, len(block))]
-		w.packed = w.packed[:0]
-		for k := 1; k < len(block); k++ {
-			w.packed = append(w.packed, uint64(block[k]-block[k-1])-uint64(b.base))
+		w.steps = sized(w.steps, len(block)-1)
+		for k := range w.steps {
+			w.steps[k] = block[k+1] - block[k]
 		}
-		dst = appendPacked(dst, w.packed, b.width)
+		dst = appendDistances(dst, w.steps, b.base, b.width)
 	}
 	return dst
 }

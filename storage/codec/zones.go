@@ -148,6 +148,15 @@ type zoneWriter struct {
 func (e *Encoder) AppendZones(dst []byte, v *Values) (out []byte, constantColumn bool) {
 	w := &e.zones
 	w.scan(v)
+	value, exact := exactConstant(&v.Vec)
+	if !exact {
+		value = nil
+	}
+	return w.append(dst, v, value), exact && v.Pos == nil
+}
+
+// append appends the zone map of the zones and counts there are. value is what all values are, if it is to be kept.
+func (w *zoneWriter) append(dst []byte, v *Values, value *vec.Vector) []byte {
 	total := zone{}
 	for _, z := range w.zones {
 		total.merge(z)
@@ -163,26 +172,18 @@ func (e *Encoder) AppendZones(dst []byte, v *Values) (out []byte, constantColumn
 	if total.same() {
 		flags |= zoneSame
 	}
-	value, exact := exactConstant(&v.Vec)
-	if exact {
+	if value != nil {
 		flags |= zoneConst
 	}
 	if nb := len(w.zones); nb > 1 {
-		filled := w.filledBlocks()
-		switch {
-		case v.Pos == nil:
-		case sparseEntryBytes*filled+1 < 2*nb:
-			flags |= zoneSparse
-		default:
-			flags |= zonePresent
-		}
+		flags |= w.presentFlag(v)
 		if flags&zoneBounded != 0 && flags&(zoneSame|zoneConst) == 0 && v.Present() >= zoneValuesMin*nb {
 			flags |= zoneBlocks
 		}
 	}
 	dst = append(dst, flags)
 	switch {
-	case exact:
+	case value != nil:
 		dst = appendConst(dst, value)
 	case flags&zoneBounded != 0:
 		dst = appendBounds(dst, v.Leaf, &total, high, flags&zoneSame != 0)
@@ -191,7 +192,40 @@ func (e *Encoder) AppendZones(dst []byte, v *Values) (out []byte, constantColumn
 	if flags&zoneBlocks != 0 {
 		dst = w.appendBlocks(dst, v.Leaf, &total)
 	}
-	return dst, exact && v.Pos == nil
+	return dst
+}
+
+// presentFlag chooses how the numbers of values by block are written, if they are needed.
+func (w *zoneWriter) presentFlag(v *Values) uint8 {
+	switch {
+	case v.Pos == nil:
+		return 0
+	case sparseEntryBytes*w.filledBlocks()+1 < 2*len(w.counts):
+		return zoneSparse
+	}
+	return zonePresent
+}
+
+// appendUnbounded appends the zone map of values without bounds, of which only the positions are looked at.
+func (w *zoneWriter) appendUnbounded(dst []byte, v *Values) []byte {
+	w.count(v)
+	w.zones = append(w.zones[:0], make([]zone, len(w.counts))...)
+	return w.append(dst, v, nil)
+}
+
+// count finds the number of values in each block of rows.
+func (w *zoneWriter) count(v *Values) {
+	w.counts = w.counts[:0]
+	a := 0
+	for row := 0; row < v.Rows; row += blockValues {
+		b := min(row+blockValues, v.Vec.N)
+		if v.Pos != nil {
+			for b = a; b < len(v.Pos) && int(v.Pos[b]) < row+blockValues; b++ {
+			}
+		}
+		w.counts = append(w.counts, b-a)
+		a = b
+	}
 }
 
 func (z *zone) same() bool {
@@ -208,17 +242,12 @@ func exactConstant(v *vec.Vector) (*vec.Vector, bool) {
 
 // scan computes the zone of each block of rows.
 func (w *zoneWriter) scan(v *Values) {
-	w.zones, w.counts = w.zones[:0], w.counts[:0]
+	w.zones = w.zones[:0]
+	w.count(v)
 	a := 0
-	for row := 0; row < v.Rows; row += blockValues {
-		b := min(row+blockValues, v.Vec.N)
-		if v.Pos != nil {
-			for b = a; b < len(v.Pos) && int(v.Pos[b]) < row+blockValues; b++ {
-			}
-		}
-		w.zones = append(w.zones, zoneOf(&v.Vec, v.Leaf, a, b))
-		w.counts = append(w.counts, b-a)
-		a = b
+	for _, n := range w.counts {
+		w.zones = append(w.zones, zoneOf(&v.Vec, v.Leaf, a, a+n))
+		a += n
 	}
 }
 

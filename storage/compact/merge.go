@@ -29,6 +29,7 @@ type cursor struct {
 	keys  *Keys
 	dead  vec.Bitmap
 	row   int
+	done  bool
 	src   int // number of group among the sources of the output group being gathered, -1 if it is not yet one
 }
 
@@ -52,26 +53,30 @@ func (c *cursor) load(key []KeyCol) (ok bool, err error) {
 	return false, nil
 }
 
-// before reports whether c's row comes before o's; on a tie the earlier input's does.
-func (c *cursor) before(o *cursor, earlier bool) bool {
-	return c.rowBefore(c.row, o, earlier)
+// rowBefore reports whether a row of c's comes before the one that o stands at; on a tie the earlier input's does.
+func (c *cursor) rowBefore(row int, o *cursor) bool {
+	d := c.keys.Compare(row, o.keys, o.row)
+	return d < 0 || d == 0 && c.at < o.at
 }
 
-func (c *cursor) rowBefore(row int, o *cursor, earlier bool) bool {
-	d := c.keys.Compare(row, o.keys, o.row)
-	return d < 0 || d == 0 && earlier
+// before tells whether c's row is taken before o's; an input that is used up comes last.
+func (c *cursor) before(o *cursor) bool {
+	if c.done || o.done {
+		return !c.done
+	}
+	return c.rowBefore(c.row, o)
 }
 
 // runBefore returns the end of the rows of c, from the one it stands at, that come before o's. It looks near first:
 // runs are short where inputs interleave, and whole groups where they do not.
-func (c *cursor) runBefore(o *cursor, earlier bool) int {
+func (c *cursor) runBefore(o *cursor) int {
 	n := c.keys.Len()
 	from, step := c.row, 1 // the row at from comes before o's
-	for from+step < n && c.rowBefore(from+step, o, earlier) {
+	for from+step < n && c.rowBefore(from+step, o) {
 		from, step = from+step, step*2
 	}
 	to := min(from+step, n)
-	return from + 1 + sort.Search(to-from-1, func(i int) bool { return !c.rowBefore(from+1+i, o, earlier) })
+	return from + 1 + sort.Search(to-from-1, func(i int) bool { return !c.rowBefore(from+1+i, o) })
 }
 
 // MergeRows writes the rows of all inputs to w in the order of the key; rows of equal keys in the order of the inputs.
@@ -79,20 +84,21 @@ func (c *cursor) runBefore(o *cursor, earlier bool) int {
 // the map it returns: four bytes for every row.
 func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol, limits Limits) (RowMap, error) {
 	m := merger{ctx: ctx, w: w, key: key, places: make(RowMap, len(inputs)), most: limits.GroupBytes}
+	if len(inputs) == 0 {
+		return m.places, nil
+	}
 	if m.most <= 0 {
 		m.most = GroupBytes
 	}
 	for i, in := range inputs {
 		c := &cursor{in: in, at: i}
-		ok, err := c.load(key)
-		if err != nil {
+		if err := m.load(c); err != nil {
 			return nil, err
 		}
-		if ok {
-			m.live = append(m.live, c)
-		}
+		m.inputs = append(m.inputs, c)
 	}
-	for len(m.live) > 0 {
+	m.buildTree()
+	for !m.inputs[m.tree[0]].done {
 		if err := m.step(); err != nil {
 			return nil, err
 		}
@@ -104,7 +110,9 @@ type merger struct {
 	ctx    context.Context
 	w      Sink
 	key    []KeyCol
-	live   []*cursor // in the order of the inputs
+	inputs []*cursor
+	tree   []int // see buildTree
+	streak int   // rows in turn that came from the input at the top
 	src    []column.Group
 	rows   []segment.RowRef
 	bytes  int64
@@ -115,13 +123,65 @@ type merger struct {
 
 var errTooManyRows = errors.New("a merge of more than 4,294,967,294 rows")
 
-// step takes the rows of the least cursor up to the second least one's.
+// buildTree plays the first rows of all inputs against each other. tree[0] is the input whose row comes first. tree[i] is
+// the loser of the match at inner node i of a tournament of which node len(inputs)+j is input j: the parent of a node is
+// its number halved. So after a row is taken, only the matches of its input are played again.
+func (m *merger) buildTree() {
+	n := len(m.inputs)
+	m.tree = make([]int, max(n, 1))
+	winner := make([]int, 2*n)
+	for j := range n {
+		winner[n+j] = j
+	}
+	for i := n - 1; i >= 1; i-- {
+		a, b := winner[2*i], winner[2*i+1]
+		if m.inputs[b].before(m.inputs[a]) {
+			a, b = b, a
+		}
+		winner[i], m.tree[i] = a, b
+	}
+	if n > 1 {
+		m.tree[0] = winner[1]
+	}
+}
+
+// replay plays the matches of an input whose row has changed.
+func (m *merger) replay(j int) {
+	for i := (len(m.inputs) + j) / 2; i >= 1; i /= 2 {
+		if m.inputs[m.tree[i]].before(m.inputs[j]) {
+			m.tree[i], j = j, m.tree[i]
+		}
+	}
+	m.tree[0] = j
+}
+
+// second returns the input whose row follows when the one at the top is used up: the first of those that lost to it. nil
+// if there is no other.
+func (m *merger) second() *cursor {
+	var best *cursor
+	for i := (len(m.inputs) + m.tree[0]) / 2; i >= 1; i /= 2 {
+		if c := m.inputs[m.tree[i]]; best == nil || c.before(best) {
+			best = c
+		}
+	}
+	return best
+}
+
+// streakLong is how many rows in turn come from one input before the end of its run is searched for.
+const streakLong = 3
+
+// step takes the row that comes first, or, once an input has given some in turn, all of its rows before the others'.
 func (m *merger) step() error {
-	at, second := m.least()
-	c := m.live[at]
-	to := c.keys.Len()
-	if second >= 0 {
-		to = c.runBefore(m.live[second], at < second)
+	top := m.tree[0]
+	c := m.inputs[top]
+	to := c.row + 1
+	if m.streak >= streakLong {
+		m.streak = 0
+		if o := m.second(); o != nil && !o.done {
+			to = c.runBefore(o)
+		} else {
+			to = c.keys.Len()
+		}
 	}
 	for c.row < to {
 		if err := m.take(c); err != nil {
@@ -130,23 +190,23 @@ func (m *merger) step() error {
 		c.row++
 	}
 	if c.row == c.keys.Len() {
-		return m.advance(at)
+		if err := m.load(c); err != nil {
+			return err
+		}
+	}
+	if m.replay(top); m.tree[0] == top {
+		m.streak++
+	} else {
+		m.streak = 0
 	}
 	return nil
 }
 
-// least returns the cursor with the first row, and the one that follows (-1 if there is none).
-func (m *merger) least() (at, second int) {
-	at, second = 0, -1
-	for i := 1; i < len(m.live); i++ {
-		switch {
-		case m.live[i].before(m.live[at], false):
-			at, second = i, at
-		case second < 0 || m.live[i].before(m.live[second], i < second):
-			second = i
-		}
-	}
-	return at, second
+// load moves a cursor to its next group.
+func (m *merger) load(c *cursor) error {
+	ok, err := c.load(m.key)
+	c.done = !ok
+	return err
 }
 
 // take appends the cursor's row to the output, unless it is dead, and notes where it went.
@@ -164,25 +224,13 @@ func (m *merger) take(c *cursor) error {
 		c.src = len(m.src)
 		m.src = append(m.src, c.group)
 	}
-	if m.taken == NoRow {
+	if m.taken == NoRow { // never in practice: the bytes of the inputs are bounded
 		return errTooManyRows
 	}
 	m.rows = append(m.rows, segment.RowRef{Group: uint32(c.src), Row: uint16(c.row)})
 	m.bytes += c.in.RowBytes
 	m.places[c.at] = append(m.places[c.at], uint32(m.taken))
 	m.taken++
-	return nil
-}
-
-// advance moves a cursor to its next group, or drops it.
-func (m *merger) advance(at int) error {
-	ok, err := m.live[at].load(m.key)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		m.live = append(m.live[:at], m.live[at+1:]...)
-	}
 	return nil
 }
 
@@ -197,7 +245,7 @@ func (m *merger) flush() error {
 		return err
 	}
 	m.src, m.rows, m.bytes = nil, m.rows[:0], 0
-	for _, c := range m.live {
+	for _, c := range m.inputs {
 		c.src = -1
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -51,30 +52,56 @@ func (k *Keys) Compare(row int, o *Keys, other int) int { return bytes.Compare(k
 // ReadKeys reads the sort keys of all rows of g.
 func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) {
 	k := &Keys{off: make([]uint32, 1, g.Rows()+1)}
-	cols := make([]column.Column, len(key))
+	cols := make([]keyColumn, len(key))
 	for i, kc := range key {
 		if c, ok := g.Find(kc.Path, kc.Leaf); ok {
-			cols[i] = c
+			cols[i].col = c
 		}
 	}
-	block := make([]vec.Vector, len(key))
+	var at [vec.BatchRows]uint32
 	for from := 0; from < g.Rows(); from += vec.BatchRows {
 		to := min(from+vec.BatchRows, g.Rows())
-		for i, c := range cols {
-			if c == nil {
-				block[i].SetConstNull(key[i].Leaf.Type(), to-from)
-			} else if err := c.Read(from, to, &block[i]); err != nil {
+		rows := at[:to-from]
+		clear(rows)
+		for i := range cols {
+			if err := cols[i].read(from, to, key[i].Leaf); err != nil {
 				return nil, err
 			}
+			cols[i].addLengths(rows)
 		}
-		for r := range to - from {
-			for i := range block {
-				k.data = appendKey(k.data, &block[i], r)
-			}
-			k.off = append(k.off, uint32(len(k.data)))
+		if from == 0 {
+			k.data = make([]byte, 0, estimate(rows, g.Rows()))
+		}
+		end := uint32(len(k.data))
+		for r, n := range rows {
+			rows[r] = end
+			end += n
+			k.off = append(k.off, end)
+		}
+		k.data = slices.Grow(k.data, int(end)-len(k.data))[:end]
+		for i := range cols {
+			cols[i].put(k.data, rows)
 		}
 	}
 	return k, nil
+}
+
+// estimate is what the keys of all rows take if they are about as long as the first ones.
+func estimate(lengths []uint32, rows int) int {
+	sum := 0
+	for _, n := range lengths {
+		sum += int(n)
+	}
+	return sum/len(lengths)*rows*9/8 + sum
+}
+
+// keyColumn encodes the values of one column of a key, a block at a time.
+type keyColumn struct {
+	col   column.Column // nil: all NULL
+	block vec.Vector
+	dict  *vec.Vector // whose texts are encoded
+	texts []byte
+	ends  []uint32
 }
 
 const (
@@ -82,23 +109,103 @@ const (
 	keyNull  = 0xff
 )
 
-func appendKey(dst []byte, v *vec.Vector, r int) []byte {
-	if v.Null(r) {
-		return append(dst, keyNull)
+// read decodes a block, and encodes its dictionary if that is new.
+func (c *keyColumn) read(from, to int, leaf types.Leaf) error {
+	if c.col == nil {
+		c.block.SetConstNull(leaf.Type(), to-from)
+		return nil
 	}
-	dst = append(dst, keyValue)
+	if err := c.col.Read(from, to, &c.block); err != nil {
+		return err
+	}
+	v := &c.block
+	if v.Form == vec.Dict && v.Type.Phys() == types.PhysBytes && v.Dict != c.dict {
+		c.dict, c.texts, c.ends = v.Dict, c.texts[:0], c.ends[:0]
+		for i := range v.Dict.N {
+			c.texts = appendText(append(c.texts, keyValue), v.Dict.Bytes(i))
+			c.ends = append(c.ends, uint32(len(c.texts)))
+		}
+	}
+	return nil
+}
+
+// text returns the encoded form of the dictionary's value of a row.
+func (c *keyColumn) text(r int) []byte {
+	code := c.block.Codes[r]
+	from := uint32(0)
+	if code > 0 {
+		from = c.ends[code-1]
+	}
+	return c.texts[from:c.ends[code]]
+}
+
+// addLengths adds the lengths of the rows' values.
+func (c *keyColumn) addLengths(rows []uint32) {
+	v := &c.block
+	size := uint32(9)
 	switch v.Type.Phys() {
 	case types.PhysBool:
-		if v.Bool(r) {
-			return append(dst, 1)
+		size = 2
+	case types.PhysBytes:
+		for r := range rows {
+			switch {
+			case v.Null(r):
+				rows[r]++
+			case v.Form == vec.Dict:
+				rows[r] += uint32(len(c.text(r)))
+			default:
+				text := v.Bytes(r)
+				rows[r] += uint32(3 + len(text) + bytes.Count(text, zeroByte))
+			}
 		}
-		return append(dst, 0)
-	case types.PhysInt64:
-		return binary.BigEndian.AppendUint64(dst, uint64(v.Int(r))^1<<63)
-	case types.PhysFloat64:
-		return binary.BigEndian.AppendUint64(dst, orderedFloat(v.Float(r)))
+		return
 	}
-	return appendText(dst, v.Bytes(r))
+	for r := range rows {
+		if v.Null(r) {
+			rows[r]++
+		} else {
+			rows[r] += size
+		}
+	}
+}
+
+var zeroByte = []byte{0}
+
+// put writes the rows' values to their places in data, and moves the places behind them.
+func (c *keyColumn) put(data []byte, rows []uint32) {
+	v := &c.block
+	phys := v.Type.Phys()
+	for r, at := range rows {
+		if v.Null(r) {
+			data[at] = keyNull
+			rows[r]++
+			continue
+		}
+		switch phys {
+		case types.PhysInt64:
+			data[at] = keyValue
+			binary.BigEndian.PutUint64(data[at+1:], uint64(v.Int(r))^1<<63)
+			rows[r] += 9
+		case types.PhysFloat64:
+			data[at] = keyValue
+			binary.BigEndian.PutUint64(data[at+1:], orderedFloat(v.Float(r)))
+			rows[r] += 9
+		case types.PhysBool:
+			data[at], data[at+1] = keyValue, 0
+			if v.Bool(r) {
+				data[at+1] = 1
+			}
+			rows[r] += 2
+		default:
+			if v.Form == vec.Dict {
+				rows[r] += uint32(copy(data[at:], c.text(r)))
+				continue
+			}
+			data[at] = keyValue
+			end := appendText(data[at+1:at+1], v.Bytes(r))
+			rows[r] += 1 + uint32(len(end))
+		}
+	}
 }
 
 // orderedFloat maps floats to integers of the same order; -0 equals 0 and every NaN is above all.

@@ -17,10 +17,12 @@ const (
 
 // isRest decides where a column with a path below a table column goes. Columns themselves always get a chunk.
 func isRest(v *codec.Values, document, topLevel bool) bool {
-	if topLevel {
-		return false
-	}
-	return document || v.Present() < restValuesMax || v.Present()*restShare < v.Rows
+	return isRestCount(v.Present(), v.Rows, document, topLevel)
+}
+
+// isRestCount is isRest for so many values.
+func isRestCount(present, rows int, document, topLevel bool) bool {
+	return !topLevel && (document || present < restValuesMax || present*restShare < rows)
 }
 
 // restWriter fills the pages of one row group.

@@ -46,6 +46,7 @@ type Writer struct {
 	rest   restWriter
 	index  indexWriter
 	chunk  []byte
+	src    []codec.Source
 	rows   int64
 	values int64
 	err    error
@@ -111,6 +112,9 @@ func (w *Writer) addGroup(src []column.Group, rows []RowRef) error {
 }
 
 func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
+	if done, err := w.mergeColumn(g, c); done || err != nil {
+		return err
+	}
 	v, err := w.g.gather(c)
 	if err != nil || v.Present() == 0 {
 		return err
@@ -152,8 +156,12 @@ func (w *Writer) addChunk(g *groupBuild, b *columnBuild, v *codec.Values, topLev
 	if b.kind = kindChunk; codec.HasDict(w.chunk[0]) {
 		b.kind = kindDict
 	}
-	b.b, b.c = uint32(len(w.chunk)), checksum(w.chunk)
-	b.a, err = w.write(g, w.chunk)
+	return w.writeChunk(g, b, w.chunk)
+}
+
+func (w *Writer) writeChunk(g *groupBuild, b *columnBuild, chunk []byte) (err error) {
+	b.b, b.c = uint32(len(chunk)), checksum(chunk)
+	b.a, err = w.write(g, chunk)
 	return err
 }
 
