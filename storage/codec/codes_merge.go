@@ -234,8 +234,10 @@ func (e *Encoder) appendMergedDict(dst []byte, leaf types.Leaf) []byte {
 // appendMergedCodes is appendCodes for the codes in e.code, of which the runs are counted.
 func (e *Encoder) appendMergedCodes(dst []byte, n, runs int, o Options) []byte {
 	w := codeWidth(n, o.AlignCodes)
+	e.runs = false
 	if runs*minRunLength <= len(e.code) {
 		if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
+			e.runs = true
 			return e.codes.write(append(dst, 0), e.code, p)
 		}
 	}

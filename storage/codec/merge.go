@@ -46,7 +46,7 @@ type merger struct {
 // CanMerge tells whether Merge may know a shorter way for a chunk than to decode and encode it.
 func CanMerge(c *Chunk) bool {
 	switch c.enc {
-	case encHist, encDict, encConst, encInts:
+	case encHist, encDict, encDictRare, encConst, encInts:
 		return true
 	}
 	return false
@@ -87,7 +87,12 @@ func (e *Encoder) Merge(zones, chunk []byte, leaf types.Leaf, rows int, src []So
 		}
 	case codesWay:
 		enc, m.Distinct = encDict, &e.merge.codes.dict
-		zones, chunk, m.Bytes, ok, err = e.mergeCodes(zones, chunk, src, o)
+		body := len(chunk)
+		if zones, chunk, m.Bytes, ok, err = e.mergeCodes(zones, chunk, src, o); ok {
+			if with, some := e.appendRare(chunk, m.Distinct.N, len(chunk)-body); some {
+				enc, chunk = encDictRare, with
+			}
+		}
 	case intsWay:
 		enc, m.Bytes = encInts, 8*int64(m.Present)
 		zones, chunk, ok, err = e.mergeInts(zones, chunk, src)
@@ -123,7 +128,7 @@ func wayOf(leaf types.Leaf, src []Source) way {
 		return histWay
 	case every(src, encConst):
 		return constWay
-	case every(src, encDict, encConst) && leaf != types.LeafBool:
+	case every(src, encDict, encDictRare, encConst) && leaf != types.LeafBool:
 		return codesWay
 	case every(src, encInts, encConst) && number:
 		return intsWay
