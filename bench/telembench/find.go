@@ -58,7 +58,8 @@ type finder struct {
 type lookup struct {
 	count, ids, both time.Duration
 	rows             int64
-	reads, bytes     int64 // from the disk
+	cpu              time.Duration // of the whole process
+	reads, bytes     int64         // from the disk
 }
 
 func (f *finder) run(ctx context.Context, b *bench) error {
@@ -115,6 +116,7 @@ func (f *finder) series(ctx context.Context, b *bench, what string, before func(
 	for _, l := range all {
 		rows, reads, bytes = rows+l.rows, reads+l.reads, bytes+l.bytes
 	}
+	b.add("find", "of that CPU time", pick(func(l lookup) time.Duration { return l.cpu }))
 	n := int64(len(all))
 	b.add("find", what, pick(func(l lookup) time.Duration { return l.both }))
 	b.add("find", "of that SELECT count(*), then SELECT document_id", pick(func(l lookup) time.Duration { return l.count })+"; "+pick(func(l lookup) time.Duration { return l.ids }))
@@ -134,7 +136,7 @@ func (f *finder) find(ctx context.Context, pick uint64, before func() error) (l 
 	if err != nil {
 		return l, err
 	}
-	began := time.Now()
+	began, cpu := time.Now(), ownCPU()
 	var n int64
 	if err := f.query(ctx, "SELECT count(*) FROM telemetry.main WHERE client_id = $1", client, func(r *telemdb.Rows) error { return r.Scan(&n) }); err != nil {
 		return l, err
@@ -149,7 +151,7 @@ func (f *finder) find(ctx context.Context, pick uint64, before func() error) (l 
 	}); err != nil {
 		return l, err
 	}
-	l.both = time.Since(began)
+	l.both, l.cpu = time.Since(began), ownCPU()-cpu
 	l.ids = l.both - l.count
 	l.rows = int64(len(ids))
 	l.reads, l.bytes, err = ownReads()
