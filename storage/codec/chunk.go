@@ -142,6 +142,22 @@ func HasDict(first byte) bool {
 	return enc == encDict || enc == encConst || enc == encDictRare
 }
 
+// PageableBytes is the size of a value of a pageable chunk.
+const PageableBytes = uuidBytes
+
+// Pageable reports whether the chunk that begins with first ends with packed values of PageableBytes each, so that Open
+// needs what stands in front of them, and Read and Filter their Extent, and no other byte.
+func Pageable(first byte) bool { return first&0x3f == encUUID }
+
+// Extent returns the bytes that Read and Filter of rows [from, to) need besides those in front of the values. A chunk that
+// is not pageable needs all.
+func (c *Chunk) Extent(data []byte, from, to int) (lo, hi int) {
+	if c.enc != encUUID || c.checkRange(from, to) != nil {
+		return 0, len(data)
+	}
+	return c.at + uuidBytes*c.pres.before(data, from), c.at + uuidBytes*c.pres.before(data, to)
+}
+
 // Dict returns the distinct values, in ascending order, of a chunk that is dictionary encoded or constant; else nil.
 func (c *Chunk) Dict() *vec.Vector { return c.dict }
 

@@ -73,6 +73,8 @@ type cacheEntry struct {
 	data  []byte
 	hot   atomic.Bool // used since the arena was last looked at
 	chunk atomic.Pointer[codec.Chunk]
+	// partial, if it is not nil, says which parts of data have been read.
+	partial *partial
 	// parsed is the heap memory of chunk; under the cache's lock.
 	parsed int64
 	done   chan struct{} // closed when loaded
@@ -154,14 +156,19 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Drop forgets what nobody is using, so that it is read from the file again; index areas only if they are asked for.
+// Drop forgets what nobody is using, so that it is read from the file again; index areas only if they are asked for. The
+// memory stays with the cache.
 func (c *Cache) Drop(indexes bool) {
 	if c.index != nil && indexes {
 		c.index.Drop(false)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dropLocked()
+	for i, a := range c.arenas {
+		if len(a.mem) == c.arenaBytes && c.emptyLocked(a) {
+			c.arenas[i] = &arena{mem: a.mem}
+		}
+	}
 }
 
 // dropLocked gives the memory of all unpinned arenas back.
@@ -178,9 +185,9 @@ func (c *Cache) dropLocked() {
 	c.arenas = kept
 }
 
-// get returns the entry of key, pinned; on a miss load fills its size bytes and verifies them. Of several goroutines
+// get returns the entry of key, pinned; on a miss load fills its data, of size bytes, and verifies them. Of several goroutines
 // that miss at once one loads.
-func (c *Cache) get(key cacheKey, size int, load func(dst []byte) error) (*cacheEntry, error) {
+func (c *Cache) get(key cacheKey, size int, load func(e *cacheEntry) error) (*cacheEntry, error) {
 	for {
 		c.mu.Lock()
 		e := c.entries[key]
@@ -206,7 +213,7 @@ func (c *Cache) get(key cacheKey, size int, load func(dst []byte) error) (*cache
 }
 
 // loadLocked reserves room, lets go of the lock and loads.
-func (c *Cache) loadLocked(key cacheKey, size int, load func(dst []byte) error) (*cacheEntry, error) {
+func (c *Cache) loadLocked(key cacheKey, size int, load func(e *cacheEntry) error) (*cacheEntry, error) {
 	c.stats.Misses++
 	e := &cacheEntry{key: key, done: make(chan struct{})}
 	e.arena, e.data = c.allocLocked(size)
@@ -214,13 +221,13 @@ func (c *Cache) loadLocked(key cacheKey, size int, load func(dst []byte) error) 
 		c.stats.Bypassed++
 		c.mu.Unlock()
 		e.data = make([]byte, size)
-		return e, load(e.data)
+		return e, load(e)
 	}
 	c.entries[key] = e
 	e.arena.entries = append(e.arena.entries, e)
 	c.mu.Unlock()
 
-	e.err = load(e.data)
+	e.err = load(e)
 	if e.err != nil {
 		c.mu.Lock()
 		delete(c.entries, key)
@@ -272,6 +279,11 @@ func (c *Cache) allocLargeLocked(size, need int) (*arena, []byte) {
 // nextArenaLocked returns a standard arena with room for need bytes: a new one within the budget, else the oldest
 // unpinned one, compacted.
 func (c *Cache) nextArenaLocked(need int) *arena {
+	for _, a := range c.arenas {
+		if a.filled == 0 && len(a.mem) == c.arenaBytes {
+			return a // emptied by Drop
+		}
+	}
 	if c.used+int64(c.arenaBytes) <= c.budget {
 		return c.mapLocked(c.arenaBytes)
 	}
@@ -352,7 +364,7 @@ func (c *Cache) reuseLocked(old *arena, room int) *arena {
 		at := a.mem[a.filled : a.filled+len(e.data) : a.filled+len(e.data)]
 		copy(at, e.data)
 		a.filled += need
-		moved := &cacheEntry{key: e.key, arena: a, data: at, done: e.done, parsed: e.parsed}
+		moved := &cacheEntry{key: e.key, arena: a, data: at, done: e.done, parsed: e.parsed, partial: e.partial}
 		moved.chunk.Store(e.chunk.Load())
 		a.parsed += e.parsed
 		c.used += e.parsed

@@ -9,8 +9,9 @@ import (
 )
 
 // loadPattern fills dst with bytes that tell key and size.
-func loadPattern(key cacheKey) func(dst []byte) error {
-	return func(dst []byte) error {
+func loadPattern(key cacheKey) func(e *cacheEntry) error {
+	return func(e *cacheEntry) error {
+		dst := e.data
 		for i := range dst {
 			dst[i] = byte(key.offset) + byte(i*7)
 		}
@@ -149,7 +150,7 @@ func TestFailedLoadLeavesNothing(t *testing.T) {
 	defer c.Close()
 	key := cacheKey{1, 5}
 	boom := errors.New("boom")
-	if _, err := c.get(key, 100, func([]byte) error { return boom }); !errors.Is(err, boom) {
+	if _, err := c.get(key, 100, func(*cacheEntry) error { return boom }); !errors.Is(err, boom) {
 		t.Fatalf("got %v", err)
 	}
 	e, err := c.get(key, 100, loadPattern(key))
@@ -170,9 +171,9 @@ func TestOneOfManyLoads(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			e, err := c.get(key, 8, func(dst []byte) error {
+			e, err := c.get(key, 8, func(e *cacheEntry) error {
 				loads++
-				binary.LittleEndian.PutUint64(dst, 42)
+				binary.LittleEndian.PutUint64(e.data, 42)
 				return nil
 			})
 			if err != nil || binary.LittleEndian.Uint64(e.data) != 42 {

@@ -34,7 +34,7 @@ const checkCacheBytes = 32 << 20
 func (r *Reader) Check(report func(Problem)) {
 	cache := NewCache(checkCacheBytes)
 	defer cache.Close()
-	c := &checker{report: report, r: &Reader{path: r.path, file: r.file, cache: cache, number: readerNumbers.Add(1)}}
+	c := &checker{report: report, r: &Reader{path: r.path, file: r.file, cache: cache, number: readerNumbers.Add(1), whole: true}}
 	if err := c.r.open(&r.head.id); err != nil {
 		c.problem("file", 0, err)
 		return
@@ -117,6 +117,7 @@ func (c *checker) column(g *group, col column.Column) (used []extent) {
 		off, size, _ := t.place()
 		if size > 0 {
 			used = append(used, extent{-1, int64(off), int64(off) + int64(size), section})
+			c.chunkPages(t, section)
 		}
 	case *restColumn:
 		used = c.fragments(t, section)

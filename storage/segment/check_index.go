@@ -86,6 +86,31 @@ func (c *checker) indexOf(g *group, x *indexCheck, section string) {
 	}
 }
 
+// chunkPages compares the checksums of a chunk's pages with the chunk, which is read, and verified, as a whole.
+func (c *checker) chunkPages(col *chunkColumn, section string) {
+	crcs := col.pageEntry()
+	if crcs == nil {
+		return
+	}
+	at := int64(c.r.foot.dirOffset) - int64(c.r.foot.indexTable)
+	_, size, _ := col.place()
+	l := layoutOf(int(size), col.present())
+	o, data, err := col.pinned()
+	if err != nil {
+		return // values reports it
+	}
+	defer o.unpin()
+	if len(crcs) != l.pages() {
+		c.problem("index table, "+section, at, fmt.Errorf("%d checksums of pages, the chunk has %d", len(crcs), l.pages()))
+		return
+	}
+	for k, crc := range crcs {
+		if got := checksum(data[l.start(k):l.start(k+1)]); got != crc {
+			c.problem("index table, "+section, at, fmt.Errorf("checksum %08x of page %d, which has %08x", crc, k, got))
+		}
+	}
+}
+
 func sameValues(a, b *vec.Vector) bool {
 	if a.N != b.N {
 		return false
@@ -102,6 +127,9 @@ func sameValues(a, b *vec.Vector) bool {
 func (c *checker) absent(g *group) {
 	for i := range c.r.index {
 		e := &c.r.index[i]
+		if e.kind > indexFilter {
+			continue
+		}
 		if k := c.r.dir.indexIn(g.dir, e.column); k < g.dir.cols && int(c.r.dir.u32(g.dir.ids, k)) == e.column {
 			continue
 		}

@@ -31,8 +31,34 @@ type openFilter struct {
 	f    *codec.Filter
 }
 
-// pinned returns the opened chunk and its bytes, which stay until unpin.
+// pinned returns the opened chunk and its bytes, all of them, which stay until unpin.
 func (c *chunkColumn) pinned() (o *openChunk, data []byte, err error) {
+	o, data, err = c.pinnedParts()
+	if err == nil && o.entry != nil {
+		if err = c.fill(o.entry, 0, len(data)); err != nil {
+			o.unpin()
+			return nil, nil, err
+		}
+	}
+	return o, data, err
+}
+
+// pinnedFor is pinned for reading rows [from, to): other bytes may not have been read.
+func (c *chunkColumn) pinnedFor(from, to int) (o *openChunk, data []byte, err error) {
+	o, data, err = c.pinnedParts()
+	if err != nil || o.entry == nil || o.entry.partial == nil {
+		return o, data, err
+	}
+	lo, hi := o.chunk.Extent(data, from, to)
+	if err = c.fill(o.entry, lo, hi); err != nil {
+		o.unpin()
+		return nil, nil, err
+	}
+	return o, data, nil
+}
+
+// pinnedParts returns the opened chunk and its bytes, of which those may be missing that fill has not read.
+func (c *chunkColumn) pinnedParts() (o *openChunk, data []byte, err error) {
 	o = c.open.Load()
 	if o != nil && o.entry == nil {
 		return o, nil, nil
@@ -63,7 +89,13 @@ func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
 	}
 	off, size, crc := c.place()
 	key := cacheKey{c.g.r.number, g.base + int64(off)}
-	e, err := c.g.r.cache.get(key, int(size), func(dst []byte) error { return c.readVerified(dst, off, crc) })
+	e, err := c.g.r.cache.get(key, int(size), func(e *cacheEntry) error {
+		if crcs := c.pages(); crcs != nil {
+			e.partial = newPartial(layoutOf(int(size), c.present()), crcs)
+			return c.readPages(e, 0, 1) // what tells where the values are
+		}
+		return c.readVerified(e.data, off, crc)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,7 +153,7 @@ func (c *chunkColumn) Stats() column.Stats {
 
 // Read implements column.Column.
 func (c *chunkColumn) Read(from, to int, dst *vec.Vector) error {
-	o, data, err := c.pinned()
+	o, data, err := c.pinnedFor(from, to)
 	if err != nil {
 		return err
 	}
@@ -131,7 +163,7 @@ func (c *chunkColumn) Read(from, to int, dst *vec.Vector) error {
 
 // Filter implements column.Column.
 func (c *chunkColumn) Filter(from, to int, p *column.Pred, sel vec.Bitmap) error {
-	o, data, err := c.pinned()
+	o, data, err := c.pinnedFor(from, to)
 	if err != nil {
 		return err
 	}

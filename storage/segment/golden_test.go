@@ -37,6 +37,7 @@ func TestFilesOfVersion11AreRead(t *testing.T) {
 		src, rows := indexedSegment(t, fs)
 		return src, rows[:1400]
 	})
+	requireGolden(t, "testdata/v1.2-pages", func(t testing.TB, fs vfs.FS) ([]column.Group, []RowRef) { return idSegment(t, fs, 4300) })
 }
 
 func requireGolden(t *testing.T, base string, build func(testing.TB, vfs.FS) ([]column.Group, []RowRef)) {

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -29,6 +30,7 @@ type Filter struct {
 type indexWriter struct {
 	lookups []string
 	cols    map[uint32]*columnIndex // by temporary number
+	pages   map[uint32][][]uint32   // by temporary number, then row group: checksums of the chunk's pages
 	hashes  hashSet
 }
 
@@ -75,6 +77,22 @@ func (w *indexWriter) add(group int, id uint32, path types.Path, leaf types.Leaf
 	c.parts = append(c.parts, part)
 }
 
+// chunk takes note of a chunk of a row group.
+func (w *indexWriter) chunk(group int, id uint32, chunk []byte, values int) {
+	crcs := pageChecksums(chunk, values)
+	if crcs == nil {
+		return
+	}
+	if w.pages == nil {
+		w.pages = map[uint32][][]uint32{}
+	}
+	list := w.pages[id]
+	for len(list) < group {
+		list = append(list, nil)
+	}
+	w.pages[id] = append(list, crcs)
+}
+
 func clone(v *vec.Vector) *vec.Vector {
 	out := &vec.Vector{}
 	out.Reset(v.Type)
@@ -101,7 +119,8 @@ type indexColumn struct {
 	column  int // of the directory
 	kind    uint8
 	set     ValueSet
-	filters []Filter // by row group
+	filters []Filter   // by row group
+	pages   [][]uint32 // by row group
 }
 
 // The kinds of an entry. Stored: never renumber.
@@ -138,6 +157,13 @@ func (w *indexWriter) finish(groups int, final []uint32, at int64) (area []byte,
 		}
 		entries = append(entries, e)
 	}
+	for id, list := range w.pages {
+		for len(list) < groups {
+			list = append(list, nil)
+		}
+		entries = append(entries, indexColumn{column: int(final[id]), kind: indexPages, pages: list})
+	}
+	slices.SortFunc(entries, func(a, b indexColumn) int { return cmp.Or(a.column-b.column, int(a.kind)-int(b.kind)) })
 	if len(entries) == 0 {
 		return nil, 0, nil
 	}
@@ -243,9 +269,12 @@ func appendIndexTable(dst []byte, entries []indexColumn) []byte {
 	for i := range entries {
 		e := &entries[i]
 		dst = append(binary.AppendUvarint(dst, uint64(e.column)), e.kind)
-		if e.kind == indexSet {
+		switch e.kind {
+		case indexSet:
 			dst = appendText(dst, e.set)
-		} else {
+		case indexPages:
+			dst = appendText(dst, appendPages(nil, e.pages))
+		default:
 			dst = appendFilters(dst, e.filters)
 		}
 	}
@@ -305,7 +334,7 @@ func parseIndexTable(b []byte, d *directory, at, end int64) ([]indexColumn, erro
 	for i := range out {
 		e := &out[i]
 		e.column, e.kind = int(min(p.uvarint(), math.MaxInt32)), p.u8()
-		if p.bad || e.column >= d.columns || i > 0 && e.column <= out[i-1].column {
+		if p.bad || e.column >= d.columns || i > 0 && (e.column < out[i-1].column || e.column == out[i-1].column && e.kind <= out[i-1].kind) {
 			return nil, fmt.Errorf("index table: entry %d is of column %d", i, e.column)
 		}
 		switch e.kind {
@@ -316,8 +345,15 @@ func parseIndexTable(b []byte, d *directory, at, end int64) ([]indexColumn, erro
 			}
 		case indexFilter:
 			e.filters, at = p.filters(len(d.groups), at)
+		case 0:
+			return nil, fmt.Errorf("index table: entry %d is of kind 0", i)
+		case indexPages:
+			var err error
+			if e.pages, err = parsePages(p.bytes(), len(d.groups)); err != nil {
+				return nil, err
+			}
 		default:
-			return nil, fmt.Errorf("index table: entry %d is of kind %d", i, e.kind)
+			_ = p.bytes() // of a later build
 		}
 	}
 	if p.bad || len(p.b) != 0 || len(out) == 0 || at != end {
@@ -354,10 +390,10 @@ func (f bloom) mayHold(leaf types.Leaf, p *column.Pred) bool {
 	return f.has(hashBytes(p.B))
 }
 
-// indexFor returns the entry of a column of the directory.
+// indexFor returns the set or the filters of a column of the directory; nil if it has neither.
 func indexFor(list []indexColumn, id int) *indexColumn {
 	i := sort.Search(len(list), func(i int) bool { return list[i].column >= id })
-	if i < len(list) && list[i].column == id {
+	if i < len(list) && list[i].column == id && list[i].kind <= indexFilter {
 		return &list[i]
 	}
 	return nil

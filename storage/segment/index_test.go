@@ -378,6 +378,7 @@ func FuzzIndexTable(f *testing.F) {
 	file := readFile(f, fs, "/seg")
 	end := int64(r.foot.dirOffset)
 	f.Add(file[end-int64(r.foot.indexTable):end], end-int64(r.foot.indexBytes), end-int64(r.foot.indexTable))
+	f.Add(appendIndexTable(nil, []indexColumn{{column: 1, kind: indexPages, pages: [][]uint32{{1, 2, 3}, nil}}, {column: 2, kind: indexPages, pages: [][]uint32{nil, {7}}}}), int64(100), int64(100))
 	f.Fuzz(func(t *testing.T, b []byte, at, end int64) {
 		list, err := parseIndexTable(b, r.dir, at&(1<<40-1), end)
 		if err != nil {

@@ -89,7 +89,7 @@ func (r *Reader) inspectIndex(out io.Writer, sel Selection) {
 	if r.foot.indexBytes == 0 {
 		return
 	}
-	fmt.Fprintf(out, "[%d, %d) index area: %d columns\n", end-int64(r.foot.indexBytes), end, len(r.index))
+	fmt.Fprintf(out, "[%d, %d) index area: %d entries\n", end-int64(r.foot.indexBytes), end, len(r.index))
 	for i := range r.index {
 		e := &r.index[i]
 		path, leaf := r.dir.path(e.column), r.dir.leaf(e.column)
@@ -97,6 +97,12 @@ func (r *Reader) inspectIndex(out io.Writer, sel Selection) {
 			continue
 		}
 		for g := range r.groups {
+			if e.kind > indexFilter {
+				if e.kind == indexPages && len(e.pages[g]) > 0 {
+					fmt.Fprintf(out, "  %s %s: checksums of %d pages of row group %d\n", path, leaf, len(e.pages[g]), g)
+				}
+				continue
+			}
 			if e.kind == indexSet {
 				n := 0
 				if v := e.set.Values(leaf, g); v != nil {

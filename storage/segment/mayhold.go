@@ -70,11 +70,11 @@ func (r *Reader) filters(name string, leaf types.Leaf, list []Filter) (*cacheEnt
 			end = f.Offset + int64(f.Bytes)
 		}
 	}
-	e, err := r.cache.forIndex().get(cacheKey{r.number, first}, int(end-first), func(dst []byte) error {
-		if err := readFull(r.file, dst, first); err != nil {
+	e, err := r.cache.forIndex().get(cacheKey{r.number, first}, int(end-first), func(e *cacheEntry) error {
+		if err := readFull(r.file, e.data, first); err != nil {
 			return fmt.Errorf("segment %s, filters of column %s (%s): %w", r.path, name, leaf, err)
 		}
-		return r.verifyFilters(dst, first, name, leaf, list)
+		return r.verifyFilters(e.data, first, name, leaf, list)
 	})
 	return e, first, err
 }

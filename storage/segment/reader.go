@@ -24,6 +24,7 @@ type Reader struct {
 	foot   footer
 	dir    *directory
 	index  []indexColumn
+	whole  bool // chunks are never read in pages: for Check
 	groups []group
 	closed atomic.Bool
 	watch  func(*CorruptError) // told of what is found corrupt, if not nil

@@ -68,7 +68,7 @@ func (g *group) page(k int, column *segmentColumn) (*cacheEntry, error) {
 	if uint64(raw) > min((uint64(size)+16)<<15, codec.MaxValueBytes+2*restPageBytes) { // more than its bytes can give: do not reserve room for it
 		return nil, column.corrupt(off, errPageSize)
 	}
-	e, err := g.r.cache.get(key, int(raw), func(dst []byte) error { return column.inflatePage(dst, off, size, crc) })
+	e, err := g.r.cache.get(key, int(raw), func(e *cacheEntry) error { return column.inflatePage(e.data, off, size, crc) })
 	if err == nil && e.arena == nil {
 		g.uncached.Store(e)
 	}

@@ -169,6 +169,8 @@ func (w *Writer) writeChunk(g *groupBuild, b *columnBuild, chunk []byte) (err er
 func (w *Writer) indexColumn(b *columnBuild, c *columnGroup, v *codec.Values) error {
 	var distinct *vec.Vector
 	switch b.kind {
+	case kindChunk:
+		w.index.chunk(len(w.dir.groups), b.id, w.chunk, v.Present())
 	case kindConst:
 		distinct = &vec.Vector{}
 		distinct.Reset(v.Vec.Type)
