@@ -164,11 +164,19 @@ func (c *Cache) Drop(indexes bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, a := range c.arenas {
-		if len(a.mem) == c.arenaBytes && c.emptyLocked(a) {
-			c.arenas[i] = &arena{mem: a.mem}
+	kept := c.arenas[:0]
+	for _, a := range c.arenas {
+		switch {
+		case !c.emptyLocked(a):
+			kept = append(kept, a)
+		case len(a.mem) == c.arenaBytes:
+			kept = append(kept, &arena{mem: a.mem})
+		default:
+			c.releaseLocked(a)
 		}
 	}
+	clear(c.arenas[len(kept):])
+	c.arenas = kept
 }
 
 // dropLocked gives the memory of all unpinned arenas back.
