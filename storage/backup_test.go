@@ -239,7 +239,7 @@ func TestADamagedBackupIsRefusedByTheNameOfTheFile(t *testing.T) {
 		}
 	}
 	for i, name := range names {
-		flip(t, fsys, name)
+		flipMiddle(t, fsys, name)
 		found := ""
 		_, err := VerifyBackup(ctx, fsys, info.Dir, func(p Problem) { found += p.String() })
 		if err != nil {
@@ -257,11 +257,11 @@ func TestADamagedBackupIsRefusedByTheNameOfTheFile(t *testing.T) {
 				t.Errorf("open after a refused restore: %v", err)
 			}
 		}
-		flip(t, fsys, name)
+		flipMiddle(t, fsys, name)
 	}
 	// A damaged segment is brought again by the next backup.
 	seg := names[slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, segmentExt) })]
-	flip(t, fsys, seg)
+	flipMiddle(t, fsys, seg)
 	_, err = s.Backup(ctx, BackupOptions{To: "/backups"})
 	must(t, err)
 	must(t, s.Close())
@@ -271,8 +271,8 @@ func TestADamagedBackupIsRefusedByTheNameOfTheFile(t *testing.T) {
 	holdsExactly(t, fsys, "/new1", subs)
 }
 
-// flip changes one bit in the middle of a file, and changes it back.
-func flip(t *testing.T, fsys vfs.FS, name string) {
+// flipMiddle changes one bit in the middle of a file, and changes it back.
+func flipMiddle(t *testing.T, fsys vfs.FS, name string) {
 	t.Helper()
 	f, err := fsys.OpenReadWrite(name)
 	must(t, err)

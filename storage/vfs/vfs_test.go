@@ -492,7 +492,7 @@ func TestWriteFileSurvivesAFaultAtEveryOperation(t *testing.T) {
 
 // noFile is what storage may use of packages os and unix: it touches no file (anonymous memory outside the Go heap).
 var noFile = map[string]bool{
-	"Getpid": true, "Getpagesize": true, "Mmap": true, "Munmap": true, "Madvise": true,
+	"Getpid": true, "Getenv": true, "Getpagesize": true, "Mmap": true, "Munmap": true, "Madvise": true,
 	"PROT_READ": true, "PROT_WRITE": true, "MAP_ANON": true, "MAP_PRIVATE": true, "MADV_DONTNEED": true,
 }
 
