@@ -29,6 +29,12 @@ type Decoder interface {
 	NewWorker() DecodeWorker
 }
 
+// DocumentKeyer is what a Decoder has besides if a replay may turn rows into errors: it tells the deduplication key of a
+// row that is there, so that a repeat of the document can be stored.
+type DocumentKeyer interface {
+	DocumentKey(table types.TableName, documentID string) []byte
+}
+
 // DecodeWorker decodes one record at a time.
 type DecodeWorker interface {
 	// Decode fills out, which has been Reset. It cannot fail: what is wrong with a document becomes an error row.

@@ -42,7 +42,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		o: o, fs: o.FS, dir: path.Clean(strings.ReplaceAll(dir, "\\", "/")),
 		cache: segment.NewCacheWithIndex(o.CacheBytes, o.CacheBytes/indexCacheShare), paths: column.NewInterner(), heads: newHeads(),
-		shortInsert: shortInsertBytes,
+		shortInsert: shortInsertBytes, replayRange: replayRecords,
 	}
 	s.diskFree.Store(-1)
 	s.scrub.s = s

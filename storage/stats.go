@@ -186,4 +186,4 @@ func (s *Store) Balance() (rows []BalanceRow, pending uint64) {
 }
 
 // Jobs tells what the background jobs have done.
-func (s *Store) Jobs() []jobs.Status { return s.jobs.Status() }
+func (s *Store) Jobs() []jobs.Status { return append(s.jobs.Status(), s.replayed.get()) }

@@ -70,8 +70,11 @@ type Store struct {
 	merges    atomic.Int64
 	planner   mergePlanner
 
-	recovering atomic.Bool // Open has not read the log back yet
-	roomy      atomic.Bool // the heads may still have Options.HeadRecoveryBytes
+	replaying   atomic.Bool // a Replay runs
+	replayed    replayStatus
+	replayRange int         // records of a range of a replay; replayRecords, but for tests
+	recovering  atomic.Bool // Open has not read the log back yet
+	roomy       atomic.Bool // the heads may still have Options.HeadRecoveryBytes
 
 	mergesSkipped atomic.Int64 // for want of room on the disk
 

@@ -55,7 +55,6 @@ func tableOf(t *testing.T, sn *Snapshot, n types.TableName) *types.Table {
 	return nil
 }
 
-
 // deleteLSNs deletes the rows of some records as sn sees them, after doing something in between.
 func deleteLSNs(t *testing.T, s *Store, sn *Snapshot, n types.TableName, lsns map[uint64]bool, between func()) *Tx {
 	t.Helper()

@@ -21,6 +21,7 @@ const (
 	prefixBalance  = 'b' // counters of submissions by route
 	prefixDedup    = 'd' // document keys
 	prefixDead     = 'x' // tombstones: the deleted rows of segments
+	prefixReplay   = 'r' // how far replays have come
 	prefixDamage   = 'g' // what has been found broken
 )
 
