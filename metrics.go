@@ -33,6 +33,7 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_head_bytes", "Memory of the rows that are not sealed.", float64(st.HeadBytes)),
 		gauge("telemdb_head_rows", "Rows that are not sealed.", float64(st.HeadRows)),
 		gauge("telemdb_segments", "Published segments.", float64(st.Segments)),
+		gauge("telemdb_segment_files_open", "Descriptors of segments; files.max_open bounds them.", float64(st.OpenFiles)),
 		gauge("telemdb_segment_bytes", "Bytes of published segments.", float64(st.SegmentBytes)),
 		gauge("telemdb_segment_rows", "Rows of published segments, roll-up states among them.", float64(st.SegmentRows)),
 		gauge("telemdb_snapshots", "Snapshots that are pinned.", float64(st.Snapshots)),

@@ -140,7 +140,7 @@ func (c *checker) file(f *file) {
 		c.problem(f.path, "%v", err)
 		return
 	}
-	r, err := f.open(c.s.fs, c.s.cache)
+	r, err := f.open(c.s.files, c.s.cache)
 	if err != nil {
 		c.problem(f.path, "%v", err)
 		return

@@ -67,7 +67,7 @@ func (s *Store) statesOfRows(ctx context.Context, r Rollup, rows map[*file]*roar
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		rd, err := f.open(s.fs, s.cache)
+		rd, err := f.open(s.files, s.cache)
 		if err != nil {
 			return nil, err
 		}

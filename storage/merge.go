@@ -280,7 +280,7 @@ func (s *Store) buildRollup(ctx context.Context, r *rollup) error {
 func (s *Store) statesOf(r Rollup, v *version, files []*file) ([]compact.Input, error) {
 	var inputs []compact.Input
 	for _, f := range files {
-		rd, err := f.open(s.fs, s.cache)
+		rd, err := f.open(s.files, s.cache)
 		if err != nil {
 			return nil, err
 		}

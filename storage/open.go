@@ -44,6 +44,7 @@ func Open(dir string, o Options) (*Store, error) {
 		cache: segment.NewCacheWithIndex(o.CacheBytes, o.CacheBytes/indexCacheShare), paths: column.NewInterner(), heads: newHeads(),
 		shortInsert: shortInsertBytes, replayRange: replayRecords,
 	}
+	s.files = newFilePool(s.fs, s.o.FilesMaxOpen)
 	s.diskFree.Store(-1)
 	s.scrub.s = s
 	s.jobs = jobs.New(s.o.Logger, s.jobList())

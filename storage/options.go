@@ -70,6 +70,10 @@ type Options struct {
 	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
 	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
 
+	// FilesMaxOpen bounds the descriptors kept for segments; what is not read for long is closed and opened again. Half
+	// of what the process may have, at least 32.
+	FilesMaxOpen int
+
 	ScrubInterval       time.Duration // how often all files are read again and their checksums compared; 7 days, negative: never
 	ScrubBytesPerSecond int64         // how fast that goes; 10 MiB, negative: no limit
 }
@@ -120,6 +124,12 @@ func (o *Options) fill(dir string) {
 	def(&o.TablesMax, 10_000)
 	def(&o.ColumnsMax, 10_000)
 	def(&o.MergeMaxBytes, 2<<30)
+	if o.FilesMaxOpen == 0 {
+		o.FilesMaxOpen = max(vfs.OpenFilesMax()/2, filesMin)
+		if vfs.OpenFilesMax() == 0 {
+			o.FilesMaxOpen = filesMaxDefault
+		}
+	}
 	def(&o.ScrubInterval, 7*24*time.Hour)
 	def(&o.ScrubBytesPerSecond, 10<<20)
 	if o.CompactionMemory == 0 {
@@ -132,6 +142,9 @@ func (o *Options) validate() error {
 	var errs []error
 	if o.SealBytes < 0 || o.HeadMaxBytes < 0 || o.CacheBytes < 0 || o.WALMaxBytes < 0 || o.DecodeWorker < 0 || o.SealMaxAge < 0 {
 		errs = append(errs, errors.New("storage options: a limit is negative"))
+	}
+	if o.FilesMaxOpen < filesMin {
+		errs = append(errs, fmt.Errorf("storage options: files.max_open is %d, a store needs at least %d", o.FilesMaxOpen, filesMin))
 	}
 	if o.CompactionMemory < compact.MemoryMin {
 		errs = append(errs, fmt.Errorf("storage options: compaction.memory is %d bytes, a merge needs at least %d", o.CompactionMemory, compact.MemoryMin))

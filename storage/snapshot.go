@@ -188,7 +188,7 @@ func (m *segmentMorsel) Deleted() vec.Bitmap      { return m.dead.group(m.i) }
 
 // MayHold asks the manifest, and where that is not enough a filter of the file: of that nothing else is read.
 func (m *segmentMorsel) MayHold(name string, p *column.Pred) (bool, error) {
-	r, err := m.f.asked(m.s.fs, m.s.cache)
+	r, err := m.f.asked(m.s.files, m.s.cache)
 	if err != nil {
 		return true, ifNotCorrupt(err)
 	}
@@ -232,7 +232,7 @@ func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
 }
 
 func (m *segmentMorsel) Open() (column.Group, error) {
-	r, err := m.f.open(m.s.fs, m.s.cache)
+	r, err := m.f.open(m.s.files, m.s.cache)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type Stats struct {
 	Segments      int
 	SegmentBytes  int64
 	SegmentRows   int64
+	OpenFiles     int // descriptors of segments
 	HeadRows      int64
 	HeadBytes     int64 // in memory
 	Lanes         int   // routes with unsealed rows
@@ -51,7 +52,7 @@ func (s *Store) CacheStats() (indexes, data segment.CacheStats) {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		Lag: s.Lag(), UnsealedBytes: s.log.UnsealedBytes(), Synced: s.log.Synced(), Log: s.log.Stats(), HeadBytes: s.headBytes.Load(),
-		Seals: s.seals.Load(), Merges: s.merges.Load(), Publications: s.published.Load(), Damage: s.damage.openRows(),
+		Seals: s.seals.Load(), Merges: s.merges.Load(), Publications: s.published.Load(), Damage: s.damage.openRows(), OpenFiles: s.files.count(),
 	}
 	owed := s.planner.owed()
 	st.MergesSkipped, st.MergeDebtBytes, st.MergeDebtSegments = s.mergesSkipped.Load(), owed.bytes, int64(owed.files)

@@ -22,6 +22,7 @@ import (
 type Store struct {
 	o           Options
 	fs          vfs.FS
+	files       *filePool // fs for the readers of segments
 	dir         string
 	lock        io.Closer
 	meta        *meta.DB
