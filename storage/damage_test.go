@@ -32,8 +32,8 @@ func segmentOf(t *testing.T, s *Store, n types.TableName, nth int) SegmentInfo {
 	return SegmentInfo{}
 }
 
-// flip changes a byte of a file.
-func flip(t *testing.T, fsys vfs.FS, name string, at int64) {
+// flipByte changes a byte of a file.
+func flipByte(t *testing.T, fsys vfs.FS, name string, at int64) {
 	t.Helper()
 	f, err := fsys.OpenReadWrite(name)
 	must(t, err)
@@ -61,7 +61,7 @@ func damagedStore(t *testing.T, fsys vfs.FS, clock *testClock) (*Store, SegmentI
 		must(t, s.Flush(ctx))
 	}
 	bad := segmentOf(t, s, mainTable, 1)
-	flip(t, fsys, "/db/segments/"+bad.File, firstChunk+3)
+	flipByte(t, fsys, "/db/segments/"+bad.File, firstChunk+3)
 	return s, bad
 }
 
@@ -291,7 +291,7 @@ func TestLostRecordsOfTheLogAreRecordedBeforeTheStoreGoesOn(t *testing.T) {
 	must(t, s.Close())
 	raw, err := vfs.ReadFile(fsys, "/db/wal/"+name)
 	must(t, err)
-	flip(t, fsys, "/db/wal/"+name, int64(bytes.Index(raw, testPayload("main", "7", day0, "release", "v", "1"))))
+	flipByte(t, fsys, "/db/wal/"+name, int64(bytes.Index(raw, testPayload("main", "7", day0, "release", "v", "1"))))
 	s, err = Open("/db", testOptions(fsys, clock))
 	must(t, err)
 	var lost uint64
@@ -377,7 +377,7 @@ func TestABadFilterIsRecordedAndItsRowsAreRead(t *testing.T) {
 	if c == nil || len(c.Filters) == 0 || c.Filters[0].Bytes == 0 {
 		t.Fatal("the column has no filter")
 	}
-	flip(t, fsys, f.path, c.Filters[0].Offset+5)
+	flipByte(t, fsys, f.path, c.Filters[0].Offset+5)
 	m := segmentMorsel{s: s, f: f}
 	p := &column.Pred{Op: column.OpEq, Leaf: types.LeafText, B: []byte("nobody")}
 	for range 2 {
