@@ -7,8 +7,9 @@ import "math"
 // group depend on the groups before it.
 type State struct {
 	enc      uint8
-	left     uint8   // groups until all encodings are tried again; 0: the next one
-	perValue float64 // bytes a value took when they were tried
+	left     uint8    // groups until all encodings are tried again; 0: the next one
+	perValue float64  // bytes a value took when they were tried
+	syms     []symbol // encFSST: the table that was found then
 }
 
 // When a remembered choice is tried against the others again (engine.md 4.4).
@@ -38,7 +39,14 @@ func (s *State) holds(size, n int) bool {
 // keep remembers a choice made among all encodings.
 func (s *State) keep(enc uint8, size, n int) {
 	if s != nil {
-		*s = State{enc: enc, left: retryGroups - 1, perValue: float64(size) / float64(n)}
+		*s = State{enc: enc, left: retryGroups - 1, perValue: float64(size) / float64(n), syms: s.syms}
+	}
+}
+
+// keepSymbols remembers a table. It is not changed afterwards.
+func (s *State) keepSymbols(syms []symbol) {
+	if s != nil {
+		s.syms = syms
 	}
 }
 

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -32,7 +33,7 @@ func (e *Encoder) bytesValues(dst []byte, v *Values, o Options) (uint8, []byte) 
 			dst = dst[:at]
 		}
 	}
-	if v.Leaf == types.LeafText && e.trySymbols(v, &c) {
+	if v.Leaf == types.LeafText && e.trySymbols(v, &c, o.State) {
 		dst = append(dst[:at], e.body...)
 	}
 	if e.tryPages(v, c) {
@@ -78,7 +79,7 @@ func (e *Encoder) shaped(dst []byte, v *Values) (enc uint8, out []byte) {
 const fsstMinBytes = 4 << 10
 
 // trySymbols codes the values into e.body if that beats what c has.
-func (e *Encoder) trySymbols(v *Values, c *contest) bool {
+func (e *Encoder) trySymbols(v *Values, c *contest, state *State) bool {
 	raw := len(dataOf(&v.Vec))
 	if raw < fsstMinBytes || !worthIt(penalised(raw/fsstLongest, penaltyFSST), c.score) {
 		return false // a code stands for 8 bytes at most
@@ -93,7 +94,11 @@ func (e *Encoder) trySymbols(v *Values, c *contest) bool {
 		return false
 	}
 	e.body = e.appendFSST(e.body[:0], &v.Vec)
-	return c.offer(encFSST, len(e.body), penaltyFSST)
+	if !c.offer(encFSST, len(e.body), penaltyFSST) {
+		return false
+	}
+	state.keepSymbols(slices.Clone(e.fsst.matcher.syms))
+	return true
 }
 
 // bytesAs writes values of the bytes class in one encoding.
@@ -113,11 +118,10 @@ func (e *Encoder) bytesAs(dst []byte, enc uint8, v *Values, o Options) ([]byte, 
 		shape, out := e.shaped(dst, v)
 		return out, shape == enc
 	case encFSST:
-		if len(e.fsst.sampleOf(&v.Vec)) == 0 {
-			return dst, false
-		}
-		e.fsst.train()
-		return e.appendFSST(dst, &v.Vec), true
+		e.fsst.matcher.set(o.State.syms)
+		at := len(dst)
+		dst = e.appendFSST(dst, &v.Vec)
+		return dst, len(dst)-at < len(dataOf(&v.Vec)) // else the table is not made for these
 	}
 	return dst, false
 }

@@ -64,12 +64,6 @@ func (t *trainer) take(v *vec.Vector) (size int) {
 	return size
 }
 
-// sampleOf is take, and returns the sample.
-func (t *trainer) sampleOf(v *vec.Vector) [][]byte {
-	t.take(v)
-	return t.sample
-}
-
 // train makes the table for the sample and returns the size of its codes.
 func (t *trainer) train() (size int) {
 	if t.pairs == nil {
