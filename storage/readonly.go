@@ -77,6 +77,7 @@ func (s *Store) openReadOnly() error {
 	}
 	s.moment = m
 	s.fs = m.view(s.dir)
+	s.files.FS = s.fs // nothing is open yet
 	// Rows of the log are held as a server holds them. Beyond HeadMaxBytes they are sealed, in memory.
 	s.o.SealBytes, s.o.SealMaxAge, s.o.WALMaxBytes = s.o.HeadMaxBytes, forever, 1<<62
 	s.o.BallastBytes, s.o.HardReserve = 0, -1
