@@ -24,6 +24,15 @@ func (Aggregates) States() *types.Table {
 // Source names the table of main pings.
 func (Aggregates) Source() types.TableName { return types.TableName{Schema: "telemetry", Name: "main"} }
 
+// Reads lists the subtrees that Build looks at: those of the dimensions, and the payload.
+func (Aggregates) Reads() []types.Path {
+	out := []types.Path{"payload"}
+	for _, c := range dimColumns {
+		out = append(out, c.path)
+	}
+	return out
+}
+
 // Build aggregates rows of g into states.
 func (Aggregates) Build(g column.Group, rows []uint16) ([]column.Group, error) {
 	return build(g, rows, nil)

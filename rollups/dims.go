@@ -90,31 +90,34 @@ type dims struct {
 	osName, osVersion                                    *vec.Vector
 }
 
+// dimColumns are the columns of dims, and where each goes.
+var dimColumns = [...]struct {
+	path types.Path
+	leaf types.Leaf
+	dst  func(*dims) **vec.Vector
+}{
+	{"document_type", types.LeafText, func(d *dims) **vec.Vector { return &d.docType }},
+	{"document_version", types.LeafText, func(d *dims) **vec.Vector { return &d.docVersion }},
+	{types.MakePath("metadata", "uri", "app_name"), types.LeafText, func(d *dims) **vec.Vector { return &d.routedApp }},
+	{"sample_id", types.LeafInt, func(d *dims) **vec.Vector { return &d.sampleID }},
+	{"submission_date", types.LeafInt, func(d *dims) **vec.Vector { return &d.date }},
+	{types.MakePath("application", "channel"), types.LeafText, func(d *dims) **vec.Vector { return &d.channel }},
+	{types.MakePath("application", "version"), types.LeafText, func(d *dims) **vec.Vector { return &d.version }},
+	{types.MakePath("application", "buildId"), types.LeafText, func(d *dims) **vec.Vector { return &d.buildID }},
+	{types.MakePath("application", "name"), types.LeafText, func(d *dims) **vec.Vector { return &d.application }},
+	{types.MakePath("application", "architecture"), types.LeafText, func(d *dims) **vec.Vector { return &d.architecture }},
+	{types.MakePath("environment", "system", "os", "name"), types.LeafText, func(d *dims) **vec.Vector { return &d.osName }},
+	{types.MakePath("environment", "system", "os", "version"), types.LeafText, func(d *dims) **vec.Vector { return &d.osVersion }},
+}
+
 func readDims(g column.Group) (*dims, error) {
 	d := &dims{}
-	for _, f := range []struct {
-		dst  **vec.Vector
-		leaf types.Leaf
-		path types.Path
-	}{
-		{&d.docType, types.LeafText, "document_type"},
-		{&d.docVersion, types.LeafText, "document_version"},
-		{&d.routedApp, types.LeafText, types.MakePath("metadata", "uri", "app_name")},
-		{&d.sampleID, types.LeafInt, "sample_id"},
-		{&d.date, types.LeafInt, "submission_date"},
-		{&d.channel, types.LeafText, types.MakePath("application", "channel")},
-		{&d.version, types.LeafText, types.MakePath("application", "version")},
-		{&d.buildID, types.LeafText, types.MakePath("application", "buildId")},
-		{&d.application, types.LeafText, types.MakePath("application", "name")},
-		{&d.architecture, types.LeafText, types.MakePath("application", "architecture")},
-		{&d.osName, types.LeafText, types.MakePath("environment", "system", "os", "name")},
-		{&d.osVersion, types.LeafText, types.MakePath("environment", "system", "os", "version")},
-	} {
-		v, err := readWhole(g, f.path, f.leaf)
+	for _, c := range dimColumns {
+		v, err := readWhole(g, c.path, c.leaf)
 		if err != nil {
 			return nil, err
 		}
-		*f.dst = v
+		*c.dst(d) = v
 	}
 	return d, nil
 }

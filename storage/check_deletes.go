@@ -156,11 +156,11 @@ func ofDay(g column.Group, date string, day int64) (column.Group, error) {
 		}
 		sel.All(func(i int) { rows = append(rows, uint16(from+i)) })
 	}
-	var some gatherer
+	some := rowGatherer{paths: []types.Path{""}}
 	if err := some.add(g, rows); err != nil {
 		return nil, err
 	}
-	return some.take()
+	return some.take(), nil
 }
 
 // compareStates adds up both sides, less what is to be subtracted from the second, and tells the first difference.

@@ -3,8 +3,11 @@ package storage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -45,57 +48,101 @@ const (
 	gatherRows  = 8 << 10 // held in memory at a time
 )
 
-// statesOfRows aggregates rows of segments. Only blocks that hold one of them are read.
+// statesOfRows aggregates rows of segments. Only blocks that hold one of them are read, by as many goroutines as there are
+// CPUs.
 func (s *Store) statesOfRows(ctx context.Context, r Rollup, rows map[*file]*roaring.Bitmap) ([]compact.Input, error) {
-	var inputs []compact.Input
-	build := func(g column.Group, rows []uint16) error {
-		states, err := r.Build(g, rows)
-		if err == nil && len(states) > 0 {
-			inputs = append(inputs, memoryInput(states))
-		}
-		return err
+	files := sortedFiles(rows)
+	n := min(runtime.GOMAXPROCS(0), (len(files)+filesPerWorker-1)/filesPerWorker)
+	workers, errs := make([]rowStates, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range workers {
+		w := &workers[i]
+		w.s, w.r, w.apart.paths = s, r, r.Reads()
+		wg.Go(func() { errs[i] = w.files(ctx, files[i*len(files)/n:(i+1)*len(files)/n], rows) })
 	}
-	var apart gatherer
-	flush := func() error {
-		g, err := apart.take()
-		if err != nil || g.Rows() == 0 {
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil || n == 0 {
+		return nil, err
+	}
+	all := &workers[0]
+	for i := range workers[1:] {
+		w := &workers[1+i]
+		all.inputs = append(all.inputs, w.inputs...)
+		all.apart.join(&w.apart)
+		if err := all.flushFull(); err != nil {
+			return nil, err
+		}
+	}
+	err := all.flush()
+	return all.inputs, err
+}
+
+// filesPerWorker is how many segments a goroutine is worth.
+const filesPerWorker = 16
+
+// rowStates aggregates rows of some segments.
+type rowStates struct {
+	s      *Store
+	r      Rollup
+	apart  rowGatherer
+	inputs []compact.Input
+}
+
+func (b *rowStates) files(ctx context.Context, files []*file, rows map[*file]*roaring.Bitmap) error {
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return build(g, everyRow(g.Rows()))
-	}
-	for _, f := range sortedFiles(rows) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		rd, err := f.open(s.files, s.cache)
+		rd, err := f.open(b.s.files, b.s.cache)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		first := 0
 		for i, n := range f.Meta.GroupRows {
-			dead := bitmapOf(rows[f], first, n)
+			if dead := bitmapOf(rows[f], first, n); dead != nil {
+				if err := b.group(rd.Group(i), dead.Positions(nil)); err != nil {
+					return err
+				}
+			}
 			first += n
-			if dead == nil {
-				continue
-			}
-			list := dead.Positions(nil)
-			if len(list)*gatherShare > n {
-				if err := build(rd.Group(i), list); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			if err := apart.add(rd.Group(i), list); err != nil {
-				return nil, err
-			}
-			if apart.rows >= gatherRows {
-				if err := flush(); err != nil {
-					return nil, err
-				}
-			}
 		}
 	}
-	return inputs, flush()
+	return nil
+}
+
+func (b *rowStates) group(g column.Group, rows []uint16) error {
+	if len(rows)*gatherShare > g.Rows() {
+		return b.build(g, rows)
+	}
+	if err := b.apart.add(g, rows); err != nil {
+		return err
+	}
+	return b.flushFull()
+}
+
+// flushFull keeps what is brought together well below the rows of a group.
+func (b *rowStates) flushFull() error {
+	if b.apart.rows < gatherRows {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush aggregates what was brought together.
+func (b *rowStates) flush() error {
+	g := b.apart.take()
+	if g.Rows() == 0 {
+		return nil
+	}
+	return b.build(g, everyRow(g.Rows()))
+}
+
+func (b *rowStates) build(g column.Group, rows []uint16) error {
+	states, err := b.r.Build(g, rows)
+	if err == nil && len(states) > 0 {
+		b.inputs = append(b.inputs, memoryInput(states))
+	}
+	return err
 }
 
 func everyRow(n int) []uint16 {
@@ -106,8 +153,9 @@ func everyRow(n int) []uint16 {
 	return out
 }
 
-// gatherer brings rows of several groups together.
-type gatherer struct {
+// rowGatherer brings rows of several groups together.
+type rowGatherer struct {
+	paths []types.Path // whose columns are wanted
 	rows  int
 	cols  map[leafPath]*vec.Vector
 	block vec.Vector
@@ -120,54 +168,54 @@ type leafPath struct {
 }
 
 // add copies rows of g, which are ascending.
-func (a *gatherer) add(g column.Group, rows []uint16) error {
+func (a *rowGatherer) add(g column.Group, rows []uint16) error {
 	if a.cols == nil {
 		a.cols = map[leafPath]*vec.Vector{}
 	}
-	for _, c := range g.Under("") {
-		k := leafPath{c.Path(), c.Leaf()}
-		v := a.cols[k]
-		if err := a.column(c, rows, g.Rows(), &v); err != nil {
-			return err
-		}
-		if v != nil {
-			a.cols[k] = v
+	for _, p := range a.paths {
+		for _, c := range g.Under(p) {
+			k := leafPath{c.Path(), c.Leaf()}
+			v := a.cols[k]
+			if err := a.column(c, rows, &v); err != nil {
+				return err
+			}
+			if v != nil {
+				a.cols[k] = v
+			}
 		}
 	}
 	a.rows += len(rows)
 	return nil
 }
 
-// column appends the rows of one column to *out, making it if one of them has a value.
-func (a *gatherer) column(c column.Column, rows []uint16, n int, out **vec.Vector) error {
+// column appends the rows of one column to *out, making it if one of them has a value. Of each block it reads what lies
+// between the first and the last row.
+func (a *rowGatherer) column(c column.Column, rows []uint16, out **vec.Vector) error {
 	for i := 0; i < len(rows); {
-		b := int(rows[i]) / vec.BatchRows
-		from := b * vec.BatchRows
+		from, block := rows[i], rows[i]/vec.BatchRows
 		a.at = a.at[:0]
 		j := i
-		for ; j < len(rows) && int(rows[j])/vec.BatchRows == b; j++ {
-			a.at = append(a.at, rows[j]-uint16(from))
+		for ; j < len(rows) && rows[j]/vec.BatchRows == block; j++ {
+			a.at = append(a.at, rows[j]-from)
 		}
-		if err := c.Read(from, min(from+vec.BatchRows, n), &a.block); err != nil {
+		if err := c.Read(int(from), int(rows[j-1])+1, &a.block); err != nil {
 			return err
 		}
-		if *out == nil && a.allNull() {
-			i = j
-			continue
+		if *out != nil || !a.allNull() {
+			if *out == nil {
+				*out = &vec.Vector{}
+				(*out).Reset(c.Leaf().Type())
+			}
+			pad(*out, a.rows+i)
+			vec.AppendIndexed(*out, &a.block, a.at)
 		}
-		if *out == nil {
-			*out = &vec.Vector{}
-			(*out).Reset(c.Leaf().Type())
-		}
-		pad(*out, a.rows+i)
-		vec.AppendIndexed(*out, &a.block, a.at)
 		i = j
 	}
 	return nil
 }
 
 // allNull reports whether none of the rows at has a value.
-func (a *gatherer) allNull() bool {
+func (a *rowGatherer) allNull() bool {
 	for _, r := range a.at {
 		if !a.block.Null(int(r)) {
 			return false
@@ -186,8 +234,24 @@ func pad(v *vec.Vector, n int) {
 	v.AppendRange(&null, 0, n-v.N)
 }
 
+// join appends what o has brought together, which is at most as much as another add may bring.
+func (a *rowGatherer) join(o *rowGatherer) {
+	if a.cols == nil {
+		a.cols = map[leafPath]*vec.Vector{}
+	}
+	for k, v := range o.cols {
+		if a.cols[k] == nil {
+			a.cols[k] = &vec.Vector{}
+			a.cols[k].Reset(k.leaf.Type())
+		}
+		pad(a.cols[k], a.rows)
+		a.cols[k].AppendRange(v, 0, v.N)
+	}
+	a.rows += o.rows
+}
+
 // take returns what has been gathered and begins anew.
-func (a *gatherer) take() (*column.Mem, error) {
+func (a *rowGatherer) take() *column.Mem {
 	keys := make([]leafPath, 0, len(a.cols))
 	for k := range a.cols {
 		keys = append(keys, k)
@@ -199,5 +263,5 @@ func (a *gatherer) take() (*column.Mem, error) {
 		g.Add(k.path, k.leaf, a.cols[k])
 	}
 	a.rows, a.cols = 0, nil
-	return g, nil
+	return g
 }

@@ -68,6 +68,8 @@ type Rollup interface {
 	States() *types.Table
 	// Source names the table it reads.
 	Source() types.TableName
+	// Reads lists the paths whose columns, and those below them, are all that Build looks at.
+	Reads() []types.Path
 	// Build aggregates the given rows of g into states: one row per key, sorted by States().SortKey. nil for no state.
 	Build(g column.Group, rows []uint16) ([]column.Group, error)
 	// Merge adds equal keys of groups of states, each sorted; the result is sorted.

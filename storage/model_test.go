@@ -100,6 +100,8 @@ func (testRollup) States() *types.Table {
 
 func (testRollup) Source() types.TableName { return types.TableName{Schema: "telemetry", Name: "main"} }
 
+func (testRollup) Reads() []types.Path { return []types.Path{"normalized_channel", "v"} }
+
 type testState struct{ count, sum int64 }
 
 func (testRollup) Build(g column.Group, rows []uint16) ([]column.Group, error) {

@@ -339,8 +339,29 @@ func (w *segmentsWriter) statesSegment(ctx context.Context, r *rollup, partition
 		w.states = append(w.states, r.states.ID)
 	}
 	return w.segment(r.states, partition, func(sink compact.Sink) error {
+		if len(inputs) == 1 {
+			return copyStates(sink, inputs[0])
+		}
 		return compact.MergeStates(ctx, sink, inputs, compact.KeyOf(r.states), r.Merge)
 	})
+}
+
+// copyStates writes the states of one input, which are sums already.
+func copyStates(sink compact.Sink, in compact.Input) error {
+	for i := range in.Groups {
+		g, err := in.Open(i)
+		if err != nil {
+			return err
+		}
+		refs := make([]segment.RowRef, g.Rows())
+		for r := range refs {
+			refs[r].Row = uint16(r)
+		}
+		if err := sink.AddGroup([]column.Group{g}, refs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installPlaces shows where the rows that were written are. Store.mu is held.
