@@ -17,7 +17,8 @@ import (
 	"github.com/telemdb/telemdb/storage/vfs"
 )
 
-// The simulation plays a random history (submissions, inserts, seals, merges, schema changes, snapshots, days that pass)
+// The simulation plays a random history (submissions, inserts, deletes, transactions, seals, merges, schema changes,
+// snapshots, days that pass)
 // on a crashable file system, loses power at a random one of its file operations, opens what is left and holds it against
 // a model; then it goes on from there. So it crashes in every step of the way, recovery among them.
 
@@ -30,6 +31,8 @@ type acks struct {
 	tried  map[uint32]map[int64]bool // rows that may be there
 	views  map[string]string         // views by name
 	drops  map[string]bool           // names with a change in flight: nothing is known of them
+	gone   map[uint64]bool           // submissions whose rows were deleted
+	tx     *pendingTx                // the transaction in flight: all of it has happened, or nothing
 }
 
 type tableAck struct{ id uint32 }
@@ -38,6 +41,7 @@ func newAcks() *acks {
 	return &acks{
 		subs: map[uint64]string{}, tables: map[string]*tableAck{}, rows: map[uint32]map[int64]bool{},
 		tried: map[uint32]map[int64]bool{}, views: map[string]string{}, drops: map[string]bool{},
+		gone: map[uint64]bool{},
 	}
 }
 
@@ -53,6 +57,7 @@ func (a *acks) clone() *acks {
 	defer a.mu.Unlock()
 	b := newAcks()
 	b.subs, b.views, b.drops, b.tables = maps.Clone(a.subs), maps.Clone(a.views), maps.Clone(a.drops), maps.Clone(a.tables)
+	b.gone, b.tx = maps.Clone(a.gone), a.tx
 	for id, m := range a.rows {
 		b.rows[id] = maps.Clone(m)
 	}
@@ -158,7 +163,8 @@ func (m *sim) verify() {
 	m.ok(err)
 	defer sn.Release()
 	m.ok(m.adoptUnacked(sn))
-	m.ok(checkRows(sn, m.a.subs))
+	m.ok(m.adoptTx(sn))
+	m.ok(checkRowsBut(sn, m.a.subs, m.a.gone))
 	m.ok(checkRollup(sn))
 	m.ok(checkStore(m.s))
 	m.ok(m.checkTables(sn))
@@ -356,8 +362,10 @@ func (m *sim) step() {
 	switch n := m.rng.IntN(100); {
 	case n < 45:
 		m.submit()
-	case n < 60:
+	case n < 53:
 		m.insert()
+	case n < 60:
+		m.transaction()
 	case n < 68:
 		m.ok(m.s.WaitVisible(ctx, m.s.log.Synced()))
 		_, err := m.s.SealOnce(ctx)
