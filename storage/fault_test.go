@@ -17,7 +17,9 @@ var errDisk = errors.New("input/output error")
 type faultRun struct {
 	subs   map[uint64]string
 	rows   map[string]bool
-	failed error // of the first call that failed
+	gone   map[uint64]bool // submissions whose rows were deleted
+	tx     *pendingTx      // a transaction of which only the next Open can tell whether it has happened
+	failed error           // of the first call that failed
 }
 
 func (r *faultRun) note(err error) bool {
@@ -52,12 +54,76 @@ func (r *faultRun) live(s *Store) {
 	}
 	r.submit(s, 4)
 	r.note(s.Flush(ctx))
+	r.transaction(s, 2)
 	r.submit(s, 9)
+	r.transaction(s, 3)
 	for range 3 {
 		_, err := s.MergeOnce(ctx)
 		r.note(err)
 	}
 	r.note(s.Flush(ctx))
+}
+
+// transaction deletes every nth row of pings and inserts two rows.
+func (r *faultRun) transaction(s *Store, nth int) {
+	if r.tx != nil || !r.note(s.WaitVisible(ctx, s.log.Synced())) {
+		return
+	}
+	sn, err := s.Snapshot()
+	if !r.note(err) {
+		return
+	}
+	defer sn.Release()
+	tx, err := s.Begin()
+	if !r.note(err) {
+		return
+	}
+	p := &pendingTx{subs: map[uint64]bool{}, inserted: map[uint32]map[int64]bool{}}
+	var in *Insert
+	for _, t := range sn.Tables() {
+		switch t.FullName() {
+		case mainTable:
+			rows, err := locate(sn, t)
+			if !r.note(err) {
+				r.note(tx.Abort())
+				return
+			}
+			var ids []int64
+			for i, row := range rows {
+				if i%nth == 0 {
+					ids, p.subs[row.lsn] = append(ids, row.id), true
+				}
+			}
+			r.note(tx.Delete(sn, t, ids))
+		case userTable("a").FullName():
+			if in, err = tx.NewInsert(t); !r.note(err) {
+				continue
+			}
+			for i := range int64(2) {
+				n := int64(nth)*10 + i
+				if r.note(in.Add(ctx, userRow(s, n, 0, ""))) {
+					note(p.inserted, t.ID, []int64{n})
+				}
+			}
+		}
+	}
+	if r.failed != nil && in != nil && in.Rows() != 2 {
+		r.note(tx.Abort()) // half a statement
+		return
+	}
+	switch err := tx.Commit(ctx); {
+	case r.note(err):
+		for lsn := range p.subs {
+			r.gone[lsn] = true
+		}
+		for _, rows := range p.inserted {
+			for n := range rows {
+				r.rows[fmt.Sprintf("n=%d", n)] = true
+			}
+		}
+	case errors.Is(err, ErrFailed):
+		r.tx = p
+	}
 }
 
 // TestEveryFileOperationMayFail makes the nth change of a file fail, for every n until none fails, once and for good, in
@@ -92,7 +158,7 @@ func sweep(t *testing.T, part string, sticky bool, cause error, stride int64) (i
 		var fired atomic.Bool
 		in.Add(vfs.Rule{Ops: vfs.Mutating, Glob: part, Nth: nth, Do: func(vfs.Op, string) { fired.Store(true) }})
 		in.Add(vfs.Rule{Ops: vfs.Mutating, Glob: part, Nth: nth, Sticky: sticky, Err: cause})
-		r := &faultRun{subs: map[uint64]string{}, rows: map[string]bool{}}
+		r := &faultRun{subs: map[uint64]string{}, rows: map[string]bool{}, gone: map[uint64]bool{}}
 		s, err := Open("/db", testOptions(vfs.Fault(mem, in), newTestClock()))
 		if err == nil {
 			r.live(s)
@@ -132,12 +198,13 @@ func reopen(t *testing.T, name string, fsys vfs.FS, r *faultRun) {
 	}
 	defer func() { must(t, s.Close()) }()
 	m := &sim{t: t, at: name, a: newAcks(), s: s}
-	m.a.subs = r.subs
+	m.a.subs, m.a.gone, m.a.tx = r.subs, r.gone, r.tx
 	sn, err := s.Snapshot()
 	must(t, err)
 	defer sn.Release()
 	m.ok(m.adoptUnacked(sn))
-	m.ok(checkRows(sn, r.subs))
+	m.ok(m.adoptTx(sn))
+	m.ok(checkRowsBut(sn, r.subs, r.gone))
 	m.ok(checkRollup(sn))
 	m.ok(checkStore(s))
 	got := userRows(t, s, userTable("a").FullName())
