@@ -79,8 +79,12 @@ func inputs(t testing.TB, s *storage.Store) (states, head []column.Group, releas
 
 // lines prints rollups.histograms as the oracle prints its states.
 func lines(t testing.TB, states, head []column.Group) []string {
+	return linesLess(t, states, nil, head)
+}
+
+func linesLess(t testing.TB, states, minus, head []column.Group) []string {
 	t.Helper()
-	r, err := rollups.Read(states, nil, head, nil)
+	r, err := rollups.Read(states, minus, head, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
