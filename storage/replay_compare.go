@@ -248,7 +248,7 @@ func (r *replayer) differing(list []swap) ([]swap, error) {
 	slices.SortFunc(list, func(a, b swap) int {
 		return cmp.Or(cmp.Compare(a.old.order, b.old.order), cmp.Compare(a.old.row, b.old.row))
 	})
-	var old gatherer
+	old := rowGatherer{paths: []types.Path{""}} // all columns
 	for i := 0; i < len(list); {
 		j, rows := i, []uint16(nil)
 		for ; j < len(list) && list[j].old.order == list[i].old.order; j++ {
@@ -259,10 +259,7 @@ func (r *replayer) differing(list []swap) ([]swap, error) {
 		}
 		i = j
 	}
-	was, err := old.take()
-	if err != nil {
-		return nil, err
-	}
+	was := old.take()
 	gen := head.NewGeneration(r.s.paths)
 	for i := range list {
 		gen.Append(list[i].row, list[i].rec.out.Partition)
