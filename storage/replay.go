@@ -132,7 +132,7 @@ func (r *replayer) run(ctx context.Context) error {
 		if err := r.swapRange(ctx); err != nil {
 			return err
 		}
-		r.s.replayed.step(r.s.o.Now())
+		r.s.replayed.step(r.s.o.Now(), fmt.Sprintf("record %d of %d; %s", r.p.Next-1, r.last, r.p))
 		if r.o.Progress != nil {
 			r.o.Progress(r.p, r.last)
 		}
@@ -272,9 +272,10 @@ func (r *replayStatus) start(now time.Time) {
 }
 
 // step counts a range.
-func (r *replayStatus) step(now time.Time) {
+func (r *replayStatus) step(now time.Time, progress string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.status.Progress = progress
 	r.status.Steps++
 	r.status.Last = now
 }

@@ -37,7 +37,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(), demoCommand(), sqlCommand(), loadCommand(), genCommand(), checkCommand(),
 		backupCommand(), restoreCommand(),
-		inspectCommand(), versionCommand())
+		inspectCommand(), replayCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Flags().String(configFlag, "", "TOML file with options (TELEMDB_CONFIG)")
 		c.PreRunE = func(cmd *cobra.Command, _ []string) error { return applyConfig(cmd) }

@@ -50,6 +50,22 @@ type Info interface {
 	PID() int32
 	Version() string
 	Flush(ctx context.Context) error
+	// Replay decodes records of the landfill again; see Replayer.
+	Replay(ctx context.Context, r Replay) (string, error)
+}
+
+// Replay says which records to decode again: received from From until before To (texts of timestamps, empty: no bound), and
+// passing Where, a condition over namespace, document_type, document_id, submission_timestamp, error_type and
+// error_message of their rows (empty: all).
+type Replay struct {
+	From, To, Where string
+	DryRun          bool
+}
+
+// Replayer is what a Database has besides if it keeps what it was sent.
+type Replayer interface {
+	// Replay swaps rows that today's decoder makes otherwise, and tells in a line what it did.
+	Replay(ctx context.Context, r Replay) (string, error)
 }
 
 // SettingInfo describes a run-time parameter.

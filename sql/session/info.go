@@ -117,6 +117,14 @@ func (i *info) SetConfig(name, value string, local bool) (string, error) {
 
 func (i *info) Flush(ctx context.Context) error { return i.c.cfg.DB.Flush(ctx) }
 
+func (i *info) Replay(ctx context.Context, r Replay) (string, error) {
+	db, ok := i.c.cfg.DB.(Replayer)
+	if !ok {
+		return "", sqlstate.New(sqlstate.FeatureNotSupported, "this database has nothing to replay")
+	}
+	return db.Replay(ctx, r)
+}
+
 // RegOID reads the text of a reg* value.
 func (i *info) RegOID(kind types.Kind, name string) (uint32, error) {
 	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -274,6 +282,35 @@ func plainOrQuoted(s string) string {
 // telemdbFuncs are the functions of the schema telemdb that act on the database.
 var telemdbFuncs = map[string][]*expr.Func{
 	"flush": {{Name: "flush", Ret: types.Of(types.Void), Volatile: expr.Volatile, Called: true, Eval: flush}},
+	"replay": {{Name: "replay", Args: []types.Type{types.Of(types.Text), types.Of(types.Text), types.Of(types.Text), types.Of(types.Bool)},
+		Ret: types.Of(types.Text), Volatile: expr.Volatile, Called: true, Eval: replay}},
+}
+
+// replay is telemdb.replay(from, to, where, dry_run): it returns when the replay is done. NULL is as good as an empty text.
+func replay(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	i, ok := ctx.Session.(Info)
+	if !ok {
+		return sqlstate.New(sqlstate.Internal, "telemdb.replay() needs a session")
+	}
+	text := func(v *vec.Vector, row int) string {
+		if v.Null(row) {
+			return ""
+		}
+		return string(v.Bytes(row))
+	}
+	for row := range n {
+		if !sel.Get(row) {
+			out.AppendNull()
+			continue
+		}
+		said, err := i.Replay(ctx.Context, Replay{From: text(args[0], row), To: text(args[1], row), Where: text(args[2], row),
+			DryRun: !args[3].Null(row) && args[3].Bool(row)})
+		if err != nil {
+			return err
+		}
+		out.AppendString(said)
+	}
+	return nil
 }
 
 // flush is telemdb.flush(): it returns when all rows are sealed and published.

@@ -64,3 +64,9 @@ func (db *DB) Replay(name string) (p ReplayProgress, ok bool, err error) {
 	}
 	return p, true, closer.Close()
 }
+
+// String says what became of the records in one line.
+func (p ReplayProgress) String() string {
+	return fmt.Sprintf("%d records decoded again: %d the same, %d changed, %d errors repaired, %d refused, %d duplicates; %d not in the log any more",
+		p.Records, p.Same, p.Changed, p.Repaired, p.Refused, p.Duplicates, p.Missing)
+}
