@@ -83,6 +83,26 @@ type Insert struct {
 	With      *With
 }
 
+// Delete is DELETE, and TRUNCATE of one table.
+type Delete struct {
+	Table     TableRef
+	Using     []TableExpr
+	Where     Expr
+	With      *With
+	Returning bool
+}
+
+// Truncate is TRUNCATE.
+type Truncate struct{ Tables []TableRef }
+
+// AlterTable is ALTER TABLE … SET (…) and RESET (…), of which the latter has options without a value.
+type AlterTable struct {
+	Table    TableRef
+	Set      []Option
+	Reset    []Option
+	IfExists bool
+}
+
 // Copy is COPY. Query is nil when Table is copied.
 type Copy struct {
 	Table   TableRef
@@ -183,8 +203,8 @@ type Discard struct{ What string }
 // Ignored is a maintenance statement with nothing to do here: ANALYZE, VACUUM, CHECKPOINT …; Tag is its command tag.
 type Ignored struct{ Tag string }
 
-// Unsupported is a statement that is understood and refused: What names it.
-type Unsupported struct{ What string }
+// Unsupported is a statement that is understood and refused: What names it, Hint tells what to do instead, if anything.
+type Unsupported struct{ What, Hint string }
 
 func (*Select) stmt()        {}
 func (*CreateTable) stmt()   {}
@@ -193,6 +213,9 @@ func (*CreateView) stmt()    {}
 func (*CreateSchema) stmt()  {}
 func (*Drop) stmt()          {}
 func (*Insert) stmt()        {}
+func (*Delete) stmt()        {}
+func (*Truncate) stmt()      {}
+func (*AlterTable) stmt()    {}
 func (*Copy) stmt()          {}
 func (*Explain) stmt()       {}
 func (*SetVar) stmt()        {}

@@ -71,9 +71,13 @@ func (c *converter) statement(n *pg.Node) ast.Stmt {
 	case *pg.Node_CheckPointStmt:
 		return &ast.Ignored{Tag: "CHECKPOINT"}
 	case *pg.Node_UpdateStmt:
-		return &ast.Unsupported{What: "UPDATE"}
+		return &ast.Unsupported{What: "UPDATE", Hint: "DELETE the rows and INSERT their new values in one transaction: BEGIN … COMMIT."}
 	case *pg.Node_DeleteStmt:
-		return &ast.Unsupported{What: "DELETE"}
+		return c.deleteStmt(n.DeleteStmt)
+	case *pg.Node_TruncateStmt:
+		return c.truncate(n.TruncateStmt)
+	case *pg.Node_AlterTableStmt:
+		return c.alterTable(n.AlterTableStmt)
 	default:
 		return &ast.Unsupported{What: statementName(nodeName(n))}
 	}

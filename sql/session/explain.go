@@ -156,7 +156,7 @@ func (c *conn) explainedPlan(k *catalog, st *ast.Explain, o explainOptions, para
 		}
 		return c.explainedPlan(k, &ast.Explain{Query: p.stmt}, o, p.params)
 	case *ast.Unsupported:
-		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported", q.What)
+		return nil, errUnsupported(q)
 	}
 	return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN of this statement is not supported")
 }

@@ -71,6 +71,12 @@ func (p *prepared) bind() error {
 			return err
 		}
 		p.params = q.Params
+	case *ast.Delete:
+		_, q, err := p.c.bindDelete(st, p.declared)
+		if err != nil {
+			return err
+		}
+		p.params = q.Params
 	case *ast.Explain:
 		p.cols = explainColumns(st)
 		return p.bindExplained(st.Query)
@@ -120,7 +126,7 @@ func (p *prepared) bindExplained(st ast.Stmt) error {
 		return p.bindParams(st.Query)
 	case *ast.Declare:
 		return p.bindParams(st.Query)
-	case *ast.Insert:
+	case *ast.Insert, *ast.Delete:
 		inner := &prepared{c: p.c, stmt: st, declared: p.declared}
 		err := inner.bind()
 		p.params = inner.params
@@ -230,6 +236,8 @@ func (p *prepared) execute(s *statementCtx, args []*vec.Vector) (Result, error) 
 		return c.run(s, p.plan, p.cols, args)
 	case *ast.Insert:
 		return c.insert(s, st, p.params, args)
+	case *ast.Delete:
+		return c.delete(s, st, p.params, args)
 	case *ast.Explain:
 		return c.explain(s, st, p.params, args)
 	case *ast.Show:
@@ -265,6 +273,8 @@ func (c *conn) utility(ctx context.Context, st ast.Stmt) (string, error) {
 		return c.createSchema(ctx, st)
 	case *ast.Drop:
 		return c.drop(ctx, st)
+	case *ast.Truncate:
+		return c.truncate(st)
 	case *ast.Prepare:
 		return c.prepareStmt(st)
 	case *ast.Deallocate:
@@ -276,9 +286,15 @@ func (c *conn) utility(ctx context.Context, st ast.Stmt) (string, error) {
 	case *ast.Ignored:
 		return st.Tag, nil
 	case *ast.Unsupported:
-		return "", sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported", st.What)
+		return "", errUnsupported(st)
 	}
 	return "", sqlstate.New(sqlstate.FeatureNotSupported, "a statement of kind %T is not supported", st)
+}
+
+func errUnsupported(st *ast.Unsupported) error {
+	err := sqlstate.New(sqlstate.FeatureNotSupported, "%s is not supported", st.What)
+	err.Hint = st.Hint
+	return err
 }
 
 // prepareStmt is SQL PREPARE.
