@@ -104,8 +104,13 @@ func (p *pipeline) descend(n plan.Node) error {
 		if err != nil {
 			return err
 		}
-		p.scan, err = scan.New(p.b.ctx, src, n)
-		return err
+		if p.scan, err = scan.New(p.b.ctx, src, n); err != nil {
+			return err
+		}
+		if skip := p.b.x.env.Skip; skip != nil {
+			p.scan.SkipCorrupt(skip)
+		}
+		return nil
 	}
 	rows, err := p.b.build(n)
 	p.rows = rows

@@ -19,6 +19,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -34,6 +35,8 @@ type Env struct {
 	Workers int       // 0: one for each core
 	Memory  int64     // query_memory in bytes; 0: no limit
 	Analyze *Analysis // nil: nothing is measured
+	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
+	Skip *scan.Skipped
 }
 
 // Run starts a plan. Nothing is read before the first Next. The batches have no Sel. Close stops what is running and

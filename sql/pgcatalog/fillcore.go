@@ -21,7 +21,7 @@ func fillNamespaces(e *env, w *writer) error {
 func fillClasses(e *env, w *writer) error {
 	oid, name, schema, typ, owner, am := w.col("oid"), w.col("relname"), w.col("relnamespace"), w.col("reltype"), w.col("relowner"), w.col("relam")
 	tuples, kind, persistence, natts, rules := w.col("reltuples"), w.col("relkind"), w.col("relpersistence"), w.col("relnatts"), w.col("relhasrules")
-	populated, identity := w.col("relispopulated"), w.col("relreplident")
+	populated, identity, options := w.col("relispopulated"), w.col("relreplident"), w.col("reloptions")
 	for _, k := range e.w.classes {
 		oid.oid(k.oid)
 		name.str(k.name.Name)
@@ -41,6 +41,11 @@ func fillClasses(e *env, w *writer) error {
 			identity.char('d')
 		} else {
 			identity.char('n')
+		}
+		if k.stored != nil {
+			if opts := session.TableOptions(k.stored); opts != nil {
+				options.strs(opts)
+			}
 		}
 		w.next()
 	}

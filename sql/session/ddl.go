@@ -125,12 +125,12 @@ func columnType(d ast.ColumnDef) (types.Type, error) {
 
 func tableOptions(t *types.Table, os []ast.Option) error {
 	for _, o := range os {
-		switch o.Name {
-		case "partition_by":
+		if o.Name == "partition_by" {
 			t.PartitionBy = o.Value
-		case "fillfactor", "autovacuum_enabled", "oids":
-		default:
-			return sqlstate.New(sqlstate.InvalidParameter, "unrecognized parameter \"%s\"", o.Name).At(o.Pos())
+			continue
+		}
+		if err := tableOption(&t.Retention, o); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -145,12 +145,16 @@ func checkTable(t *types.Table, pos int) error {
 		if seen[c.Name] {
 			return sqlstate.New(sqlstate.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
 		}
-		if c.Name == types.ColLSN || c.Name == types.ColDocument {
+		if c.Name == types.ColLSN || c.Name == types.ColRow || c.Name == types.ColDocument {
 			return sqlstate.New(sqlstate.DuplicateColumn, "column name \"%s\" conflicts with a system column name", c.Name)
 		}
 		seen[c.Name] = true
 	}
 	if t.PartitionBy == "" {
+		if t.Retention != (types.Retention{}) {
+			return sqlstate.New(sqlstate.InvalidParameter, "table \"%s\" cannot have a retention: it has no partitions", t.Name).
+				WithHint("Name its date column: PARTITION BY RANGE (…), or WITH (partition_by = …).")
+		}
 		return nil
 	}
 	i := t.Col(t.PartitionBy)

@@ -85,11 +85,12 @@ func (c *conn) findRows(s *statementCtx, n plan.Node, args []*vec.Vector, analys
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	dead := deadRows{}
 	for {
 		b, err := rows.Next()
 		if err != nil || b == nil {
+			rows.Close()
+			c.warnSkipped(env.Skip)
 			return dead, err
 		}
 		dead.addVector(b.Cols[0], b.N)

@@ -186,6 +186,7 @@ func (x *explained) run(c *conn, s *statementCtx, n plan.Node, args []*vec.Vecto
 		}
 	}
 	rows.Close()
+	c.warnSkipped(env.Skip)
 	x.running = time.Since(began)
 	return nil
 }

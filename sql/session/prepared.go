@@ -275,6 +275,8 @@ func (c *conn) utility(ctx context.Context, st ast.Stmt) (string, error) {
 		return c.drop(ctx, st)
 	case *ast.Truncate:
 		return c.truncate(st)
+	case *ast.AlterTable:
+		return c.alterTable(ctx, st)
 	case *ast.Prepare:
 		return c.prepareStmt(st)
 	case *ast.Deallocate:

@@ -7,6 +7,7 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/op"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -24,7 +25,18 @@ func (c *conn) env(ctx context.Context, args []*vec.Vector) (*op.Env, *snapshotR
 	if len(c.tx.changes) > 0 {
 		source = withChanges(source, c.tx.changes)
 	}
-	return &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory}, s, nil
+	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory}
+	if c.set.value("skip_corrupt") == "on" {
+		env.Skip = &scan.Skipped{}
+	}
+	return env, s, nil
+}
+
+// warnSkipped tells how much of the data a statement that has ended did not see.
+func (c *conn) warnSkipped(k *scan.Skipped) {
+	if k != nil && k.Groups() > 0 {
+		c.notice("WARNING", sqlstate.DataCorrupted, fmt.Sprintf("%d rows of %d row groups were left out, because their data is corrupt", k.Rows(), k.Groups()))
+	}
 }
 
 // queryResult is a running query.
@@ -33,6 +45,7 @@ type queryResult struct {
 	c     *conn
 	rows  plan.Rows
 	snap  *snapshotRef
+	skip  *scan.Skipped
 	cols  []Column
 	tag   string // "SELECT"
 	count int64
@@ -49,7 +62,7 @@ func (c *conn) run(s *statementCtx, n plan.Node, cols []Column, args []*vec.Vect
 	if err != nil {
 		return nil, err
 	}
-	return &queryResult{s: s, c: c, rows: rows, snap: snap.keep(), cols: cols, tag: "SELECT"}, nil
+	return &queryResult{s: s, c: c, rows: rows, snap: snap.keep(), skip: env.Skip, cols: cols, tag: "SELECT"}, nil
 }
 
 func (r *queryResult) Columns() []Column { return r.cols }
@@ -78,6 +91,7 @@ func (r *queryResult) finish() {
 	}
 	r.ended = true
 	r.rows.Close()
+	r.c.warnSkipped(r.skip)
 	r.snap.drop()
 	r.s.end()
 }

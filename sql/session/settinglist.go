@@ -53,6 +53,7 @@ var settingTable = []setting{
 	{name: "server_version", initial: "15.0 (telemdb)", typ: "string", reported: true, readonly: true, desc: "Shows the server version."},
 	{name: "server_version_num", initial: "150000", typ: "integer", readonly: true, desc: "Shows the server version as an integer."},
 	{name: "session_authorization", typ: "string", reported: true, readonly: true, desc: "Sets the session user name."},
+	{name: "skip_corrupt", initial: "off", typ: "bool", check: checkBool, desc: "Leaves out rows that cannot be read because the data on disk is corrupt, with a warning."},
 	{name: "standard_conforming_strings", initial: "on", typ: "bool", reported: true, desc: "Causes '...' strings to treat backslashes literally.",
 		check: checkEnum("on")},
 	{name: "statement_timeout", initial: "0", typ: "integer", unit: "ms", check: checkTime, desc: "Sets the maximum allowed duration of any statement."},

@@ -248,6 +248,7 @@ func (c *conn) fill(s *statementCtx, w *writer, n plan.Node, args []*vec.Vector)
 		}
 		if b == nil {
 			rows.Close()
+			c.warnSkipped(env.Skip)
 			return w.finish()
 		}
 	}
