@@ -15,10 +15,13 @@ func orderJoins(n plan.Node, env *Env) plan.Node {
 	}
 	ch := &chain{env: env}
 	ch.flatten(j, 0)
-	if len(ch.parts) > chainMax {
-		return tree.Children(n, func(c plan.Node, _ bool) plan.Node { return orderJoins(c, env) })
+	if len(ch.parts) <= chainMax {
+		// A key whose operand looks at several inputs may find no join that it is a key of: then the order stays.
+		if out := ch.build(j.Cols()); len(ch.keys) == 0 {
+			return out
+		}
 	}
-	return ch.build(j.Cols())
+	return tree.Children(n, func(c plan.Node, _ bool) plan.Node { return orderJoins(c, env) })
 }
 
 // chainMax bounds the quadratic search for the next part.

@@ -25,9 +25,9 @@ func (c *conn) alterTable(ctx context.Context, st *ast.AlterTable) (string, erro
 		c.notice("NOTICE", "00000", fmt.Sprintf("relation \"%s\" does not exist, skipping", refName(st.Table)))
 		return "ALTER TABLE", nil
 	case !ok:
-		return "", sqlstate.New(sqlstate.UndefinedTable, "relation \"%s\" does not exist", refName(st.Table)).At(st.Table.Pos())
+		return "", sqlstate.New(sqlstate.UndefinedTable, "relation \"%s\" does not exist", refName(st.Table))
 	case r.Table == nil:
-		return "", sqlstate.New(sqlstate.WrongObjectType, "\"%s\" is not a stored table", r.Name.Name).At(st.Table.Pos())
+		return "", sqlstate.New(sqlstate.WrongObjectType, "\"%s\" is not a stored table", r.Name.Name)
 	}
 	keep := r.Table.Retention
 	for _, o := range st.Set {

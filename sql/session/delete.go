@@ -136,6 +136,7 @@ func (c *conn) truncate(st *ast.Truncate) (string, error) {
 	}
 	var tables []*types.Table
 	for _, ref := range st.Tables {
+		ref.P = 0 // PostgreSQL gives no position here
 		r, err := deletable(k, ref, "truncate")
 		if err != nil {
 			return "", err

@@ -142,6 +142,12 @@ func (c *conn) explainedPlan(k *catalog, st *ast.Explain, o explainOptions, para
 			return nil, err
 		}
 		return c.optimize(k, b.Plan), nil
+	case *ast.Delete:
+		_, b, err := c.bindDelete(q, params)
+		if err != nil {
+			return nil, err
+		}
+		return b.Plan, nil
 	case *ast.CreateTableAs:
 		if o.analyze {
 			return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN ANALYZE of CREATE TABLE AS is not supported: it would write")
