@@ -157,6 +157,7 @@ func TestAReadOnlyStoreRefusesEveryWrite(t *testing.T) {
 		"view":      r.CreateView(ctx, View{Schema: "public", Name: "v", SQL: "SELECT 1"}, false),
 		"retention": r.SetRetention(ctx, name, types.Retention{}),
 		"flush":     r.Flush(ctx),
+		"replay":    second(r.Replay(ctx, ReplayOptions{})),
 		"backup":    second(r.Backup(ctx, BackupOptions{To: "/backups"})),
 	} {
 		if !errors.Is(err, ErrReadOnly) {

@@ -50,6 +50,9 @@ const (
 
 // Replay decodes records again. It can be ended by ctx at any time, and by a crash; run again, it goes on.
 func (s *Store) Replay(ctx context.Context, o ReplayOptions) (ReplayProgress, error) {
+	if err := s.writable(); err != nil {
+		return ReplayProgress{}, err
+	}
 	if s.decoder == nil {
 		return ReplayProgress{}, errors.New("a store without a decoder has nothing to replay")
 	}
