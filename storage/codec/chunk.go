@@ -26,6 +26,8 @@ const (
 	encHex      = 10 // text: digests of one length, as bytes
 	encTime     = 11 // text: ISO 8601 times of one shape, as moments
 	encDictRare = 12 // as encDict, and where the rare values are
+
+	encHistBeyond = 13 // as encHist, but for the sums
 )
 
 // Chunk is an opened column chunk. It may be used by several goroutines at once. Every method that takes data wants the
@@ -109,8 +111,8 @@ func (c *Chunk) parseValues(cur *cursor) (err error) {
 		err = c.text.parsePlain(cur, n)
 	case c.enc == encZstd && phys == types.PhysBytes:
 		err = c.text.parsePages(cur, n)
-	case c.enc == encHist && c.leaf == types.LeafHistogram:
-		c.hist, err = parseHist(cur, n)
+	case (c.enc == encHist || c.enc == encHistBeyond) && c.leaf == types.LeafHistogram:
+		c.hist, err = parseHist(cur, n, c.enc == encHistBeyond)
 	default:
 		err = corrupt("encoding %d of %s values", c.enc, c.leaf)
 	}
@@ -251,7 +253,7 @@ func (c *Chunk) readBytes(data []byte, a, b int, dst *vec.Vector) error {
 			dst.Off[i] = uint32(i * uuidText)
 		}
 		return nil
-	case encHist:
+	case encHist, encHistBeyond:
 		return c.hist.read(data, a, b, dst)
 	case encHex:
 		dst.Data = c.hex.read(data, a, b, dst.Data[:0], dst.Off)
@@ -313,6 +315,8 @@ func (c *Chunk) name() string {
 		return "uuid"
 	case encHist:
 		return "hist"
+	case encHistBeyond:
+		return "hist+beyond"
 	case encALP:
 		return "alp"
 	case encFSST:
@@ -350,7 +354,7 @@ func (c *Chunk) Describe(data []byte) string {
 		s += fmt.Sprintf("(%d digits, steps of %d) ", c.time.shape.digits, c.time.step) + c.time.moments.name() + c.time.moments.params(data)
 	case encZstd:
 		s += fmt.Sprintf("(%d pages)", len(c.text.pages))
-	case encHist:
+	case encHist, encHistBeyond:
 		s += fmt.Sprintf("(%d layouts, %d pairs)", len(c.hist.layouts), c.hist.pairs)
 	}
 	switch c.pres.kind {

@@ -68,6 +68,9 @@ func (e *Encoder) values(dst []byte, v *Values, o Options) (enc uint8, out []byt
 	if v.Leaf.Phys() == types.PhysBool {
 		return encBits, appendBits(dst, &v.Vec)
 	}
+	if v.Leaf == types.LeafHistogram { // nothing to remember: taken apart wherever that goes
+		return e.best(dst, v, o)
+	}
 	at := len(dst)
 	if last, ok := o.State.remembered(); ok {
 		if dst, ok = e.as(dst, last, v, o); ok && o.State.holds(len(dst)-at, v.Vec.N) {
@@ -90,7 +93,7 @@ func (e *Encoder) best(dst []byte, v *Values, o Options) (enc uint8, out []byte)
 	}
 	if v.Leaf == types.LeafHistogram {
 		if out, ok := e.hist.append(dst, &v.Vec, &e.ints); ok {
-			return encHist, out
+			return encHistBeyond, out
 		}
 	}
 	return e.bytesValues(dst, v, o)

@@ -112,8 +112,6 @@ func (e *Encoder) bytesAs(dst []byte, enc uint8, v *Values, o Options) ([]byte, 
 		return e.appendPlain(dst, &v.Vec), true
 	case encZstd:
 		return e.appendPages(dst, &v.Vec), true
-	case encHist:
-		return e.hist.append(dst, &v.Vec, &e.ints)
 	case encUUID, encHex, encTime:
 		shape, out := e.shaped(dst, v)
 		return out, shape == enc

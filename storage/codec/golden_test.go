@@ -128,6 +128,18 @@ var goldens = []golden{
 	}},
 	{"histogram-const", types.LeafHistogram, "const", false, func(v *vec.Vector, i int) { v.AppendBytes(goldenHistogram(3)) }},
 	{"histogram-hist", types.LeafHistogram, "hist", false, func(v *vec.Vector, i int) { v.AppendBytes(goldenHistogram(i)) }},
+	{"histogram-beyond", types.LeafHistogram, "hist+beyond", false, func(v *vec.Vector, i int) {
+		h := &sketch.Histogram{Layout: sketch.Layout{Type: 0, Buckets: 20, Low: 1, High: 100_000}}
+		for b := int64(i % 3); b < 9; b++ {
+			n := int64(mixed(i+int(b)) % 50)
+			h.Buckets = append(h.Buckets, sketch.Bucket{Bound: b * b * b * 100, Count: n})
+			h.Sum += b*b*b*100*n + int64(mixed(i)%90)
+		}
+		if i == 500 {
+			h.Sum = 3 // less than its buckets hold: clients do that
+		}
+		v.AppendBytes(h.AppendTo(nil))
+	}},
 	{"histogram-dict", types.LeafHistogram, "dict", false, func(v *vec.Vector, i int) {
 		v.AppendBytes(append(goldenHistogram(int(mixed(i)%5)), 0)) // a byte too many: no canonical form
 	}},
@@ -304,4 +316,54 @@ func holds(enc uint8, leaf types.Leaf) bool {
 		return leaf == types.LeafText
 	}
 	return true
+}
+
+// TestHistogramsOfOlderFilesAreMerged: in their own form among themselves; beside those of today they are gathered.
+func TestHistogramsOfOlderFilesAreMerged(t *testing.T) {
+	read := func(name string) (*golden, []byte, *Chunk) {
+		for i := range goldens {
+			if g := &goldens[i]; g.name == name {
+				file, err := os.ReadFile("testdata/golden/" + name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				data := file[4 : 4+binary.LittleEndian.Uint32(file)]
+				c, err := Open(g.leaf, goldenValues, goldenValues, data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return g, data, c
+			}
+		}
+		t.Fatalf("no golden chunk %s", name)
+		return nil, nil, nil
+	}
+	g, data, c := read("histogram-hist")
+	_, newData, newChunk := read("histogram-beyond")
+	want := &Values{Leaf: g.leaf, Rows: goldenValues}
+	want.Vec.Reset(g.leaf.Type())
+	src := []Source{{Chunk: c, Data: data}, {Chunk: c, Data: data}}
+	for to := range goldenValues {
+		from := to / 2
+		src[to%2].Want = append(src[to%2].Want, uint32(from)<<16|uint32(to))
+		g.add(&want.Vec, from)
+	}
+	var e Encoder
+	always := func(int) bool { return true }
+	_, chunk, m, ok, err := e.Merge(nil, nil, g.leaf, goldenValues, src, Options{}, always)
+	if err != nil || !ok || m.Present != goldenValues {
+		t.Fatalf("%v, %v, %+v", err, ok, m)
+	}
+	merged, err := Open(g.leaf, goldenValues, goldenValues, chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Encoding() != "hist" {
+		t.Errorf("merged to %s", merged.Encoding())
+	}
+	requireRoundTrip(t, want, chunk, merged)
+	src[1].Chunk, src[1].Data = newChunk, newData
+	if _, _, _, ok, err := e.Merge(nil, nil, g.leaf, goldenValues, src, Options{}, always); ok || err != nil {
+		t.Errorf("two forms are merged as one: %v, %v", ok, err)
+	}
 }

@@ -15,11 +15,12 @@ import (
 // the bounds that occur.
 type histLayout struct {
 	n       int
+	beyond  bool // encHistBeyond: sums are stored as what they have beyond their buckets' least
 	pairs   int
 	layouts []sketch.Layout
 	bounds  [][]int64
 	layout  *ints // per histogram: index into layouts
-	sums    *ints // per histogram
+	sums    *ints // per histogram; with beyond, less the sum of bound times count over its pairs, modulo 2^64
 	counts  *ints // per histogram: listed pairs
 	starts  *ints // per block of histograms: pairs before it
 	firsts  *ints // per histogram: index of the first listed bound; 0 if none is listed
@@ -30,8 +31,8 @@ type histLayout struct {
 // maxPairs bounds what a chunk may claim; a histogram lists at most some thousand pairs.
 const maxPairs = math.MaxInt32
 
-func parseHist(c *cursor, n int) (*histLayout, error) {
-	h := &histLayout{n: n}
+func parseHist(c *cursor, n int, beyond bool) (*histLayout, error) {
+	h := &histLayout{n: n, beyond: beyond}
 	size := c.count(n)
 	for range size {
 		if err := h.parseLayout(c); err != nil {
@@ -156,12 +157,12 @@ func (r *histReader) next(i int) error {
 	}
 	n := r.counts[i]
 	bounds := r.h.bounds[l]
-	if n < 0 || n > int64(len(bounds)) || n > int64(r.h.pairs-r.pair) || r.sums[i] < 0 {
-		return corrupt("histogram of %d pairs, sum %d", n, r.sums[i])
+	if n < 0 || n > int64(len(bounds)) || n > int64(r.h.pairs-r.pair) {
+		return corrupt("histogram of %d pairs", n)
 	}
-	r.value.Layout, r.value.Sum = r.h.layouts[l], r.sums[i]
+	r.value.Layout = r.h.layouts[l]
 	r.value.Buckets = r.value.Buckets[:0]
-	at := uint64(r.firsts[i])
+	at, least := uint64(r.firsts[i]), int64(0)
 	for k := range n {
 		step, count, err := r.take()
 		if err != nil {
@@ -174,6 +175,14 @@ func (r *histReader) next(i int) error {
 			return corrupt("bucket %d of %d, count %d", at, len(bounds), count)
 		}
 		r.value.Buckets = append(r.value.Buckets, sketch.Bucket{Bound: bounds[at], Count: count})
+		least += bounds[at] * count
+	}
+	r.value.Sum = r.sums[i]
+	if r.h.beyond {
+		r.value.Sum += least
+	}
+	if r.value.Sum < 0 {
+		return corrupt("histogram with sum %d", r.value.Sum)
 	}
 	return nil
 }
@@ -209,7 +218,7 @@ type histWriter struct {
 	layouts []histBounds
 	index   map[sketch.Layout]int
 	last    int // the layout found last
-	// What the streams will hold. steps has the bounds themselves until all are known.
+	// What the streams will hold; sums as encHistBeyond has them. steps has the bounds themselves until all are known.
 	layout, sums, counts, starts, firsts, steps, samples []int64
 	value                                                sketch.Histogram
 	check                                                []byte
@@ -221,8 +230,8 @@ type histBounds struct {
 	bounds []int64
 }
 
-// append writes the chunk body; ok is false if a value is no histogram in its canonical form, or the layouts do not
-// repeat, so that taking them apart gains nothing.
+// append writes the chunk body of encHistBeyond; ok is false if a value is no histogram in its canonical form, or the layouts
+// do not repeat, so that taking them apart gains nothing.
 func (w *histWriter) append(dst []byte, v *vec.Vector, iw *intsWriter) (out []byte, ok bool) {
 	if !w.collect(v) || 2*len(w.layouts) > v.N+1 {
 		return dst, false
@@ -249,12 +258,14 @@ func (w *histWriter) collect(v *vec.Vector) bool {
 		at := w.layoutOf(h.Layout)
 		w.layouts[at].add(h.Buckets)
 		w.layout = append(w.layout, int64(at))
-		w.sums = append(w.sums, h.Sum)
 		w.counts = append(w.counts, int64(len(h.Buckets)))
+		least := int64(0)
 		for _, b := range h.Buckets {
 			w.steps = append(w.steps, b.Bound)
 			w.samples = append(w.samples, b.Count)
+			least += b.Bound * b.Count
 		}
+		w.sums = append(w.sums, h.Sum-least)
 	}
 	return true
 }

@@ -162,7 +162,7 @@ func (f *histFeed) give(w *histWriter) error {
 		return corrupt("histogram layout %d of %d", l, len(f.layouts))
 	}
 	bounds := f.h.bounds[l]
-	if n < 0 || n > int64(len(bounds)) || n > int64(f.h.pairs-f.pair) || sum < 0 {
+	if n < 0 || n > int64(len(bounds)) || n > int64(f.h.pairs-f.pair) || sum < 0 && !f.h.beyond {
 		return corrupt("histogram of %d pairs, sum %d", n, sum)
 	}
 	at := len(w.steps)

@@ -46,7 +46,7 @@ type merger struct {
 // CanMerge tells whether Merge may know a shorter way for a chunk than to decode and encode it.
 func CanMerge(c *Chunk) bool {
 	switch c.enc {
-	case encHist, encDict, encDictRare, encConst, encInts:
+	case encHist, encHistBeyond, encDict, encDictRare, encConst, encInts:
 		return true
 	}
 	return false
@@ -76,7 +76,7 @@ func (e *Encoder) Merge(zones, chunk []byte, leaf types.Leaf, rows int, src []So
 	enc := uint8(0)
 	switch way {
 	case histWay:
-		enc = encHist
+		enc = src[0].Chunk.enc // what lies beyond the buckets stays the same where the bounds' places change
 		if chunk, m.Bytes, ok, err = e.mergeHist(chunk, src); ok {
 			zones = e.zones.appendUnbounded(zones, v)
 		}
@@ -124,7 +124,7 @@ func wayOf(leaf types.Leaf, src []Source) way {
 	}
 	number := leaf == types.LeafInt || leaf == types.LeafFloat
 	switch {
-	case every(src, encHist):
+	case every(src, encHist), every(src, encHistBeyond):
 		return histWay
 	case every(src, encConst):
 		return constWay

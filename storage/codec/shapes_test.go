@@ -115,10 +115,10 @@ var shapes = []shape{
 	{"json constant", types.LeafJSON, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendString("{}") }, "const"},
 	{"histogram", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		v.AppendBytes(randomHistogram(r, 0).AppendTo(nil))
-	}, "hist"},
+	}, "hist+beyond"},
 	{"histogram layouts", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		v.AppendBytes(randomHistogram(r, r.Int64N(3)).AppendTo(nil))
-	}, "hist"},
+	}, "hist+beyond"},
 	{"histogram odd", types.LeafHistogram, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		b := randomHistogram(r, 0).AppendTo(nil)
 		if i == n-1 {

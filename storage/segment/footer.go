@@ -19,7 +19,7 @@ const (
 
 // Feature bits. A reader that does not know a required bit refuses the file, an optional one it ignores.
 const (
-	requiredEncodings2 = uint32(1) // chunks may have the encodings 8 to 12 (../codec/FORMAT.md)
+	requiredEncodings2 = uint32(1) // chunks may have the encodings 8 to 13 (../codec/FORMAT.md)
 	optionalIndex      = uint32(1) // the footer says where the index area is, if there is one
 
 	knownRequired = requiredEncodings2
