@@ -29,6 +29,7 @@ const databaseName = "telemdb"
 type DB struct {
 	store    *storage.Store
 	opts     Options
+	started  time.Time
 	sessions session.Config
 	wire     *wire.Server
 	handler  *ingest.Handler
@@ -47,7 +48,7 @@ const headRecoveryShare = 45
 // that another process has open is refused at once, with that process's id, unless Options.ReadOnly is set.
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
-	db := &DB{opts: o, failed: make(chan struct{})}
+	db := &DB{opts: o, started: o.Now(), failed: make(chan struct{})}
 	so := storage.Options{
 		Locked:            o.Locked,
 		OnFailed:          db.storeFailed,

@@ -26,6 +26,9 @@ func (d *database) SystemTables() []session.SystemTable {
 		d.system("rollups", rollupCols, d.rollupRows),
 		d.system("jobs", jobCols, d.jobRows),
 		d.system("damage", damageCols, d.damageRows),
+		d.system("status", statusCols, d.statusRows),
+		d.system("tables", tableCols, d.tableRows),
+		d.system("check", checkCols, d.checkRows),
 		d.system("settings", settingCols, d.settingRows),
 		d.system("metrics", metricCols, d.metricRows),
 	}

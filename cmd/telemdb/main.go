@@ -35,7 +35,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), demoCommand(), sqlCommand(), loadCommand(), genCommand(), checkCommand(),
+	root.AddCommand(serveCommand(), demoCommand(), sqlCommand(), loadCommand(), genCommand(), checkCommand(), statusCommand(),
 		backupCommand(), restoreCommand(),
 		inspectCommand(), replayCommand(), versionCommand())
 	for _, c := range root.Commands() {
