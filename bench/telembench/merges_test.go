@@ -25,7 +25,7 @@ func benchmarkMerge(b *testing.B, fill func(context.Context, *storage.Store) err
 	}
 	n, bytes, cpu := 0, 0.0, 0.0
 	for b.Loop() {
-		run, err := mergeCopy(b.Context(), dir, fmt.Sprintf("%s-%d", dir, n))
+		run, err := mergeCopy(b.Context(), dir, fmt.Sprintf("%s-%d", dir, n), false)
 		if err != nil {
 			b.Fatal(err)
 		}
