@@ -211,7 +211,11 @@ func (s *Store) rollupOf(states *types.Table) *rollup {
 // inputsOf opens files for a merge, a second time and with a small cache of their own: what a merge reads it reads once,
 // so it would only push out what queries read again. done closes them.
 func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Input, done func(), err error) {
-	cache := segment.NewCache(l.CacheBytes)
+	open := int64(0)
+	for _, f := range files {
+		open += f.Meta.Bytes / int64(max(1, len(f.Meta.GroupRows)))
+	}
+	cache := segment.NewCache(l.Cache(open))
 	var readers []*segment.Reader
 	done = func() {
 		for _, r := range readers {

@@ -215,7 +215,8 @@ func (e *Encoder) tryPages(v *Values, c contest) bool {
 
 func (e *Encoder) appendPages(dst []byte, v *vec.Vector) []byte {
 	dst = e.ints.append(dst, e.lengths(v))
-	var table, pages []byte
+	var table []byte
+	pages := e.page[:0]
 	count := 0
 	for first := 0; first < v.N; count++ {
 		end := first + 1
@@ -224,12 +225,16 @@ func (e *Encoder) appendPages(dst []byte, v *vec.Vector) []byte {
 		}
 		raw := v.Data[v.Off[first]:v.Off[end]]
 		pages = Deflate(pages, raw)
+		if first == 0 { // the others shrink about as much: room for them all leaves no garbage behind
+			pages = slices.Grow(pages, int(float64(len(pages))*float64(len(dataOf(v)))/float64(max(1, len(raw)))))
+		}
 		table = binary.LittleEndian.AppendUint16(table, uint16(first))
 		table = binary.LittleEndian.AppendUint32(table, uint32(len(raw)))
 		table = binary.LittleEndian.AppendUint32(table, uint32(len(pages)))
 		first = end
 	}
 	dst = binary.AppendUvarint(dst, uint64(count))
+	e.page = pages
 	dst = append(dst, table...)
 	return append(dst, pages...)
 }

@@ -216,10 +216,25 @@ func scatterNumbers[T int64 | float64](dst, vals []T, v *vec.Vector, want []uint
 	}
 }
 
+// arenaMax bounds what is reserved on the strength of the first values.
+const arenaMax = 128 << 20
+
 // scatterBytes copies the block's data, or its dictionary's if that is not there yet, and notes where each row's value is.
+// Of a block of which few rows are wanted it copies their values alone.
 func (g *gatherer) scatterBytes(want []uint32, from int) {
 	v := &g.block
 	vals := values(v)
+	if len(g.arena) == 0 && v.Form == vec.Flat { // room for all at once leaves no garbage behind
+		g.arena = slices.Grow(g.arena, min(len(vals.Data)/v.N*g.rows*9/8, arenaMax))
+	}
+	if v.Form == vec.Flat && 2*len(want) < v.N {
+		for _, w := range want {
+			i := int(w>>16) - from
+			g.off[w&0xffff], g.len[w&0xffff] = uint64(len(g.arena)), vals.Off[i+1]-vals.Off[i]
+			g.arena = append(g.arena, vals.Data[vals.Off[i]:vals.Off[i+1]]...)
+		}
+		return
+	}
 	base := uint64(len(g.arena))
 	if v.Form == vec.Dict && v.Dict == g.dict {
 		base = g.at
@@ -275,7 +290,12 @@ func packNumbers[T int64 | float64](dst, vals []T, pos []uint16) []T {
 
 func (g *gatherer) packBytes(pos []uint16) {
 	v := &g.out.Vec
-	v.Off = append(v.Off[:0], 0)
+	total := 0
+	for _, r := range pos {
+		total += int(g.len[r])
+	}
+	v.Data = slices.Grow(v.Data, total)
+	v.Off = append(slices.Grow(v.Off[:0], len(pos)+1), 0)
 	for _, r := range pos {
 		v.Data = append(v.Data, g.arena[g.off[r]:g.off[r]+uint64(g.len[r])]...)
 		v.Off = append(v.Off, uint32(len(v.Data)))

@@ -195,21 +195,36 @@ func (w *Writer) write(g *groupBuild, b []byte) (off uint32, err error) {
 	return uint32(at), w.append(b)
 }
 
+// append gives bytes to the file: small ones are collected, what is large is written as it is.
 func (w *Writer) append(b []byte) error {
-	w.buf = append(w.buf, b...)
 	w.at += int64(len(b))
-	if len(w.buf) < writeBytes {
-		return nil
+	if len(w.buf)+len(b) <= cap(w.buf) {
+		w.buf = append(w.buf, b...)
+		if len(w.buf) < writeBytes {
+			return nil
+		}
+		return w.flush()
 	}
-	return w.flush()
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.put(b)
 }
 
 func (w *Writer) flush() error {
-	n, err := w.file.Write(w.buf)
-	if err == nil && n != len(w.buf) {
-		err = fmt.Errorf("short write of %d of %d bytes", n, len(w.buf))
-	}
+	err := w.put(w.buf)
 	w.buf = w.buf[:0]
+	return err
+}
+
+func (w *Writer) put(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := w.file.Write(b)
+	if err == nil && n != len(b) {
+		err = fmt.Errorf("short write of %d of %d bytes", n, len(b))
+	}
 	return err
 }
 
