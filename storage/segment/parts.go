@@ -4,9 +4,9 @@ import "github.com/telemdb/telemdb/storage/types"
 
 // Part is a share of a segment's bytes: where a file's size comes from.
 type Part struct {
-	Path     types.Path // empty: what belongs to no column (directory, header and footer)
+	Path     types.Path // empty: what belongs to no column (index area, directory, header and footer)
 	Leaf     types.Leaf
-	Encoding string // of the values; "rest" in a page of the rest area, "none" for constants, else "directory" or "frame"
+	Encoding string // of the values; "rest" in a page of the rest area, "none" for constants, else "index", "directory" or "frame"
 	Bytes    int64  // of the values, or of the whole part
 	Presence int64  // of what says which rows have a value
 }
@@ -19,6 +19,7 @@ func (r *Reader) Parts(f func(p Part)) error {
 			return err
 		}
 	}
+	f(Part{Encoding: "index", Bytes: int64(r.foot.indexBytes)})
 	f(Part{Encoding: "directory", Bytes: int64(r.foot.dirStored)})
 	f(Part{Encoding: "frame", Bytes: headerBytes + footerBytes + trailerBytes})
 	return nil
