@@ -51,6 +51,7 @@ func (o thinStore) build(ctx context.Context, dir string) error {
 	options.Now = func() time.Time { return now }
 	options.Rollups = []storage.Rollup{rollups.Aggregates{}}
 	options.LandfillKeep, options.DedupHorizon = time.Nanosecond, time.Nanosecond
+	options.Manual, options.SealMaxAge = false, 10*365*24*time.Hour // for what removes the log's files; seals are asked for
 	s, err := storage.Open(filepath.Join(dir, "db"), options)
 	if err != nil {
 		return err

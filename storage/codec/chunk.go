@@ -151,6 +151,9 @@ const PageableBytes = uuidBytes
 // needs what stands in front of them, and Read and Filter their Extent, and no other byte.
 func Pageable(first byte) bool { return first&0x3f == encUUID }
 
+// PageableAll is the first byte of a pageable chunk in which every row has a value: all that stands in front of the values.
+const PageableAll = presentAll<<6 | encUUID
+
 // Extent returns the bytes that Read and Filter of rows [from, to) need besides those in front of the values. A chunk that
 // is not pageable needs all.
 func (c *Chunk) Extent(data []byte, from, to int) (lo, hi int) {

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"sort"
@@ -33,6 +34,10 @@ type Filter struct {
 // NewFilter prepares p, which may not change afterwards.
 func (c *Chunk) NewFilter(p *column.Pred) (*Filter, error) {
 	f := &Filter{c: c, p: *p}
+	if p.Op == column.OpIn && p.List.N == 1 && p.Leaf.Phys() != types.PhysBool {
+		f.p = equalTo(p)
+		p = &f.p
+	}
 	switch {
 	case p.Op == column.OpPresent:
 		f.all = true
@@ -289,14 +294,43 @@ func (f *Filter) boolBits(out bitset, n int) {
 	}
 }
 
+// equalTo returns the equality that a list of one value is.
+func equalTo(p *column.Pred) column.Pred {
+	q := column.Pred{Op: column.OpEq, Leaf: p.Leaf}
+	switch p.Leaf.Phys() {
+	case types.PhysInt64:
+		q.I = p.List.Int(0)
+	case types.PhysFloat64:
+		q.F = p.List.Float(0)
+	default:
+		q.B = p.List.Bytes(0)
+	}
+	return q
+}
+
 // compareFixed compares values of one length, whose order is that of the texts.
 func (f *Filter) compareFixed(src []byte, out bitset) {
 	k := f.fixed
+	if f.p.Op == column.OpEq && len(k) == uuidBytes {
+		equalUUIDs(src, k, out)
+		return
+	}
 	for i := 0; len(src) >= len(k); i++ {
 		if f.p.Op.Holds(bytes.Compare(src[:len(k)], k)) {
 			out[i>>6] |= 1 << (uint(i) & 63)
 		}
 		src = src[len(k):]
+	}
+}
+
+func equalUUIDs(src, k []byte, out bitset) {
+	le := binary.LittleEndian
+	lo, hi := le.Uint64(k), le.Uint64(k[8:])
+	for i := 0; len(src) >= uuidBytes; i++ {
+		if le.Uint64(src) == lo && le.Uint64(src[8:]) == hi {
+			out[i>>6] |= 1 << (uint(i) & 63)
+		}
+		src = src[uuidBytes:]
 	}
 }
 

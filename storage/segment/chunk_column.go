@@ -91,8 +91,7 @@ func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
 	key := cacheKey{c.g.r.number, g.base + int64(off)}
 	e, err := c.g.r.cache.get(key, int(size), func(e *cacheEntry) error {
 		if crcs := c.pages(); crcs != nil {
-			e.partial = newPartial(layoutOf(int(size), c.present()), crcs)
-			return c.readPages(e, 0, 1) // what tells where the values are
+			return c.loadParts(e, crcs)
 		}
 		return c.readVerified(e.data, off, crc)
 	})

@@ -183,3 +183,21 @@ func (c *chunkColumn) readPages(e *cacheEntry, k, end int) error {
 	}
 	return nil
 }
+
+// loadParts opens the chunk of a new entry and leaves its values for later. What tells where they are is in the first page;
+// where every row has a value it is one byte, and known.
+func (c *chunkColumn) loadParts(e *cacheEntry, crcs []uint32) error {
+	e.partial = newPartial(layoutOf(len(e.data), c.present()), crcs)
+	if e.partial.head == 1 && c.present() == c.g.dir.rows {
+		e.data[0] = codec.PageableAll
+	} else if err := c.readPages(e, 0, 1); err != nil {
+		return err
+	}
+	chunk, err := codec.Open(c.Leaf(), c.g.dir.rows, c.present(), e.data)
+	if err != nil {
+		off, _, _ := c.place()
+		return c.corrupt(off, err)
+	}
+	e.chunk.Store(chunk) // before others see the entry: they may read the first page while nobody opens the chunk
+	return nil
+}
