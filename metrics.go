@@ -40,6 +40,7 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_damage", "Things found broken that still are.", float64(st.Damage)),
 		counter("telemdb_scrub_read_bytes_total", "Bytes that the scrub has read since start.", float64(scrub.BytesRead)),
 		counter("telemdb_scrub_passes_total", "Times that the scrub has read all files since start.", float64(scrub.Passes)),
+		gauge("telemdb_disk_state", "0: enough space is free; 1: below the soft reserve; 2: below the hard reserve, submissions are refused.", float64(db.store.Disk())),
 		counter("telemdb_seals_total", "Seals since start.", float64(st.Seals)),
 		counter("telemdb_merges_total", "Merges since start.", float64(st.Merges)),
 		counter("telemdb_merges_skipped_total", "Merges skipped since start: the disk had no room for their output.", float64(st.MergesSkipped)),

@@ -161,7 +161,9 @@ func (s *Store) lookAtDisk() {
 		s.diskLow.Store(false)
 		return
 	}
-	s.diskLow.Store(belowSoftReserve(u))
+	if low := belowSoftReserve(u); s.diskLow.Swap(low) != low {
+		s.tellDisk(low, u)
+	}
 	if u.Free >= s.hardReserve(u) {
 		if s.diskFree.Swap(-1) >= 0 {
 			s.jobs.Kick(jobTrim) // the ballast, if it was given up, is to be made again before it is needed

@@ -36,6 +36,16 @@ func (s *Store) Disk() DiskState {
 // belowSoftReserve is where an operator should be told.
 func belowSoftReserve(u vfs.Usage) bool { return u.Free < max(u.Total/10, 5<<30) }
 
+// tellDisk says once that free space has fallen below the soft reserve, or is above it again.
+func (s *Store) tellDisk(low bool, u vfs.Usage) {
+	if low {
+		s.o.Logger.Warn("the disk is below its soft reserve; free space, or shorten a retention", "dir", s.dir, "free", u.Free, "total", u.Total)
+		s.jobs.Kick(jobExpire) // what is past its time is dropped now
+		return
+	}
+	s.o.Logger.Info("the disk is above its soft reserve again", "dir", s.dir, "free", u.Free)
+}
+
 // Exists reports whether dir holds a store.
 func Exists(fsys vfs.FS, dir string) (bool, error) {
 	_, err := fsys.Stat(path.Join(dir, formatFile))
