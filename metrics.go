@@ -36,6 +36,7 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_segment_files_open", "Descriptors of segments; files.max_open bounds them.", float64(st.OpenFiles)),
 		gauge("telemdb_segment_bytes", "Bytes of published segments.", float64(st.SegmentBytes)),
 		gauge("telemdb_segment_rows", "Rows of published segments, roll-up states among them.", float64(st.SegmentRows)),
+		gauge("telemdb_deleted_rows", "Rows of published segments that are deleted and not written away yet.", float64(st.DeletedRows)),
 		gauge("telemdb_snapshots", "Snapshots that are pinned.", float64(st.Snapshots)),
 		gauge("telemdb_damage", "Things found broken that still are.", float64(st.Damage)),
 		counter("telemdb_scrub_read_bytes_total", "Bytes that the scrub has read since start.", float64(scrub.BytesRead)),

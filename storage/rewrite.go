@@ -16,6 +16,9 @@ import (
 // rewriteShare is the part of a segment's rows, one in so many, that must be dead for it to be written again alone.
 const rewriteShare = 5
 
+// toRewrite tells whether a file with so many dead rows is to be written again alone.
+func toRewrite(f *file, dead int64) bool { return dead > 0 && dead*rewriteShare >= f.Meta.Rows }
+
 // pickRewrite chooses the segment with the largest share of dead rows, if that is large enough.
 func (s *Store) pickRewrite(v *version) (*types.Table, []*file) {
 	var table *types.Table
@@ -30,7 +33,7 @@ func (s *Store) pickRewrite(v *version) (*types.Table, []*file) {
 			if f.damaged.Load() {
 				continue
 			}
-			if n := v.deadOf(f).count(); n*rewriteShare >= f.Meta.Rows && float64(n)/float64(f.Meta.Rows) > share {
+			if n := v.deadOf(f).count(); toRewrite(f, n) && float64(n)/float64(f.Meta.Rows) > share {
 				table, worst, share = t, f, float64(n)/float64(f.Meta.Rows)
 			}
 		}

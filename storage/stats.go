@@ -18,7 +18,8 @@ type Stats struct {
 	Segments      int
 	SegmentBytes  int64
 	SegmentRows   int64
-	OpenFiles     int // descriptors of segments
+	DeletedRows   int64 // of SegmentRows: no query sees them, no merge has written them away yet
+	OpenFiles     int   // descriptors of segments
 	HeadRows      int64
 	HeadBytes     int64 // in memory
 	Lanes         int   // routes with unsealed rows
@@ -92,6 +93,11 @@ func (m *manifest) addStats(st *Stats) {
 			st.Segments++
 			st.SegmentBytes += f.Meta.Bytes
 			st.SegmentRows += int64(f.Meta.Rows)
+			dead := m.current.deadOf(f).count()
+			st.DeletedRows += dead
+			if toRewrite(f, dead) {
+				st.MergeDebtBytes += f.Meta.Bytes
+			}
 		}
 	}
 	for _, v := range m.pinned {
@@ -109,6 +115,8 @@ type SegmentInfo struct {
 	Partition    int64  // days since 1970-01-01
 	HasPartition bool
 	Rows         int64
+	Deleted      int64 // of Rows
+	Minus        bool  // states of deleted rows, which a roll-up subtracts
 	Groups       int
 	Bytes        int64
 	ValueBytes   int64
@@ -129,7 +137,7 @@ func (sn *Snapshot) Segments() []SegmentInfo {
 		for _, f := range sn.version.tables[id] {
 			out = append(out, SegmentInfo{
 				ID: f.ID, Table: t.FullName(), TableID: id, File: path.Base(f.path), Partition: f.Meta.Partition,
-				HasPartition: f.Meta.HasPartition, Rows: int64(f.Meta.Rows), Groups: len(f.Meta.GroupRows), Bytes: f.Meta.Bytes,
+				HasPartition: f.Meta.HasPartition, Rows: int64(f.Meta.Rows), Deleted: sn.version.deadOf(f).count(), Minus: f.Minus, Groups: len(f.Meta.GroupRows), Bytes: f.Meta.Bytes,
 				ValueBytes: f.Meta.ValueBytes, MinLSN: f.Meta.MinLSN, MaxLSN: f.Meta.MaxLSN,
 				From: time.Unix(f.From, 0).UTC(), To: time.Unix(f.To, 0).UTC(), Bulk: f.Bulk,
 			})

@@ -1,15 +1,21 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vfs"
@@ -400,4 +406,102 @@ func must2(t *testing.T, err error) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestDeletedRowsAreCountedUntilTheyAreWrittenAway(t *testing.T) {
+	s, subs := openTest(t, vfs.NewMem()), map[uint64]string{}
+	for i := range 10 {
+		submit(t, s, subs, testPayload("main", strconv.Itoa(i), day0, "release", "v", "1"))
+	}
+	must(t, s.Flush(ctx))
+	deleted := func() (n int64) {
+		segments, err := s.Segments()
+		must(t, err)
+		for _, f := range segments {
+			n += f.Deleted
+		}
+		return n
+	}
+	for _, step := range []struct {
+		lsn    uint64
+		debt   bool
+		merged int64 // deleted rows that a merge leaves
+	}{
+		{1, false, 1}, // 1 of 10: below the share
+		{2, true, 0},  // 2 of 10: at it
+		{3, false, 1}, // 1 of 8
+	} {
+		deleteLSNs(t, s, snapshot(t, s), mainTable, map[uint64]bool{step.lsn: true}, nil)
+		if st := s.Stats(); st.DeletedRows != deleted() || st.DeletedRows == 0 || (st.MergeDebtBytes > 0) != step.debt {
+			t.Errorf("after the delete of %d: %+v, segments have %d deleted rows", step.lsn, st, deleted())
+		}
+		_, err := s.MergeOnce(ctx)
+		must(t, err)
+		if deleted() != step.merged {
+			t.Errorf("after the delete of %d and a merge there are %d deleted rows, want %d", step.lsn, deleted(), step.merged)
+		}
+	}
+	checkBut(t, s, subs, map[uint64]bool{1: true, 2: true, 3: true})
+}
+
+func TestATombstoneThatFitsNoSegmentIsReportedAndChangesNothing(t *testing.T) {
+	fsys, subs := vfs.NewMem(), map[uint64]string{}
+	s := openTest(t, fsys)
+	submit(t, s, subs, testPayload("main", "1", day0, "release", "v", "1"))
+	must(t, s.Flush(ctx))
+	var f *file
+	for _, files := range s.manifest.current.tables {
+		for _, x := range files {
+			if x.Meta.HasPartition && !x.Minus {
+				f = x
+			}
+		}
+	}
+	for _, bad := range []meta.Tombstone{
+		{Table: f.Table, Segment: f.ID, Rows: roaring.BitmapOf(uint32(f.Meta.Rows))},
+		{Table: f.Table, Segment: f.ID + 1000, Rows: roaring.BitmapOf(0)},
+	} {
+		b := s.meta.NewBatch()
+		b.PutTombstone(bad)
+		must(t, s.meta.Commit(b))
+		var problems []string
+		must(t, s.Check(func(p Problem) { problems = append(problems, p.What) }))
+		if len(problems) == 0 || !strings.Contains(strings.Join(problems, " "), "tombstone") {
+			t.Errorf("Check says %q", problems)
+		}
+		must(t, s.Close())
+		s = openTest(t, fsys)
+		sn := snapshot(t, s)
+		must(t, checkRows(sn, subs))
+		if len(s.Damage()) == 0 {
+			t.Error("no damage is recorded")
+		}
+		b = s.meta.NewBatch()
+		b.DropTombstone(bad.Table, bad.Segment)
+		must(t, s.meta.Commit(b))
+	}
+}
+
+// FuzzTablesRecord reads any payload of a transaction's record.
+func FuzzTablesRecord(f *testing.F) {
+	in := column.NewInterner()
+	var inserts []*Insert
+	for id := range uint32(2) {
+		e := newRowEncoder(id, in)
+		var row column.RowBuf
+		row.Int(in.Intern("n"), int64(id))
+		e.add(&row)
+		inserts = append(inserts, &Insert{short: e})
+	}
+	f.Add(bytes.Join(tablesParts(inserts), nil))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		_ = eachTable(payload, func(rows []byte) error {
+			d, err := openRows(rows, column.NewInterner())
+			for more := true; err == nil && more; {
+				var got column.RowBuf
+				more, err = d.next(&got)
+			}
+			return err
+		})
+	})
 }

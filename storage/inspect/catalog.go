@@ -50,6 +50,9 @@ func Catalog(w io.Writer, fsys vfs.FS, dir string, o Options) (err error) {
 	for _, e := range s.Segments {
 		fmt.Fprintln(out, segmentLine(e, names))
 	}
+	for _, t := range s.Tombstones {
+		fmt.Fprintf(out, "tombstone of segment %d of %s: %d rows\n", t.Segment, nameOf(names, t.Table), t.Rows.GetCardinality())
+	}
 	fmt.Fprintf(out, "segments that were being written: %s\nsegment files to be removed: %s\n", numbers(s.Building), numbers(s.Obsolete))
 	for _, route := range sortedNames(s.Balance) {
 		b := s.Balance[route]
@@ -143,6 +146,9 @@ func segmentLine(e *meta.Segment, names map[uint32]string) string {
 	}
 	if e.Bulk {
 		line += ", written beside the log"
+	}
+	if e.Minus {
+		line += ", to be subtracted"
 	}
 	return line + ", sealed " + instant(e.From) + " to " + instant(e.To)
 }

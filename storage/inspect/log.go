@@ -12,9 +12,10 @@ import (
 
 // The kinds of log records, as storage numbers them (storage/FORMAT.md).
 const (
-	kindPing = 1
-	kindRows = 2
-	kindBulk = 3
+	kindPing   = 1
+	kindRows   = 2
+	kindBulk   = 3
+	kindTables = 4
 )
 
 // Log prints a file of the log: its header, its records, what of it is damaged, and how it ends. It verifies every
@@ -62,6 +63,8 @@ func describe(r wal.RecordInfo, o Options) string {
 		return fmt.Sprintf("submission, %d bytes", len(r.Payload))
 	case kindRows:
 		return fmt.Sprintf("rows of an INSERT, %d bytes", len(r.Payload))
+	case kindTables:
+		return fmt.Sprintf("rows of a transaction's INSERTs into several tables, %d bytes", len(r.Payload))
 	case kindBulk:
 		return fmt.Sprintf("rows written beside the log, %d bytes", len(r.Payload))
 	}
