@@ -16,10 +16,10 @@ type write struct {
 	tx *storage.Tx
 }
 
+// ReadOnly implements session.ReadOnlyDatabase.
+func (d *database) ReadOnly() bool { return d.store.ReadOnly() }
+
 func (d *database) Begin() (session.Write, error) {
-	if d.store.ReadOnly() {
-		return nil, sqlError(storage.ErrReadOnly)
-	}
 	tx, err := d.store.Begin()
 	if err != nil {
 		return nil, sqlError(err)

@@ -645,3 +645,38 @@ func missing(t *testing.T, s *Store, gone, tried map[uint64]bool) map[uint64]boo
 	}
 	return out
 }
+
+// TestAFaultInABackupOfARunningStoreCostsOnlyTheBackup makes the nth call fail in what a backup of an open store makes: the
+// moment that it lends, and the backup. The store goes on, and the next attempt works.
+func TestAFaultInABackupOfARunningStoreCostsOnlyTheBackup(t *testing.T) {
+	stride := int64(5)
+	if prove.All() {
+		stride = 1
+	}
+	for _, part := range []string{"/db/leases*", "/db/leases/*", "/db/leases/*/*", "/db/leases/*/*/*", "/backups/*", "/backups/*/*"} {
+		for nth := int64(1); ; nth += stride {
+			mem, in := vfs.NewMem(), vfs.NewInjector()
+			s, subs := filled(t, vfs.Fault(mem, in))
+			var fired atomic.Bool
+			in.Add(vfs.Rule{Ops: vfs.Mutating, Glob: part, Nth: nth, Err: errDisk, Do: func(vfs.Op, string) { fired.Store(true) }})
+			_, err := s.Backup(ctx, BackupOptions{To: "/backups"})
+			in.Clear()
+			if failed := s.Failed(); failed != nil {
+				t.Errorf("change %d in %s: the store has failed: %v", nth, part, failed)
+			}
+			checkAll(t, s, subs)
+			if _, again := s.Backup(ctx, BackupOptions{To: "/backups"}); again != nil {
+				t.Errorf("change %d in %s: the next backup: %v", nth, part, again)
+			}
+			must(t, s.Close())
+			noProblems(t, mem, "/backups")
+			if !fired.Load() {
+				must(t, err)
+				break
+			}
+			if t.Failed() {
+				t.Fatalf("change %d in %s: backup %v", nth, part, err)
+			}
+		}
+	}
+}

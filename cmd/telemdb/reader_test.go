@@ -127,7 +127,8 @@ func TestReadersBesideAServerUnderLoad(t *testing.T) {
 	if again := first.ask(t, "SELECT count(*) FROM copied"); again != copied {
 		t.Errorf("of a dropped table the reader saw %s rows and now sees %s", copied, again)
 	}
-	if got := first.ask(t, "CREATE TABLE x (a int)"); !strings.Contains(got, "25006") {
+	// One write, because the hint behind the error is another line.
+	if got := first.ask(t, "DELETE FROM main"); !strings.Contains(got, "25006") {
 		t.Errorf("a reader's write: %s", got)
 	}
 

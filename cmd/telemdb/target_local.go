@@ -46,7 +46,10 @@ func (t *localTarget) Run(ctx context.Context, query string, sink func(shell.Res
 			return errors.Join(sqlFailure(err), t.conn.EndBatch(ctx, true))
 		}
 	}
-	return t.conn.EndBatch(ctx, false)
+	if err := t.conn.EndBatch(ctx, false); err != nil { // an open change is published here
+		return sqlFailure(err)
+	}
+	return nil
 }
 
 func (t *localTarget) statement(ctx context.Context, s session.Statement, sink func(shell.Result) error) (err error) {

@@ -73,3 +73,6 @@ type SystemTable struct {
 	Cols []plan.Col
 	Rows func(ctx *expr.Ctx, s Snapshot, want plan.VirtualScan) (plan.Rows, error)
 }
+
+// ReadOnlyDatabase is a Database that may refuse all writes: then statements that write fail before they begin.
+type ReadOnlyDatabase interface{ ReadOnly() bool }

@@ -256,6 +256,9 @@ func (c *conn) rollback() {
 
 // needWrite refuses a write where none is allowed.
 func (c *conn) needWrite(what string) error {
+	if db, ok := c.cfg.DB.(ReadOnlyDatabase); ok && db.ReadOnly() {
+		return sqlstate.New(sqlstate.ReadOnlyTransaction, "cannot execute %s: the database is open for reading only", what)
+	}
 	if c.tx.readOnly || !c.tx.explicit && c.set.value("default_transaction_read_only") == "on" {
 		return sqlstate.New(sqlstate.ReadOnlyTransaction, "cannot execute %s in a read-only transaction", what)
 	}

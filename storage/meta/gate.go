@@ -54,7 +54,7 @@ func (g *gate) result(err error) error {
 // and a failed sync of theirs must not fail the instance.
 func (g *gate) inScratch(name string) bool {
 	dir := g.scratch.Load()
-	return dir != nil && strings.HasPrefix(name, *dir)
+	return dir != nil && strings.HasPrefix(name+"/", *dir)
 }
 
 // park fails the instance and never returns.
