@@ -48,6 +48,10 @@ const headRecoveryShare = 45
 // that another process has open is refused at once, with that process's id, unless Options.ReadOnly is set.
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
+	syncEvery, err := o.syncEvery()
+	if err != nil {
+		return nil, err
+	}
 	db := &DB{opts: o, started: o.Now(), failed: make(chan struct{})}
 	so := storage.Options{
 		Locked:            o.Locked,
@@ -63,6 +67,8 @@ func Open(dir string, o Options) (*DB, error) {
 		BallastBytes:      o.DiskBallast,
 		WALFileBytes:      o.LogFileBytes,
 		WALMaxBytes:       o.LogMaxBytes,
+		WALSyncEvery:      syncEvery,
+		StrictWAL:         o.StrictLog,
 		CompactionMemory:  o.CompactionMemory,
 		Rollups:           []storage.Rollup{rollups.Aggregates{}},
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {

@@ -29,6 +29,7 @@ func (db *DB) metrics() []metric {
 		counter("telemdb_log_records_total", "Records written to the log since start.", float64(st.Log.Records)),
 		counter("telemdb_log_syncs_total", "Syncs of the log since start.", float64(st.Log.Syncs)),
 		counter("telemdb_log_sync_seconds_total", "Time spent in syncs of the log.", st.Log.SyncSum.Seconds()),
+		counter("telemdb_log_stalls_total", "Syncs of the log that took 5 s or longer.", float64(st.Log.Stalls)),
 		gauge("telemdb_log_sync_seconds_max", "Longest sync of the log.", st.Log.SyncMax.Seconds()),
 		gauge("telemdb_head_bytes", "Memory of the rows that are not sealed.", float64(st.HeadBytes)),
 		gauge("telemdb_head_rows", "Rows that are not sealed.", float64(st.HeadRows)),

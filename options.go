@@ -39,6 +39,12 @@ type Options struct {
 	DiskBallast int64
 	// LogFileBytes is the size of a file of the log, which is reserved on disk when the file is made. Default 64 MiB.
 	LogFileBytes int64
+	// Durability says when a submission is acknowledged: "sync", the default, when it is on disk; "interval:<ms>" when it is
+	// written, and it is on disk at most so many milliseconds later; "none" when it is written. The end of the process loses
+	// nothing in any of them, the end of the system what is not on disk.
+	Durability string
+	// StrictLog makes Open fail where records of the log are lost, instead of going on with what is left.
+	StrictLog bool
 	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.
 	LogMaxBytes int64
 	// Locked, if not nil, is called once by Open, when the directory is locked and before anything is read back from the

@@ -185,7 +185,8 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		{"query_memory", "memory one query may use", o.QueryMemory},
 		{"seal.bytes", "a table is sealed when its head holds this many bytes of values", o.SealBytes},
 		{"seal.max_age", "or when its oldest unsealed row is this old", o.SealMaxAge},
-		{"wal.durability", "a submission is acknowledged when it is synced", "sync"},
+		{"strict_wal", "a start fails where records of the log are lost", o.StrictLog},
+		{"wal.durability", "a submission is acknowledged when it is synced (sync), or before (interval:<ms>, none)", o.durability()},
 	} {
 		add(s.name, fmt.Sprint(s.value), s.description)
 	}

@@ -252,7 +252,7 @@ func (s *Store) openLog(state *meta.State) error {
 	}
 	log, rec, err := wal.Open(wal.Options{
 		FS: s.fs, Dir: path.Join(s.dir, walDir), FileBytes: s.o.WALFileBytes, QueueBytes: s.o.WALQueueBytes, Proven: high,
-		Logger: s.o.Logger, OnFailed: s.fail,
+		SyncEvery: s.o.WALSyncEvery, Logger: s.o.Logger, OnFailed: s.fail,
 	}, floor)
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
@@ -261,6 +261,14 @@ func (s *Store) openLog(state *meta.State) error {
 		s.lostLog("open", d)
 	}
 	s.log, s.logLast = log, rec.Last
+	if s.o.StrictWAL && len(rec.Damage) > 0 {
+		return fmt.Errorf("the log is damaged, and strict_wal is on: %s (%d places); restore a backup, or start without strict_wal "+
+			"to go on with what is left", rec.Damage[0], len(rec.Damage))
+	}
+	if s.o.WALSyncEvery != 0 {
+		s.o.Logger.Warn("THE LOG ACKNOWLEDGES BEFORE IT SYNCS: a power loss or a crash of the system loses acknowledged submissions "+
+			"(wal.durability)", "synced_every", s.o.WALSyncEvery)
+	}
 	return nil
 }
 

@@ -55,6 +55,11 @@ type Options struct {
 	// are done; HeadMaxBytes if it is less.
 	HeadRecoveryBytes int64
 
+	// WALSyncEvery weakens what an acknowledgement means; see wal.Options.SyncEvery. It is announced at every Open.
+	WALSyncEvery time.Duration
+	// StrictWAL makes Open fail where records of the log are lost, instead of going on with what is left.
+	StrictWAL bool
+
 	WALFileBytes     int64         // 64 MiB; 4 MiB in memory
 	WALMaxBytes      int64         // unsealed part of the log, then ErrFull; 4 GiB
 	WALQueueBytes    int64         // bytes waiting for the disk, then ErrOverloaded; 64 MiB

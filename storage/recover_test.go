@@ -2,8 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -95,4 +97,51 @@ func TestRecoverySaysHowFarItIs(t *testing.T) {
 	if lines != 1 {
 		t.Errorf("%d lines about the log that was read back, want 1", lines)
 	}
+}
+
+func TestAStrictStoreDoesNotOpenADamagedLog(t *testing.T) {
+	fsys, _ := leftUnsealed(t, 50)
+	names, err := fsys.List("/db/wal")
+	must(t, err)
+	f, err := fsys.OpenReadWrite("/db/wal/" + names[0])
+	must(t, err)
+	_, err = f.WriteAt([]byte("damage"), 4096+30)
+	must(t, errors.Join(err, f.Close()))
+	o := testOptions(fsys, newTestClock())
+	o.StrictWAL = true
+	for range 2 { // it stays so
+		if _, err := Open("/db", o); err == nil || !strings.Contains(err.Error(), "strict_wal") {
+			t.Errorf("a damaged log: %v", err)
+		}
+	}
+	o.StrictWAL = false
+	s, err := Open("/db", o)
+	must(t, err)
+	must(t, s.Close())
+}
+
+func TestAWeakStoreKnowsNoRecordThatAPowerLossCanTake(t *testing.T) {
+	fsys := vfs.NewCrash()
+	o := testOptions(fsys, newTestClock())
+	o.WALSyncEvery = -1
+	s, err := Open("/db", o)
+	must(t, err)
+	subs := map[uint64]string{}
+	for i := range 20 {
+		submit(t, s, subs, testPayload("main", fmt.Sprint(i), day0, "release", "v", "1"))
+	}
+	must(t, s.Flush(ctx)) // what is sealed is durable
+	for i := range 20 {
+		if _, err := s.Submit(ctx, testPayload("main", fmt.Sprint("late", i), day0, "release", "v", "1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := fsys.CrashClone(rand.New(rand.NewPCG(1, 1)), 0)
+	must(t, s.Close())
+	o = testOptions(lost, newTestClock())
+	o.StrictWAL = true
+	s, err = Open("/db", o)
+	must(t, err)
+	checkAll(t, s, subs)
+	must(t, s.Close())
 }

@@ -337,6 +337,10 @@ func (s *Store) publish(p publication) error {
 	if err := s.roomToPublish(len(p.add) > 0 && !p.frees); err != nil {
 		return err
 	}
+	// A batch must not know of records that a power loss could take from the log.
+	if err := s.log.Sync(); err != nil {
+		return err
+	}
 	b := s.meta.NewBatch()
 	if err := s.stageFiles(b, p.edit); err != nil {
 		return errors.Join(err, b.Close())
@@ -399,7 +403,7 @@ func (s *Store) stageMarks(b *meta.Batch, p publication) (mark uint64, marks map
 		b.SetMark(p.route, p.upto)
 	}
 	b.SetLogMark(mark)
-	b.SetLogSynced(s.log.Synced())
+	b.SetLogSynced(s.log.Durable())
 	return mark, marks
 }
 
@@ -417,7 +421,7 @@ func (s *Store) noteLogEnd() error {
 		return nil
 	}
 	b := s.meta.NewBatch()
-	b.SetLogSynced(s.log.Synced())
+	b.SetLogSynced(s.log.Durable())
 	return s.meta.Commit(b)
 }
 

@@ -48,6 +48,8 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	sizeVar(f, &o.db.DiskReserve, "disk-reserve", 0, "free space below which submissions get 507 (default 2 % of the disk, at least 1GiB)")
 	sizeVar(f, &o.db.DiskBallast, "disk-ballast", 64<<20, "file given up when the disk is full, so that seals and a start have room")
 	sizeVar(f, &o.db.LogFileBytes, "log-file", 64<<20, "size of a log file")
+	f.StringVar(&o.db.Durability, "durability", "sync", "when a submission is acknowledged: sync (on disk), interval:<ms> or none (before: a power loss loses some)")
+	f.BoolVar(&o.db.StrictLog, "strict-wal", false, "refuse to start where records of the log are lost")
 	sizeVar(f, &o.db.LogMaxBytes, "log-max", 4<<30, "unsealed part of the log beyond which submissions get 507")
 }
 

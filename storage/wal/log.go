@@ -33,6 +33,8 @@ type Log struct {
 	changed    chan struct{} // closed when readers should look again; nil if none waits
 	files      []*file       // oldest first; the last one may be active
 	synced     uint64
+	durable    uint64       // = synced, but for Options.SyncEvery
+	syncs      []chan error // callers of Sync
 	mark       uint64
 	stats      Stats
 
@@ -66,6 +68,7 @@ func Open(o Options, floor uint64) (*Log, *Recovery, error) {
 	}
 	l.number.Store(found.number)
 	l.w.l = l
+	l.w.durable, l.durable = l.synced, l.synced
 	l.w.prepare, l.w.prepared = make(chan preparation, 1), make(chan preparedFile, 1)
 	if found.next-1 != found.last {
 		l.w.base = &baseOf{lsn: found.next - 1, found: found.last}

@@ -58,6 +58,9 @@ func (w *writer) fill(f vfs.File) error {
 // rotate ends the current file and starts one with room for need bytes.
 func (w *writer) rotate(need int64) error {
 	if w.cur != nil {
+		if err := w.settle(); err != nil { // only the last file may hold what is not durable
+			return err
+		}
 		if err := w.giveUp(); err != nil {
 			w.l.o.Logger.Warn("log file ended badly; its records are safe", "err", err)
 		}

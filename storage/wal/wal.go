@@ -58,10 +58,17 @@ type Options struct {
 	Proven     uint64        // an LSN that is known to have been synced: if it is missing, the log is damaged
 	MaxPayload int           // 16 MiB
 
+	// SyncEvery weakens what an acknowledgement means. 0: a record is acknowledged when it is synced. Positive: when it is
+	// written, and it is synced at most so much later. Negative: when it is written, and the log never syncs by itself but at
+	// the end of a file. The end of a process loses nothing then, a power loss what was not synced; recovery keeps what is
+	// there without a gap, and takes the rest for a torn group.
+	SyncEvery time.Duration
+
 	Logger *slog.Logger // nothing is logged without
 	// OnFailed is called once, from the writer, when a sync has failed. It must not call Close.
 	OnFailed func(error)
 
+	stallAfter time.Duration // a sync that takes so long is a stall; 5 s
 	// fillAfter: a log that takes at least so long for half a file has the next one filled with zeros ahead of time.
 	fillAfter time.Duration
 }
@@ -73,6 +80,7 @@ const (
 	defaultQueueBytes = 64 << 20
 	defaultMaxPayload = 16 << 20
 	defaultFillAfter  = time.Second
+	defaultStallAfter = 5 * time.Second
 	// limitPayload keeps lengths of records far from the end of their field.
 	limitPayload = 1 << 30
 )
@@ -87,6 +95,7 @@ func (o *Options) fill() error {
 	setDefault(&o.QueueBytes, defaultQueueBytes)
 	setDefault(&o.MaxPayload, defaultMaxPayload)
 	setDefault(&o.fillAfter, defaultFillAfter)
+	setDefault(&o.stallAfter, defaultStallAfter)
 	if o.FileBytes < 2*headBytes || o.GroupBytes < recordSize(0) || o.MaxPayload < 0 || o.MaxPayload > limitPayload {
 		return fmt.Errorf("wal: FileBytes %d, GroupBytes %d or MaxPayload %d is out of range", o.FileBytes, o.GroupBytes, o.MaxPayload)
 	}
@@ -110,6 +119,7 @@ type Stats struct {
 	Syncs      int64
 	Bytes      int64 // written for acknowledged records, headers included
 	Full       int64 // groups refused for lack of space
+	Stalls     int64 // syncs that took 5 s or longer
 	QueueBytes int64 // waiting now
 	SyncSum    time.Duration
 	SyncMax    time.Duration

@@ -24,6 +24,9 @@ type writer struct {
 	base   *baseOf  // to be written before the next record
 	marked bool     // a mark stands at off
 
+	durable uint64    // the last LSN that a sync has made durable; below Log.synced only where Options.SyncEvery allows it
+	since   time.Time // when the first write after that was
+
 	before  int           // records in the group before
 	latency time.Duration // of recent syncs, smoothed
 
@@ -43,13 +46,18 @@ type baseOf struct{ lsn, found uint64 }
 func (w *writer) run() {
 	defer close(w.prepare) // ends prepareFiles
 	for {
-		g := w.nextGroup()
+		g, err := w.nextGroup()
+		if err != nil {
+			w.die(err)
+			return
+		}
 		if g == nil {
 			w.closeErr = w.finish()
+			w.answerSyncs(ErrClosed)
 			return
 		}
 		g.filling.Wait()
-		err := w.commit(g)
+		err = w.commit(g)
 		w.answer(g, err)
 		if errors.Is(err, ErrFailed) {
 			w.die(err)
@@ -58,18 +66,33 @@ func (w *writer) run() {
 	}
 }
 
-// nextGroup waits for a group and takes it; nil when the log is closing and nothing is left.
-func (w *writer) nextGroup() *group {
+// nextGroup waits for a group and takes it; nil when the log is closing and nothing is left. Meanwhile it makes durable
+// what is due. An error is the log's end.
+func (w *writer) nextGroup() (*group, error) {
 	l := w.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.queue) == 0 && l.gathering == nil {
+	for {
+		if len(l.syncs) > 0 || w.due() {
+			l.mu.Unlock()
+			err := w.settle()
+			if err == nil {
+				w.answerSyncs(nil)
+			}
+			l.mu.Lock()
+			if err != nil {
+				return nil, err
+			}
+		}
+		if len(l.queue) > 0 || l.gathering != nil {
+			break
+		}
 		if l.closing {
-			return nil
+			return nil, nil
 		}
 		l.mu.Unlock()
 		w.writeMark()
-		<-l.wake
+		w.waitIdle()
 		l.mu.Lock()
 	}
 	if len(l.queue) == 0 && l.gathering.n < w.before {
@@ -85,7 +108,7 @@ func (w *writer) nextGroup() *group {
 		l.gathering = nil
 	}
 	w.before = g.n
-	return g
+	return g, nil
 }
 
 // gatherLocked waits until the gathering group has as many records as the group before, whose callers are likely to come
@@ -135,13 +158,23 @@ func (w *writer) commit(g *group) error {
 	if err := w.write(g.buf, at); err != nil {
 		return err
 	}
-	start := time.Now()
-	if err := w.handle.SyncData(); err != nil {
-		return fmt.Errorf("%w: sync of %s: %w", ErrFailed, w.cur.path, err)
+	if w.l.o.SyncEvery != 0 {
+		if w.durable == first-1 {
+			w.since = time.Now()
+		}
+		g.first = first
+		w.base, w.marked = nil, false
+		w.synced(g, at, 0)
+		return nil
+	}
+	took, err := w.syncData()
+	if err != nil {
+		return err
 	}
 	g.first = first
 	w.base, w.marked = nil, false
-	w.synced(g, at, time.Since(start))
+	w.durable = first + uint64(g.n) - 1
+	w.synced(g, at, took)
 	return nil
 }
 
@@ -151,7 +184,7 @@ func (w *writer) stamp(g *group, first uint64) {
 	for b := g.buf; len(b) > 0; lsn++ {
 		length := binary.LittleEndian.Uint32(b[16:])
 		crc := binary.LittleEndian.Uint32(b[4:])
-		stamp(b, header{kind: Kind(b[1]), lsn: lsn, length: length, behind: uint32(lsn - first + 1)}, crc, w.cur.id)
+		stamp(b, header{kind: Kind(b[1]), lsn: lsn, length: length, behind: uint32(lsn - w.durable)}, crc, w.cur.id)
 		b = b[recordSize(int(length)):]
 	}
 }
@@ -174,7 +207,7 @@ func (w *writer) write(b []byte, at int64) error {
 	if undo != nil {
 		return fmt.Errorf("%w: undoing a failed write of %s: %w", ErrFailed, w.cur.path, errors.Join(err, undo))
 	}
-	w.size = w.off
+	w.size, w.durable = w.off, w.l.Synced()
 	w.giveUp()
 	return w.refused("write", err)
 }
@@ -205,10 +238,8 @@ func (w *writer) synced(g *group, off int64, took time.Duration) {
 	l.synced = last
 	l.stats.Records += int64(g.n)
 	l.stats.Groups++
-	l.stats.Syncs++
 	l.stats.Bytes += int64(len(g.buf))
-	l.stats.SyncSum += took
-	l.stats.SyncMax = max(l.stats.SyncMax, took)
+	l.durable = w.durable
 	l.tellReadersLocked()
 	l.mu.Unlock()
 	if !w.preparing && w.off > w.size/2 {
@@ -247,6 +278,7 @@ func (w *writer) die(err error) {
 		g.filling.Wait()
 		w.answer(g, err)
 	}
+	w.answerSyncs(err)
 	w.closeErr = err
 	if w.handle != nil {
 		w.handle.Close() // its content cannot be trusted any more, so neither can this error
@@ -267,7 +299,7 @@ func (w *writer) die(err error) {
 // it. It is not synced itself: it is a help to recovery, and an error in it has no consequence, which is why it is
 // ignored.
 func (w *writer) writeMark() {
-	if w.cur == nil || w.marked || w.cur.last == 0 {
+	if w.cur == nil || w.marked || w.cur.last == 0 || w.dirty() {
 		return
 	}
 	if rec := markRecord(w.l.Synced(), w.cur.id); w.off+int64(len(rec)) <= w.size {
@@ -278,8 +310,8 @@ func (w *writer) writeMark() {
 
 // finish ends the log in good order: what is there is synced, the last file has its exact length.
 func (w *writer) finish() error {
-	var err error
-	if w.cur != nil && w.cur.last != 0 {
+	err := w.settle() // before the mark says so
+	if err == nil && w.cur != nil && w.cur.last != 0 {
 		rec := markRecord(w.l.Synced(), w.cur.id)
 		end := w.off + int64(len(rec))
 		if _, err = w.handle.WriteAt(rec, w.off); err == nil {
