@@ -183,6 +183,9 @@ type sizeLine struct {
 	columns                 int
 }
 
+// worthALine is how many bytes a family or an encoding has at least to be listed.
+const worthALine = 10_000
+
 // compareSizes writes each segment's rows as Parquet and reports where the bytes of both go.
 func compareSizes(b *bench, files []segmentFile) error {
 	bin, err := buildParquet(b.dir)
@@ -232,10 +235,16 @@ func compareSizes(b *bench, files []segmentFile) error {
 	b.add("rows", "all tables: telemdb / Parquet + zstd 3 (to reach: <= 0.85)", fmt.Sprintf("%.2f MB / %.2f MB = %.3f", mb(sum.ours), mb(sum.parquet), float64(sum.ours)/float64(sum.parquet)))
 	for _, name := range sorted(families) {
 		l := families[name]
+		if l.ours+l.presence+l.parquet < worthALine {
+			continue
+		}
 		b.add("family", name, fmt.Sprintf("%.2f MB values, %.2f MB presence; Parquet %.2f MB", mb(l.ours), mb(l.presence), mb(l.parquet)))
 	}
 	for _, name := range sorted(encodings) {
 		l := encodings[name]
+		if l.ours+l.presence < worthALine {
+			continue
+		}
 		b.add("encoding", fmt.Sprintf("%s, %d chunks", name, l.columns), fmt.Sprintf("%.2f MB values, %.2f MB presence", mb(l.ours), mb(l.presence)))
 	}
 	printLargest(columns)
