@@ -292,3 +292,68 @@ func TestTablesThatFollowOthersAreNotDeletedFrom(t *testing.T) {
 		}
 	}
 }
+
+// EXPLAIN DELETE says what a delete would touch, and touches nothing.
+func TestExplainDeleteTellsWhatItWouldTouch(t *testing.T) {
+	db := ForTest(t, "CREATE TABLE t (d date, a int) PARTITION BY RANGE (d)",
+		"INSERT INTO t SELECT date '2016-01-01' + g % 4, g FROM generate_series(0, 3999) g", "SELECT telemdb.flush()",
+		"INSERT INTO t SELECT date '2016-01-09', g FROM generate_series(1, 10) g")
+	explain := func(statement string) string {
+		rows, err := db.Query(context.Background(), statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		var lines []string
+		for rows.Next() {
+			lines = append(lines, strings.TrimSpace(rows.Values()[0].(string)))
+		}
+		return strings.Join(lines, "\n")
+	}
+	for _, c := range []struct {
+		statement string
+		want      []string
+	}{
+		{"EXPLAIN DELETE FROM t WHERE d = '2016-01-02' AND a < 100", []string{"Rows: 25 matched", "nothing was deleted", "Partitions: 1, 2016-01-02 to 2016-01-02", "Segments: 1 of 4, "}},
+		{"EXPLAIN DELETE FROM t WHERE d <= '2016-01-02'", []string{"Rows: 2000 matched", "Partitions: 2, 2016-01-01 to 2016-01-02", "Segments: 0 of 4, 0 bytes", "Segments Dropped Whole: 2 of"}},
+		{"EXPLAIN DELETE FROM t WHERE a = 1", []string{"Rows: 2 matched", "Head: 10 rows in memory are sealed first"}},
+		{"EXPLAIN (FORMAT JSON) DELETE FROM t WHERE a = 1", []string{`"Rows Matched": 2`, `"Head Rows to Seal": 10`, `"Segments of Table": 4`, `"Roll-ups Corrected": []`}},
+	} {
+		got := explain(c.statement)
+		for _, w := range c.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s does not say %q:\n%s", c.statement, w, got)
+			}
+		}
+	}
+	if got := one(t, db, "SELECT count(*) FROM t"); got != "4010" {
+		t.Fatalf("EXPLAIN left %s rows", got)
+	}
+	if got := explain("EXPLAIN ANALYZE DELETE FROM t WHERE a = 1"); !strings.Contains(got, "Rows: 2 deleted") {
+		t.Error(got)
+	}
+	if got := one(t, db, "SELECT count(*) FROM t"); got != "4008" {
+		t.Errorf("EXPLAIN ANALYZE left %s rows", got)
+	}
+}
+
+// WITH (…) and ALTER TABLE set a table's retention, which \d+ shows as the table's options.
+func TestRetentionIsSetBySQL(t *testing.T) {
+	db := ForTest(t, "CREATE TABLE kept (d date, x int) PARTITION BY RANGE (d) WITH (retention = '180 days')",
+		"CREATE TABLE copied WITH (partition_by = 'd', retention_bytes = '10 GB') AS SELECT current_date AS d, g FROM generate_series(1, 3) g")
+	options := func() string {
+		return one(t, db, "SELECT string_agg(relname || array_to_string(reloptions, ' '), ', ' ORDER BY relname) FROM pg_class WHERE relname IN ('kept', 'copied')")
+	}
+	if got := options(); got != "copiedpartition_by=d retention_bytes=10737418240, keptpartition_by=d retention=180 days" {
+		t.Error(got)
+	}
+	mustExec(t, db, "ALTER TABLE kept SET (retention = '6 months', retention_bytes = 1000)")
+	mustExec(t, db, "ALTER TABLE copied RESET (retention_bytes)")
+	mustExec(t, db, "ALTER TABLE telemdb.errors SET (retention = '3 days')")
+	if got := options(); got != "copiedpartition_by=d, keptpartition_by=d retention=180 days retention_bytes=1000" {
+		t.Error(got)
+	}
+	if got := one(t, db, "SELECT count(*) FROM copied"); got != "3" {
+		t.Error(got)
+	}
+}

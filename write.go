@@ -49,3 +49,9 @@ func (w *write) Delete(_ context.Context, s session.Snapshot, t *types.Table, ro
 
 func (w *write) Commit(ctx context.Context) error { return sqlErrorOrNil(w.tx.Commit(ctx)) }
 func (w *write) Abort() error                     { return sqlErrorOrNil(w.tx.Abort()) }
+
+// DeleteCost implements session.DeleteCoster.
+func (s *snapshot) DeleteCost(t *types.Table, next func() []int64) (session.DeleteCost, error) {
+	c, err := s.Snapshot.DeleteCost(t, next)
+	return session.DeleteCost(c), sqlErrorOrNil(err)
+}

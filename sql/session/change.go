@@ -199,34 +199,36 @@ func (c *conn) writeTable(ctx context.Context, w Write, t *tableChanges) error {
 }
 
 func (c *conn) deletePlaces(ctx context.Context, w Write, t *tableChanges, sealed int) error {
-	var places []int64
-	send := func() error {
-		if len(places) == 0 {
-			return nil
-		}
-		err := w.Delete(ctx, c.tx.snap.Snapshot, t.table, places)
-		places = places[:0]
-		return err
-	}
-	morsels := make([]int, 0, len(t.dead))
-	for m := range t.dead {
-		if m < sealed {
-			morsels = append(morsels, m)
+	next := t.dead.places(sealed)
+	for places := next(); len(places) > 0; places = next() {
+		if err := w.Delete(ctx, c.tx.snap.Snapshot, t.table, places); err != nil {
+			return err
 		}
 	}
-	slices.Sort(morsels)
-	for _, m := range morsels {
-		it := t.dead[m].Iterator()
-		for it.HasNext() {
-			places = append(places, int64(m)<<16|int64(it.Next()))
+	return nil
+}
+
+// places gives the rows of the first morsels by their place, in order, at most about placesMax at a time, nil at the end.
+// They are valid until the next call.
+func (d deadRows) places(morsels int) func() []int64 {
+	var left []int
+	for m := range d {
+		if m < morsels {
+			left = append(left, m)
 		}
-		if len(places) >= placesMax {
-			if err := send(); err != nil {
-				return err
+	}
+	slices.Sort(left)
+	var out []int64
+	return func() []int64 {
+		out = out[:0]
+		for len(left) > 0 && len(out) < placesMax {
+			for it := d[left[0]].Iterator(); it.HasNext(); {
+				out = append(out, int64(left[0])<<16|int64(it.Next()))
 			}
+			left = left[1:]
 		}
+		return out
 	}
-	return send()
 }
 
 // liveBatches is the rows a transaction inserted and did not delete again.

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ type explained struct {
 	analysis *op.Analysis
 	planning time.Duration
 	running  time.Duration
+	extra    map[string]any // facts of the root, as JSON
 }
 
 func (c *conn) explain(s *statementCtx, st *ast.Explain, params []types.Type, args []*vec.Vector) (Result, error) {
@@ -95,18 +97,29 @@ func (c *conn) explain(s *statementCtx, st *ast.Explain, params []types.Type, ar
 	if err != nil {
 		return nil, err
 	}
+	x := &explained{o: o, env: c.optEnv(k)}
+	if del, ok := st.Query.(*ast.Delete); ok {
+		if err := c.explainDelete(s, x, del, params, args); err != nil {
+			return nil, err
+		}
+		return x.result(s, explainColumns(st))
+	}
 	n, err := c.explainedPlan(k, st, o, params)
 	if err != nil {
 		return nil, err
 	}
-	x := &explained{o: o, root: show.Describe(n), env: c.optEnv(k), planning: time.Since(began)}
+	x.root, x.planning = show.Describe(n), time.Since(began)
 	if o.analyze {
 		if err := x.run(c, s, n, args); err != nil {
 			return nil, err
 		}
 	}
-	cols := explainColumns(st)
-	if o.json {
+	return x.result(s, explainColumns(st))
+}
+
+// result prints what is known.
+func (x *explained) result(s *statementCtx, cols []Column) (Result, error) {
+	if x.o.json {
 		text, err := json.MarshalIndent([]any{x.document()}, "", "  ")
 		if err != nil {
 			return nil, sqlstate.Wrap(sqlstate.Internal, err)
@@ -142,12 +155,6 @@ func (c *conn) explainedPlan(k *catalog, st *ast.Explain, o explainOptions, para
 			return nil, err
 		}
 		return c.optimize(k, b.Plan), nil
-	case *ast.Delete:
-		_, b, err := c.bindDelete(q, params)
-		if err != nil {
-			return nil, err
-		}
-		return b.Plan, nil
 	case *ast.CreateTableAs:
 		if o.analyze {
 			return nil, sqlstate.New(sqlstate.FeatureNotSupported, "EXPLAIN ANALYZE of CREATE TABLE AS is not supported: it would write")
@@ -283,7 +290,7 @@ func width(n plan.Node) int {
 
 // measured lists what a scan left out.
 func (x *explained) measured(n *show.Node) []show.Fact {
-	if x.analysis == nil {
+	if x.analysis == nil || n.Kind == "Delete" { // what a DELETE reads its search reads
 		return nil
 	}
 	st := x.analysis.Node(n.Plan)
@@ -301,7 +308,9 @@ func (x *explained) measured(n *show.Node) []show.Fact {
 
 // document is the JSON form, with PostgreSQL's names.
 func (x *explained) document() map[string]any {
-	d := map[string]any{"Plan": x.node(x.root)}
+	root := x.node(x.root)
+	maps.Copy(root, x.extra)
+	d := map[string]any{"Plan": root}
 	if x.o.summary {
 		d["Planning Time"] = ms(x.planning)
 		if x.o.analyze {
