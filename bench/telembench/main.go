@@ -91,7 +91,7 @@ func run(ctx context.Context, name, report, scratch string) error {
 func command(name string) string {
 	out := "go run ./bench/telembench -only " + name
 	flag.Visit(func(f *flag.Flag) {
-		if f.Name != "only" && f.Name != "report" && f.Name != "dir" {
+		if f.Name != "only" && f.Name != "report" && f.Name != "dir" && f.Name != "recovery.keep" {
 			out += fmt.Sprintf(" -%s %s", f.Name, f.Value)
 		}
 	})
