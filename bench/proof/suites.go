@@ -39,7 +39,7 @@ var suites = []suite{
 	},
 	{
 		name: "flips", about: "every field of every kind of file flipped and cut: found, named, and never an answer",
-		packages: []string{"./storage/..."}, run: "Flip|Trunc|Corrupt|Damage", tags: true,
+		packages: []string{"./storage/...", "."}, run: "Flip|Trunc|Corrupt|Damage", tags: true,
 		ci: amount{1, 2}, full: amount{20_000, 10}, asked: "100,000",
 	},
 	{
