@@ -181,6 +181,7 @@ func sqlError(err error) error {
 		{storage.ErrClosed, sqlstate.AdminShutdown},
 		{storage.ErrLeaseEnded, sqlstate.AdminShutdown},
 		{storage.ErrReadOnly, sqlstate.ReadOnlyTransaction},
+		{storage.ErrConflict, sqlstate.SerializationFailure},
 		{storage.ErrFailed, sqlstate.IOError},
 		{storage.ErrOverloaded, sqlstate.TooManyConnections},
 		{storage.ErrNotEmpty, sqlstate.DependentObjects},

@@ -76,6 +76,46 @@ func TestDeletedRowsAreGoneWhereverTheyWere(t *testing.T) {
 	}
 }
 
+// Of two transactions that overwrite the same partition at a time, the second is told to run again.
+func TestTwoOverwritesOfAPartitionDoNotBothStay(t *testing.T) {
+	ctx := context.Background()
+	for _, sealed := range []bool{false, true} {
+		db := ForTest(t, "CREATE TABLE daily (d date, who text) PARTITION BY RANGE (d)", "INSERT INTO daily VALUES ('2016-01-01', 'old'), ('2016-01-02', 'other')")
+		if sealed {
+			mustExec(t, db, "SELECT telemdb.flush()")
+		}
+		pool := sql.OpenDB(db.Connector())
+		overwrite := func(who string) *sql.Tx {
+			tx, err := pool.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, stmt := range []string{"DELETE FROM daily WHERE d = '2016-01-01'", "INSERT INTO daily VALUES ('2016-01-01', '" + who + "')"} {
+				if _, err := tx.Exec(stmt); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return tx
+		}
+		first, second := overwrite("first"), overwrite("second")
+		if err := first.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Commit(); SQLState(err) != "40001" {
+			t.Errorf("sealed %v: the second overwrite: %v", sealed, err)
+		}
+		if err := overwrite("third").Commit(); err != nil {
+			t.Errorf("sealed %v: run again: %v", sealed, err)
+		}
+		if got := one(t, db, "SELECT string_agg(who, ' ' ORDER BY d) FROM daily"); got != "third other" {
+			t.Errorf("sealed %v: %s", sealed, got)
+		}
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // DELETE and INSERT of a partition in one transaction is an overwrite: readers see the old rows or the new ones.
 func TestOverwritingAPartitionIsOneMoment(t *testing.T) {
 	const rows, days, rounds = 50, 3, 12

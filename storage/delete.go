@@ -121,6 +121,27 @@ type tableRemoval struct {
 	n     int64
 }
 
+// rows counts what is removed.
+func (r *removal) rows() (n int64) {
+	for _, t := range r.tables {
+		n += t.n
+	}
+	return n
+}
+
+// named counts the rows that statements have named to be deleted.
+func (tx *Tx) named() (n int64) {
+	for _, d := range tx.deletes {
+		for _, rows := range d.files {
+			n += int64(rows.GetCardinality())
+		}
+		for _, rows := range d.heads {
+			n += int64(rows.GetCardinality())
+		}
+	}
+	return n
+}
+
 func (r *removal) edit() edit {
 	return edit{add: slices.Clone(r.w.files), drop: r.drop, dead: r.dead}
 }

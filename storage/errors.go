@@ -28,6 +28,9 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrNotFound: there is no such schema, table or view.
 	ErrNotFound = errors.New("does not exist")
+	// ErrConflict: another transaction has taken the rows that this one was to replace. Nothing of it is committed.
+	ErrConflict = errors.New("could not serialize access due to concurrent delete: another transaction has deleted rows that " +
+		"this one was to replace; nothing of it was committed, run it again")
 	// ErrNotEmpty: the schema has tables or views.
 	ErrNotEmpty = errors.New("is not empty")
 	// ErrSystem: the object belongs to the server.

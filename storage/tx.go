@@ -14,8 +14,9 @@ import (
 // become durable and visible at one moment, when Commit returns, or none. Nobody sees anything of it before; it does not
 // see its own changes either. It is used by one goroutine, and ends in Commit or Abort.
 //
-// Transactions do not wait for each other: of two that delete the same row, the second finds it dead and changes nothing
-// there.
+// Transactions do not wait for each other. Of two that delete the same row, the second finds it dead: if it only deletes, it
+// changes nothing there; if it inserts too, what it inserts was to take the place of rows that another has taken already,
+// and all of it fails with ErrConflict. So two jobs that overwrite one partition do not both leave their rows there.
 type Tx struct {
 	s       *Store
 	inserts []*Insert
@@ -145,6 +146,9 @@ func (tx *Tx) commitBatch(ctx context.Context, inserts []*Insert) error {
 	defer s.sealMu.Unlock()
 	if r, err = tx.settle(ctx, r); err != nil {
 		return errors.Join(err, tx.forget())
+	}
+	if len(inserts) > 0 && r.rows() < tx.named() {
+		return errors.Join(ErrConflict, r.w.abandon(), tx.forget())
 	}
 	p := publication{edit: r.edit(), tables: r.w.states, frees: len(inserts) == 0}
 	for _, in := range inserts {

@@ -28,6 +28,7 @@ const (
 	ReadOnlyTransaction    = "25006"
 	NoActiveTransaction    = "25P01"
 	FailedTransaction      = "25P02"
+	SerializationFailure   = "40001"
 	InvalidStatementName   = "26000"
 	InvalidCursorName      = "34000"
 	InvalidCatalog         = "3D000"
