@@ -3,6 +3,8 @@ package telemdb
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -70,6 +72,8 @@ var flipQuestions = []string{
 	"SELECT count(*) FROM events WHERE k = 3",
 	"SELECT metric, process, label, channel, version, build_id, os, count, histogram::text FROM rollups.histograms ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9",
 	"SELECT accepted, rows, errors, duplicates, in_log, removed FROM telemdb.balance",
+	"SELECT table_name, retention_days FROM telemdb.tables WHERE table_name IN ('main', 'events') ORDER BY 1",
+	"SELECT * FROM daily ORDER BY d, n",
 }
 
 func flipOptions(fsys vfs.FS) Options {
@@ -77,9 +81,18 @@ func flipOptions(fsys vfs.FS) Options {
 	return Options{fs: fsys, Now: func() time.Time { return now }, LogFileBytes: 64 << 10, Workers: 1}
 }
 
+// newFlipStore makes a store with tombstones, states that are subtracted, transactions in the log and out of it, a
+// retention, errors and duplicates.
 func newFlipStore(t *testing.T) *flipStore {
 	t.Helper()
-	ctx, fsys := context.Background(), vfs.NewMem()
+	fsys := vfs.NewMem()
+	fillFlipStore(t, fsys)
+	return readFlipStore(t, fsys)
+}
+
+func fillFlipStore(t *testing.T, fsys vfs.FS) {
+	t.Helper()
+	ctx := context.Background()
 	db, err := Open("/db", flipOptions(fsys))
 	if err != nil {
 		t.Fatal(err)
@@ -109,11 +122,35 @@ func newFlipStore(t *testing.T) *flipStore {
 	exec("CREATE TABLE events (day date, k int, s text) WITH (partition_by = 'day')",
 		"INSERT INTO events VALUES ('2026-03-01', 1, 'one'), ('2026-03-02', 2, 'two'), ('2026-03-02', 3, 'three')", "SELECT telemdb.flush()")
 	ingest(10)
-	exec("SELECT telemdb.flush()", "INSERT INTO events VALUES ('2026-03-03', 3, 'unsealed')")
+	exec("SELECT telemdb.flush()", "INSERT INTO events VALUES ('2026-03-03', 3, 'unsealed')",
+		"DELETE FROM main WHERE document_id = (SELECT max(document_id) FROM main)", "DELETE FROM events WHERE s = 'two'",
+		"ALTER TABLE main SET (retention = '180 days')",
+		"CREATE TABLE daily (d date, n int, f double precision, b boolean, j jsonb, at timestamptz) WITH (partition_by = 'd')",
+		"INSERT INTO daily SELECT date '2026-03-01' + g % 3, g, g / 4.0, g % 2 = 0, jsonb_build_object('g', g), timestamptz '2026-03-01 00:00Z' FROM generate_series(1, 30) g",
+		"SELECT telemdb.flush()", "DELETE FROM daily WHERE d = '2026-03-02' AND n > 12")
+	pool := sql.OpenDB(db.Connector())
+	tx, err := pool.Begin()
+	if err == nil {
+		_, err = tx.Exec("INSERT INTO events VALUES ('2026-03-03', 4, 'with the other')")
+	}
+	if err == nil {
+		_, err = tx.Exec("INSERT INTO daily (d, n) VALUES ('2026-03-03', 100)")
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err := errors.Join(err, pool.Close()); err != nil {
+		t.Fatal(err)
+	}
 	ingest(8)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readFlipStore reads the files of a closed store, and asks for the right answers.
+func readFlipStore(t *testing.T, fsys vfs.FS) *flipStore {
+	t.Helper()
 	s := &flipStore{files: map[string][]byte{}}
 	if err := readTree(fsys, "/db", s.files); err != nil {
 		t.Fatal(err)
@@ -123,12 +160,15 @@ func newFlipStore(t *testing.T) *flipStore {
 	}
 	slices.Sort(s.names)
 	// Twice, because Open itself writes: the answers are those of a store that was closed and opened.
-	db, err = Open("/db", flipOptions(s.with("", nil)))
+	db, err := Open("/db", flipOptions(s.with("", nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	waitVisible(t, db)
+	if n := one(t, db, "SELECT count(*) FROM telemdb.segments WHERE deleted_rows > 0"); n == "0" {
+		t.Fatal("the store has no tombstones")
+	}
 	for _, q := range flipQuestions {
 		a, err := flipAnswer(db, q)
 		if err != nil {

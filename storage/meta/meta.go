@@ -48,6 +48,7 @@ type DB struct {
 	pdb  *pebble.DB
 	lock *pebble.Lock
 	gate *gate
+	log  *slog.Logger // nil: opened to be looked at
 
 	failedOnce sync.Once
 	failed     chan struct{} // closed on failure
@@ -68,6 +69,13 @@ func Open(o Options) (*DB, error) {
 		return nil, fmt.Errorf("lock catalog %s: %w", o.Dir, err)
 	}
 	db.lock = lock
+	if err = checkClosed(o.FS, o.Dir); err == nil {
+		err = beginChanges(o.FS, o.Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open catalog: %w", err), lock.Close())
+	}
+	db.log = o.Logger
 	po := &pebble.Options{
 		FS:                 pfs,
 		Lock:               lock,
@@ -218,11 +226,21 @@ func (db *DB) Close() error {
 		go func() { closed <- db.pdb.Close() }() // which waits for goroutines that a failure may park
 		select {
 		case err := <-closed:
+			if err == nil && db.log != nil {
+				db.noteClosed()
+			}
 			return errors.Join(err, db.lock.Close())
 		case <-db.failed:
 		}
 	}
 	return db.gate.lock.Close() // and not Pebble's: it counts a reference of the instance that will never be closed
+}
+
+// noteClosed leaves the list of closed.go. Without it nothing is lost but a proof.
+func (db *DB) noteClosed() {
+	if err := noteClosed(db.fs, db.dir); err != nil {
+		db.log.Warn("the catalog's files could not be listed at its end; damage done to them until the next start may go unseen", "err", err)
+	}
 }
 
 // logger is what Pebble writes to.

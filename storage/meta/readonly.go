@@ -28,6 +28,9 @@ func OpenReadOnly(fsys vfs.FS, dir string) (*DB, error) {
 		return nil, fmt.Errorf("lock catalog %s: %w", dir, err)
 	}
 	db.lock = lock
+	if err := checkClosed(fsys, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open catalog: %w", err), lock.Close())
+	}
 	if err := db.open(dir, &pebble.Options{
 		FS: pfs, Lock: lock, ReadOnly: true, ErrorIfNotExists: true, FormatMajorVersion: pebble.FormatNewest, Logger: readOnlyLogger{db},
 	}); err != nil {
