@@ -39,6 +39,11 @@ func (w *write) Insert(ctx context.Context, t *types.Table, next func() (*vec.Ba
 	return in.Rows(), nil
 }
 
+func (w *write) CreateTable(t *types.Table) (*types.Table, error) {
+	made, err := w.tx.CreateTable(t)
+	return made, sqlErrorOrNil(err)
+}
+
 func (w *write) Delete(_ context.Context, s session.Snapshot, t *types.Table, rows []int64) error {
 	own, ok := s.(*snapshot)
 	if !ok {
@@ -47,8 +52,11 @@ func (w *write) Delete(_ context.Context, s session.Snapshot, t *types.Table, ro
 	return sqlErrorOrNil(w.tx.Delete(own.Snapshot, t, rows))
 }
 
-func (w *write) Commit(ctx context.Context) error { return sqlErrorOrNil(w.tx.Commit(ctx)) }
-func (w *write) Abort() error                     { return sqlErrorOrNil(w.tx.Abort()) }
+func (w *write) Commit(ctx context.Context) error {
+	return nameError(w.tx.Commit(ctx), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
+}
+
+func (w *write) Abort() error { return sqlErrorOrNil(w.tx.Abort()) }
 
 // DeleteCost implements session.DeleteCoster.
 func (s *snapshot) DeleteCost(t *types.Table, next func() []int64) (session.DeleteCost, error) {

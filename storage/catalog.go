@@ -381,7 +381,14 @@ func (c *catalog) schemaUsed(name string) bool {
 	return false
 }
 
-// reserve gives t an id and takes its name; nobody sees it before reveal.
+// newID gives out the id of a table that is reserved later.
+func (c *catalog) newID() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.newIDLocked()
+}
+
+// reserve gives t an id, if it has none, and takes its name; nobody sees it before reveal.
 func (c *catalog) reserve(t *types.Table) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -396,7 +403,9 @@ func (c *catalog) reserve(t *types.Table) error {
 	if c.views[n] != nil {
 		return fmt.Errorf("view %s %w", n, ErrExists)
 	}
-	t.ID = c.newIDLocked()
+	if t.ID == 0 {
+		t.ID = c.newIDLocked()
+	}
 	c.addLocked(&entry{table: t, members: map[string]string{}})
 	return nil
 }

@@ -43,8 +43,30 @@ func (s *Store) DropSchema(ctx context.Context, name string) error {
 
 // CreateTable makes an ordinary table and returns it with its ID and system column. ErrExists, ErrNotFound (schema).
 func (s *Store) CreateTable(ctx context.Context, t *types.Table) (*types.Table, error) {
+	made, err := ordinary(t)
+	if err != nil {
+		return nil, err
+	}
+	err = s.ddl(ctx, func() (publication, error) {
+		if !s.catalog.hasSchema(made.Schema) {
+			return publication{}, fmt.Errorf("schema %q %w", made.Schema, ErrNotFound)
+		}
+		if err := s.catalog.reserve(made); err != nil {
+			return publication{}, err
+		}
+		return publication{tables: []uint32{made.ID}, install: func() { s.catalog.reveal(made.ID) }}, nil
+	})
+	if err != nil {
+		s.catalog.unreserve(made.ID)
+		return nil, err
+	}
+	return made, nil
+}
+
+// ordinary returns t as an ordinary table that has no ID yet.
+func ordinary(t *types.Table) (*types.Table, error) {
 	made := *t
-	made.Kind = types.TableUser
+	made.ID, made.Kind = 0, types.TableUser
 	made.Columns = slices.Clone(t.Columns)
 	if made.Col(types.ColLSN) < 0 {
 		made.Columns = append(made.Columns, lsnColumn)
@@ -53,19 +75,6 @@ func (s *Store) CreateTable(ctx context.Context, t *types.Table) (*types.Table, 
 		if i := made.Col(made.PartitionBy); i < 0 || made.Columns[i].Type.Kind != types.Date {
 			return nil, fmt.Errorf("partition column %q of table %s must be one of its date columns", made.PartitionBy, made.FullName())
 		}
-	}
-	err := s.ddl(ctx, func() (publication, error) {
-		if !s.catalog.hasSchema(made.Schema) {
-			return publication{}, fmt.Errorf("schema %q %w", made.Schema, ErrNotFound)
-		}
-		if err := s.catalog.reserve(&made); err != nil {
-			return publication{}, err
-		}
-		return publication{tables: []uint32{made.ID}, install: func() { s.catalog.reveal(made.ID) }}, nil
-	})
-	if err != nil {
-		s.catalog.unreserve(made.ID)
-		return nil, err
 	}
 	return &made, nil
 }

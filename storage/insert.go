@@ -51,7 +51,11 @@ func (s *Store) newInsert(t *types.Table) (*Insert, error) {
 	if own.Kind != types.TableUser {
 		return nil, fmt.Errorf("table %s %w: rows come by submission", own.FullName(), ErrSystem)
 	}
-	return &Insert{s: s, table: own, place: placeOf(own, s.paths), short: newRowEncoder(own.ID, s.paths)}, nil
+	return s.insertInto(own), nil
+}
+
+func (s *Store) insertInto(t *types.Table) *Insert {
+	return &Insert{s: s, table: t, place: placeOf(t, s.paths), short: newRowEncoder(t.ID, s.paths)}
 }
 
 // Add adds a row: a value for each column that is not NULL, under its path (Store.Paths) and leaf kind (types.LeafOf);

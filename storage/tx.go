@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/telemdb/telemdb/storage/meta"
 	"github.com/telemdb/telemdb/storage/types"
@@ -19,6 +20,7 @@ import (
 // and all of it fails with ErrConflict. So two jobs that overwrite one partition do not both leave their rows there.
 type Tx struct {
 	s       *Store
+	created []*types.Table
 	inserts []*Insert
 	deletes map[uint32]*deletion // by table
 	bulk    uint64               // LSN of the rows that are written beside the log, 0 if there are none yet
@@ -36,19 +38,43 @@ func (s *Store) Begin() (*Tx, error) {
 
 var errTxEnded = errors.New("the transaction has ended already")
 
+// CreateTable makes an ordinary table that nobody sees before Commit, and returns it with its ID and system column. Its name
+// is taken at Commit, which fails with ErrExists, or ErrNotFound for the schema, if it cannot be.
+func (tx *Tx) CreateTable(t *types.Table) (*types.Table, error) {
+	if tx.done {
+		return nil, errTxEnded
+	}
+	made, err := ordinary(t)
+	if err != nil {
+		return nil, err
+	}
+	made.ID = tx.s.catalog.newID()
+	tx.created = append(tx.created, made)
+	return made, nil
+}
+
 // NewInsert begins an insert into an ordinary table, of which only the ID is looked at. Its rows are committed, or
 // forgotten, with the transaction: it has no Commit or Abort of its own.
 func (tx *Tx) NewInsert(t *types.Table) (*Insert, error) {
 	if tx.done {
 		return nil, errTxEnded
 	}
-	in, err := tx.s.newInsert(t)
+	in, err := tx.insertInto(t)
 	if err != nil {
 		return nil, err
 	}
 	in.tx = tx
 	tx.inserts = append(tx.inserts, in)
 	return in, nil
+}
+
+func (tx *Tx) insertInto(t *types.Table) (*Insert, error) {
+	for _, made := range tx.created {
+		if made.ID == t.ID {
+			return tx.s.insertInto(made), nil
+		}
+	}
+	return tx.s.newInsert(t)
 }
 
 // Delete deletes rows of a table as sn sees them. A row is named by its place: the index of its morsel in
@@ -103,7 +129,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		}
 	}
 	switch {
-	case len(tx.deletes) > 0 || !short:
+	case len(tx.deletes)+len(tx.created) > 0 || !short:
 		return mapError(tx.commitBatch(ctx, inserts))
 	case len(inserts) > 0:
 		return tx.commitRecord(ctx, inserts)
@@ -150,14 +176,20 @@ func (tx *Tx) commitBatch(ctx context.Context, inserts []*Insert) error {
 	if len(inserts) > 0 && r.rows() < tx.named() {
 		return errors.Join(ErrConflict, r.w.abandon(), tx.forget())
 	}
+	if err := tx.reserve(); err != nil {
+		return errors.Join(err, r.w.abandon(), tx.forget())
+	}
 	p := publication{edit: r.edit(), tables: r.w.states, frees: len(inserts) == 0}
 	for _, in := range inserts {
-		if _, ok := s.catalog.byIDLive(in.table.ID); !ok {
+		if _, ok := s.catalog.byIDLive(in.table.ID); !ok && !slices.Contains(tx.created, in.table) {
 			err := fmt.Errorf("table %s %w", in.table.FullName(), ErrNotFound)
 			return errors.Join(err, r.w.abandon(), tx.forget())
 		}
 		p.add = append(p.add, in.long.w.files...)
 		p.tables = append(p.tables, in.long.w.states...)
+	}
+	for _, t := range tx.created {
+		p.tables = append(p.tables, t.ID)
 	}
 	balance := tx.balance(r)
 	p.stage = func(b *meta.Batch) {
@@ -169,8 +201,11 @@ func (tx *Tx) commitBatch(ctx context.Context, inserts []*Insert) error {
 		for route, total := range balance {
 			s.balance[route] = total
 		}
+		for _, t := range tx.created {
+			s.catalog.reveal(t.ID)
+		}
 	}
-	if p.empty() {
+	if p.empty() && len(tx.created) == 0 {
 		return nil // all rows were dead already
 	}
 	if err := s.publish(p); err != nil {
@@ -181,6 +216,19 @@ func (tx *Tx) commitBatch(ctx context.Context, inserts []*Insert) error {
 	}
 	for _, t := range r.tables {
 		tx.removed += t.n
+	}
+	return nil
+}
+
+// reserve takes the names of the tables that are made. Store.sealMu is held.
+func (tx *Tx) reserve() error {
+	for _, t := range tx.created {
+		if !tx.s.catalog.hasSchema(t.Schema) {
+			return fmt.Errorf("schema %q %w", t.Schema, ErrNotFound)
+		}
+		if err := tx.s.catalog.reserve(t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -211,6 +259,9 @@ func (tx *Tx) Abort() error {
 // forget removes the files of long inserts.
 func (tx *Tx) forget() error {
 	var errs []error
+	for _, t := range tx.created {
+		tx.s.catalog.unreserve(t.ID)
+	}
 	for _, in := range tx.inserts {
 		in.done = true
 		if in.long != nil {

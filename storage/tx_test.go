@@ -505,3 +505,47 @@ func FuzzTablesRecord(f *testing.F) {
 		})
 	})
 }
+
+// A table that is made with its rows is there with all of them or not at all, and its name is taken at the end.
+func TestATableIsMadeWithItsRows(t *testing.T) {
+	s := openTest(t, vfs.NewMem())
+	must(t, s.CreateSchema(ctx, "public"))
+	make := func(commit func(*Tx) error, rows int) error {
+		tx, err := s.Begin()
+		must(t, err)
+		made, err := tx.CreateTable(userTable("made"))
+		must(t, err)
+		in, err := tx.NewInsert(made)
+		must(t, err)
+		for i := range rows {
+			must(t, in.Add(ctx, userRow(s, int64(i), 0, "")))
+		}
+		sn, err := s.Snapshot()
+		must(t, err)
+		defer sn.Release()
+		for _, own := range sn.Tables() {
+			if own.ID == made.ID {
+				t.Error("the table is seen before Commit")
+			}
+		}
+		return commit(tx)
+	}
+	abort := func(tx *Tx) error { return tx.Abort() }
+	commit := func(tx *Tx) error { return tx.Commit(ctx) }
+	must(t, make(abort, 3))
+	must(t, make(commit, 3))
+	if got := userRows(t, s, userTable("made").FullName()); len(got) != 3 {
+		t.Errorf("%d rows: %v", len(got), got)
+	}
+	if err := make(commit, 2); !errors.Is(err, ErrExists) {
+		t.Errorf("the name is taken: %v", err)
+	}
+	if got := userRows(t, s, userTable("made").FullName()); len(got) != 3 {
+		t.Errorf("after a refused one, %d rows: %v", len(got), got)
+	}
+	must(t, s.DropTable(ctx, userTable("made").FullName()))
+	must(t, make(commit, 0))
+	if got := userRows(t, s, userTable("made").FullName()); len(got) != 0 {
+		t.Errorf("an empty one has %v", got)
+	}
+}

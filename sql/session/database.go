@@ -37,6 +37,9 @@ type Database interface {
 // Write is changes of which all become durable and visible when Commit returns, or none. Until then nobody sees them. It
 // is used by one goroutine, and ends in Commit or Abort.
 type Write interface {
+	// CreateTable makes a table that is there from Commit on, and gives it its ID. Commit fails with 42P07 if its name is
+	// taken by then.
+	CreateTable(t *types.Table) (*types.Table, error)
 	// Insert adds rows. Columns are the table's, in order, without hidden ones. next returns nil at the end.
 	Insert(ctx context.Context, t *types.Table, next func() (*vec.Batch, error)) (rows int64, err error)
 	// Delete deletes rows by their place in s.Source(t): types.ColRow. Those that are dead by now stay so. s may be

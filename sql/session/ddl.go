@@ -184,6 +184,8 @@ func (c *conn) createTableAs(s *statementCtx, st *ast.CreateTableAs, params []ty
 	if _, exists := k.lookup(name.Schema, name.Name); exists && st.IfNotExists {
 		c.notice("NOTICE", sqlstate.DuplicateTable, fmt.Sprintf("relation \"%s\" already exists, skipping", name.Name))
 		return done(s, "CREATE TABLE AS", nil)
+	} else if exists {
+		return nil, sqlstate.New(sqlstate.DuplicateTable, "relation \"%s\" already exists", name.Name)
 	}
 	q, err := bind.Select(k, st.Query, params)
 	if err != nil {
@@ -194,31 +196,23 @@ func (c *conn) createTableAs(s *statementCtx, st *ast.CreateTableAs, params []ty
 		return nil, err
 	}
 	n := c.optimize(k, q.Plan)
+	var w *writer
 	if err := c.ddl(s, "CREATE TABLE AS", func() error {
-		made, err := c.cfg.DB.CreateTable(s, t)
-		t = made
-		return errTaken(err, name.Name)
+		w, err = c.newTableWriter(s, t)
+		return err
 	}); err != nil {
-		return nil, err
+		return nil, errTaken(err, name.Name)
+	}
+	if st.NoData {
+		err = w.finish()
+	} else {
+		err = c.fill(s, w, n, args)
+	}
+	if err != nil {
+		return nil, errTaken(err, name.Name)
 	}
 	if st.NoData {
 		return done(s, "CREATE TABLE AS", nil)
-	}
-	w := c.newWriter(s, t)
-	err = c.fill(s, w, n, args)
-	if err == nil {
-		err = c.publish(s)
-		c.renew()
-	}
-	if err != nil {
-		// The table of a failed statement does not stay. Its own context may be cancelled by now.
-		c.tx.changes, c.tx.bytes = nil, 0
-		derr := c.cfg.DB.DropTable(context.WithoutCancel(s), t.FullName())
-		c.renew()
-		if derr != nil {
-			return nil, sqlstate.Wrap(sqlstate.Internal, fmt.Errorf("%w; and the half-made table %s could not be dropped: %w", err, t.FullName(), derr))
-		}
-		return nil, err
 	}
 	return done(s, fmt.Sprintf("SELECT %d", w.count), nil)
 }

@@ -164,6 +164,19 @@ func (db *fakeDB) Begin() (Write, error) {
 	return &fakeWrite{db: db}, nil
 }
 
+func (w *fakeWrite) CreateTable(t *types.Table) (*types.Table, error) {
+	w.db.mu.Lock()
+	defer w.db.mu.Unlock()
+	made := *t
+	made.ID = w.db.nextID
+	w.db.nextID++
+	w.parts = append(w.parts, func() {
+		w.db.tables[made.FullName()] = &fakeTable{t: &made}
+		w.db.version++
+	})
+	return &made, nil
+}
+
 func (w *fakeWrite) Insert(_ context.Context, t *types.Table, next func() (*vec.Batch, error)) (int64, error) {
 	var groups []fakeGroup
 	rows := int64(0)

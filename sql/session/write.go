@@ -39,6 +39,22 @@ func (c *conn) newWriter(ctx context.Context, t *types.Table) *writer {
 	return &writer{c: c, ctx: ctx, t: t, cols: bind.VisibleColumns(t)}
 }
 
+// newTableWriter is a writer into a table that is made with its rows: both are there at one moment, or neither. The caller
+// ends it with finish or abort.
+func (c *conn) newTableWriter(ctx context.Context, t *types.Table) (*writer, error) {
+	tx, err := c.cfg.DB.Begin()
+	if err != nil {
+		return nil, err
+	}
+	made, err := tx.CreateTable(t)
+	if err != nil {
+		return nil, errors.Join(err, tx.Abort())
+	}
+	w := c.newWriter(ctx, made)
+	w.bulk = startBulk(ctx, tx, made)
+	return w, nil
+}
+
 // add takes a batch, which the caller does not use again.
 func (w *writer) add(b *vec.Batch) error {
 	if err := w.checkNulls(b); err != nil {
@@ -65,7 +81,11 @@ func (w *writer) stream() error {
 	if err := w.c.publish(w.ctx); err != nil { // what the batch wrote before comes first
 		return err
 	}
-	w.bulk = startBulk(w.ctx, w.c.cfg.DB, w.t)
+	tx, err := w.c.cfg.DB.Begin()
+	if err != nil {
+		return err
+	}
+	w.bulk = startBulk(w.ctx, tx, w.t)
 	rows := w.rows
 	w.rows = nil
 	for _, b := range rows {
@@ -121,24 +141,17 @@ type bulk struct {
 	err  error // set before done is closed
 }
 
-func startBulk(ctx context.Context, db Database, t *types.Table) *bulk {
+func startBulk(ctx context.Context, tx Write, t *types.Table) *bulk {
 	b := &bulk{rows: make(chan *vec.Batch), done: make(chan struct{})}
 	go func() {
 		defer close(b.done)
-		b.err = b.run(ctx, db, t)
+		if _, err := tx.Insert(ctx, t, b.next); err != nil {
+			b.err = errors.Join(err, tx.Abort())
+			return
+		}
+		b.err = tx.Commit(ctx)
 	}()
 	return b
-}
-
-func (b *bulk) run(ctx context.Context, db Database, t *types.Table) error {
-	w, err := db.Begin()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Insert(ctx, t, b.next); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return w.Commit(ctx)
 }
 
 func (b *bulk) next() (*vec.Batch, error) {
@@ -228,12 +241,14 @@ func (c *conn) insert(s *statementCtx, st *ast.Insert, params []types.Type, args
 func (c *conn) fill(s *statementCtx, w *writer, n plan.Node, args []*vec.Vector) error {
 	env, snap, err := c.env(s, args)
 	if err != nil {
+		w.abort(err)
 		return err
 	}
 	snap.keep()
 	defer snap.drop()
 	rows, err := op.Run(env, n)
 	if err != nil {
+		w.abort(err)
 		return err
 	}
 	for {

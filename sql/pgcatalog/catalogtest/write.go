@@ -31,6 +31,7 @@ func (d *DB) SetRetention(_ context.Context, name types.TableName, r types.Reten
 // places for ever, so that a place of any snapshot is one of the present.
 type write struct {
 	d     *DB
+	made  []*types.Table
 	added map[uint32][]column.Morsel
 	dead  map[uint32][]int64
 }
@@ -38,6 +39,17 @@ type write struct {
 // Begin implements session.Database.
 func (d *DB) Begin() (session.Write, error) {
 	return &write{d: d, added: map[uint32][]column.Morsel{}, dead: map[uint32][]int64{}}, nil
+}
+
+// CreateTable implements session.Write.
+func (w *write) CreateTable(t *types.Table) (*types.Table, error) {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	made := *t
+	w.d.lastID++
+	made.ID = w.d.lastID
+	w.made = append(w.made, &made)
+	return &made, nil
 }
 
 // Insert implements session.Write: each batch becomes a row group.
@@ -83,6 +95,13 @@ func (w *write) Delete(_ context.Context, _ session.Snapshot, t *types.Table, ro
 func (w *write) Commit(context.Context) error {
 	w.d.mu.Lock()
 	defer w.d.mu.Unlock()
+	for _, t := range w.made {
+		if w.d.taken(t.FullName()) {
+			return sqlstate.New(sqlstate.DuplicateTable, "relation \"%s\" already exists", t.Name)
+		}
+		w.d.tables = append(slices.Clone(w.d.tables), t)
+		w.d.version++
+	}
 	for id, rows := range w.dead {
 		morsels := slices.Clone(w.d.rows[id])
 		for _, place := range rows {
