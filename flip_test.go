@@ -72,6 +72,8 @@ var flipQuestions = []string{
 	"SELECT count(*) FROM events WHERE k = 3",
 	"SELECT metric, process, label, channel, version, build_id, os, count, histogram::text FROM rollups.histograms ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9",
 	"SELECT accepted, rows, errors, duplicates, in_log, removed FROM telemdb.balance",
+	"SELECT error_type, count(*) FROM telemdb.errors GROUP BY 1 ORDER BY 1",
+	"SELECT count(*) FROM telemdb.duplicates",
 	"SELECT table_name, retention_days FROM telemdb.tables WHERE table_name IN ('main', 'events') ORDER BY 1",
 	"SELECT * FROM daily ORDER BY d, n",
 }
@@ -105,6 +107,7 @@ func fillFlipStore(t *testing.T, fsys vfs.FS) {
 		}
 	}
 	g := gen.New(gen.Options{Seed: 11, Pings: -1, Clients: 6, Small: true})
+	var first Submission
 	ingest := func(n int) {
 		var p gen.Ping
 		for range n {
@@ -113,7 +116,11 @@ func fillFlipStore(t *testing.T, fsys vfs.FS) {
 			z := gzip.NewWriter(&body)
 			_, _ = z.Write(p.Body) // a buffer takes everything
 			_ = z.Close()
-			if _, err := db.Ingest(ctx, Submission{URI: p.URI, Body: body.Bytes()}); err != nil {
+			sub := Submission{URI: p.URI, Body: body.Bytes()}
+			if first.URI == "" {
+				first = sub
+			}
+			if _, err := db.Ingest(ctx, sub); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +129,22 @@ func fillFlipStore(t *testing.T, fsys vfs.FS) {
 	exec("CREATE TABLE events (day date, k int, s text) WITH (partition_by = 'day')",
 		"INSERT INTO events VALUES ('2026-03-01', 1, 'one'), ('2026-03-02', 2, 'two'), ('2026-03-02', 3, 'three')", "SELECT telemdb.flush()")
 	ingest(10)
-	exec("SELECT telemdb.flush()", "INSERT INTO events VALUES ('2026-03-03', 3, 'unsealed')",
+	for _, body := range []string{"no JSON", "no JSON either"} { // error rows
+		if _, err := db.Ingest(ctx, Submission{URI: first.URI, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Ingest(ctx, first); err != nil { // a duplicate
+		t.Fatal(err)
+	}
+	exec("SELECT telemdb.flush()")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = Open("/db", flipOptions(fsys)); err != nil { // Pebble makes its log a table
+		t.Fatal(err)
+	}
+	exec("INSERT INTO events VALUES ('2026-03-03', 3, 'unsealed')",
 		"DELETE FROM main WHERE document_id = (SELECT max(document_id) FROM main)", "DELETE FROM events WHERE s = 'two'",
 		"ALTER TABLE main SET (retention = '180 days')",
 		"CREATE TABLE daily (d date, n int, f double precision, b boolean, j jsonb, at timestamptz) WITH (partition_by = 'd')",
