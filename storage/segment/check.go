@@ -20,8 +20,14 @@ type Problem struct {
 	Err     error
 }
 
+// String tells what is wrong and where in the file, which it does not name.
 func (p Problem) String() string {
-	return fmt.Sprintf("%s: offset %d, %s: %v", p.File, p.Offset, p.Section, p.Err)
+	what := p.Err.Error()
+	var corrupt *CorruptError
+	if errors.As(p.Err, &corrupt) {
+		what = corrupt.what()
+	}
+	return fmt.Sprintf("offset %d, %s: %s", p.Offset, p.Section, what)
 }
 
 // checkCacheBytes holds the pages of the rest area while their columns are checked.
@@ -50,6 +56,7 @@ type checker struct {
 	r      *Reader
 	report func(Problem)
 	v      vec.Vector
+	unread map[int]bool // pages of the group at work of whose parts not all could be read: what they hold is not known
 }
 
 func (c *checker) problem(section string, offset int64, err error) {
@@ -70,6 +77,7 @@ type extent struct {
 
 func (c *checker) group(g *group) {
 	var used []extent
+	c.unread = map[int]bool{}
 	for i := range g.dir.pages {
 		off, size := int64(c.r.dir.u32(g.dir.pageOff, i)), int64(c.r.dir.u32(g.dir.pageLen, i))
 		used = append(used, extent{-1, off, off + size, fmt.Sprintf("page %d", i)})
@@ -94,7 +102,7 @@ func (c *checker) tiling(g *group, used []extent, pageBytes []int64) {
 	at := make([]int64, 1+len(pageBytes))
 	section := fmt.Sprintf("row group %d", g.index)
 	for _, e := range used {
-		if e.from != at[e.page+1] {
+		if e.from != at[e.page+1] && !c.unread[e.page] {
 			c.problem(section, g.dir.base, fmt.Errorf("%s begins at %d, the part before it ends at %d (page %d)", e.what, e.from, at[e.page+1], e.page))
 		}
 		at[e.page+1] = e.to
@@ -104,7 +112,7 @@ func (c *checker) tiling(g *group, used []extent, pageBytes []int64) {
 		if page > 0 {
 			want = pageBytes[page-1]
 		}
-		if end != want {
+		if end != want && !c.unread[page-1] {
 			c.problem(section, g.dir.base, fmt.Errorf("parts end at %d of %d bytes (page %d)", end, want, page-1))
 		}
 	}
@@ -133,12 +141,14 @@ func (c *checker) fragments(col *restColumn, section string) (used []extent) {
 	for k := int(first); k < int(first+pages); k++ {
 		e, err := col.g.page(k, &col.segmentColumn)
 		if err != nil {
+			c.notRead(k, int(first+pages))
 			return used // values reports it
 		}
 		rows := codec.NewRows(col.Leaf(), 0, min(col.g.dir.rows, vec.BatchRows), &c.v)
 		n, size, err := rows.Add(e.data[min(int(at), len(e.data)):], col.g.dir.rows)
 		e.unpin()
 		if err != nil {
+			c.notRead(k, int(first+pages))
 			return used
 		}
 		used = append(used, extent{k, int64(at), int64(at) + int64(size), section})
@@ -149,6 +159,13 @@ func (c *checker) fragments(col *restColumn, section string) (used []extent) {
 		c.problem(section, 0, fmt.Errorf("%d values in its pages, the directory says %d", total, col.present()))
 	}
 	return used
+}
+
+// notRead notes that the parts of pages [from, to) are not all known.
+func (c *checker) notRead(from, to int) {
+	for k := from; k < to; k++ {
+		c.unread[k] = true
+	}
 }
 
 // values decodes every block and compares it with what the directory says.

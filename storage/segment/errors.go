@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/telemdb/telemdb/storage/column"
 )
@@ -22,13 +23,22 @@ type CorruptError struct {
 
 func (e *CorruptError) Error() string {
 	s := fmt.Sprintf("segment %s is corrupt at offset %d, %s", e.File, e.Offset, e.Section)
-	if e.Expected != "" || e.Found != "" {
-		s += fmt.Sprintf(": expected %s, found %s", e.Expected, e.Found)
-	}
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
+	if what := e.what(); what != "" {
+		s += ": " + what
 	}
 	return s
+}
+
+// what tells the difference without the place.
+func (e *CorruptError) what() string {
+	var parts []string
+	if e.Expected != "" || e.Found != "" {
+		parts = append(parts, fmt.Sprintf("expected %s, found %s", e.Expected, e.Found))
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	return strings.Join(parts, ": ")
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }

@@ -229,7 +229,8 @@ func (o *overlayFS) Lock(name string, content []byte) (io.Closer, error) {
 
 func (o *overlayFS) LockShared(name string) (io.Closer, error) { return o.mem.LockShared(name) }
 
-func (o *overlayFS) DiskUsage(dir string) (Usage, error) { return o.mem.DiskUsage(dir) }
+// DiskUsage tells the space below: what is written here takes none of it.
+func (o *overlayFS) DiskUsage(dir string) (Usage, error) { return o.below.DiskUsage(dir) }
 
 // belowFile is an open file of the file system below.
 type belowFile struct {
