@@ -12,9 +12,29 @@ import (
 // mergeInts appends zone map and chunk of columns of integer streams, floats that are integers among them. What its
 // sources found out is not tried again: that a dictionary does not pay, and which forms of a stream do.
 func (e *Encoder) mergeInts(zones, dst []byte, src []Source) (zonesOut, out []byte, ok bool, err error) {
+	allow, ok, err := e.gatherInts(src)
+	if !ok || err != nil {
+		return zones, dst, false, err
+	}
 	v := &e.merge.values
-	allow := allowFOR
-	rows := sized(e.merge.rows, v.Rows)
+	vals := e.merge.rows
+	if v.Pos != nil {
+		e.nums = packNumbers(e.nums[:0], vals, v.Pos)
+		vals = e.nums
+	}
+	p := e.ints.plan(vals, allow)
+	if p.kind == intsConst {
+		return zones, dst, false, nil
+	}
+	dst = e.ints.write(dst, vals, p)
+	return e.zones.appendOfInts(zones, v, vals), dst, true, nil
+}
+
+// gatherInts brings the integers of all sources into the rows of the output, and tells which forms of a stream to try. ok
+// is false if a source has something else.
+func (e *Encoder) gatherInts(src []Source) (allow allowed, ok bool, err error) {
+	allow = allowFOR
+	rows := sized(e.merge.rows, e.merge.values.Rows)
 	e.merge.rows = rows
 	sc := getScratch()
 	defer sc.put()
@@ -22,7 +42,7 @@ func (e *Encoder) mergeInts(zones, dst []byte, src []Source) (zonesOut, out []by
 		if s.Chunk.enc == encConst {
 			x, isInt := constInt(s.Chunk)
 			if !isInt {
-				return zones, dst, false, nil
+				return allow, false, nil
 			}
 			for _, w := range e.merge.lists[i] {
 				rows[w&0xffff] = x
@@ -38,7 +58,7 @@ func (e *Encoder) mergeInts(zones, dst []byte, src []Source) (zonesOut, out []by
 			from := block * blockValues
 			vals := sc.a[:min(blockValues, in.n-from)]
 			if err := in.read(s.Data, from, from+len(vals), vals); err != nil {
-				return zones, dst, false, err
+				return allow, false, err
 			}
 			for _, w := range list[:n] {
 				rows[w&0xffff] = vals[(int(w>>16)-from)&(blockValues-1)]
@@ -46,17 +66,7 @@ func (e *Encoder) mergeInts(zones, dst []byte, src []Source) (zonesOut, out []by
 			list = list[n:]
 		}
 	}
-	vals := rows
-	if v.Pos != nil {
-		e.nums = packNumbers(e.nums[:0], rows, v.Pos)
-		vals = e.nums
-	}
-	p := e.ints.plan(vals, allow)
-	if p.kind == intsConst {
-		return zones, dst, false, nil
-	}
-	dst = e.ints.write(dst, vals, p)
-	return e.zones.appendOfInts(zones, v, vals), dst, true, nil
+	return allow, true, nil
 }
 
 func packNumbers(dst, vals []int64, pos []uint16) []int64 {

@@ -15,8 +15,10 @@ import (
 // Source is a chunk, and those of its rows that go into a merged one.
 type Source struct {
 	Chunk *Chunk
-	Data  []byte   // of the chunk
-	Want  []uint32 // row of the chunk << 16 | row of the merged chunk, ascending in both
+	Data  []byte // of the chunk
+	// Want is row of the chunk << 16 | row of the merged chunk, ascending in both. Columns of one row group share it, so an
+	// Encoder looks at one it saw in the last call only once: it must not be changed.
+	Want []uint32
 }
 
 // Merged describes a merged chunk.
@@ -41,12 +43,19 @@ type merger struct {
 	rows   []int64 // values by row
 	hist   histMerger
 	codes  codeMerger
+	uuids  uuidMerger
+	bits   []byte
+	floats floatMerger
+	// shared are the lists of the last call if all rows of its sources had a value, and sharedRows its rows: then from is
+	// theirs.
+	shared     [][]uint32
+	sharedRows int
 }
 
 // CanMerge tells whether Merge may know a shorter way for a chunk than to decode and encode it.
 func CanMerge(c *Chunk) bool {
 	switch c.enc {
-	case encHist, encHistBeyond, encDict, encDictRare, encConst, encInts:
+	case encHist, encHistBeyond, encDict, encDictRare, encConst, encInts, encUUID, encBits, encALP:
 		return true
 	}
 	return false
@@ -96,6 +105,15 @@ func (e *Encoder) Merge(zones, chunk []byte, leaf types.Leaf, rows int, src []So
 	case intsWay:
 		enc, m.Bytes = encInts, 8*int64(m.Present)
 		zones, chunk, ok, err = e.mergeInts(zones, chunk, src)
+	case uuidWay:
+		enc, m.Bytes = encUUID, (4+uuidText)*int64(m.Present)
+		zones, chunk, ok = e.mergeUUIDs(zones, chunk, src)
+	case bitsWay:
+		enc, m.Bytes = encBits, int64(m.Present)
+		zones, chunk, ok = e.mergeBits(zones, chunk, src)
+	case alpWay:
+		enc, m.Bytes = encALP, 8*int64(m.Present)
+		zones, chunk, ok, err = e.mergeALP(zones, chunk, src)
 	}
 	if !ok || err != nil || m.Constant {
 		return zones, chunk[:at], m, ok, err
@@ -113,10 +131,13 @@ const (
 	constWay
 	codesWay
 	intsWay
+	uuidWay
+	bitsWay
+	alpWay
 )
 
 // chosen tells whether the encoding was one of several that might have been.
-func (w way) chosen() bool { return w == codesWay || w == intsWay }
+func (w way) chosen() bool { return w == codesWay || w == intsWay || w == alpWay }
 
 func wayOf(leaf types.Leaf, src []Source) way {
 	if slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.leaf != leaf }) {
@@ -132,6 +153,12 @@ func wayOf(leaf types.Leaf, src []Source) way {
 		return codesWay
 	case every(src, encInts, encConst) && number:
 		return intsWay
+	case every(src, encUUID):
+		return uuidWay
+	case every(src, encBits, encConst) && leaf == types.LeafBool:
+		return bitsWay
+	case every(src, encALP) && sameDigits(src):
+		return alpWay
 	}
 	return noWay
 }
@@ -145,9 +172,16 @@ func tooFew(src []Source, present int) bool {
 // mergePresence finds out where the values of the output come from. ok is false if the rows of a source are not in order.
 func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok bool, err error) {
 	g := &e.merge
+	if g.isShared(rows, src) {
+		g.lists = append(g.lists[:0], g.shared...)
+		g.ofRows(leaf, rows, rows)
+		return true, nil
+	}
+	g.shared = g.shared[:0]
 	g.from = slices.Grow(g.from[:0], rows)[:rows]
 	clear(g.from)
 	g.lists = g.lists[:0]
+	all := true
 	for len(g.room) < len(src) {
 		g.room = append(g.room, nil)
 	}
@@ -156,6 +190,7 @@ func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok boo
 		list := s.Want
 		if s.Chunk.pres.kind != presentAll {
 			list = e.presentOf(i, s)
+			all = false
 		}
 		last := -1
 		for _, w := range list {
@@ -169,8 +204,10 @@ func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok boo
 		g.lists = append(g.lists, list)
 		n += len(list)
 	}
-	g.values.Leaf, g.values.Rows, g.values.Pos = leaf, rows, nil
-	g.values.Vec.N = n
+	if all && n == rows {
+		g.shared, g.sharedRows = append(g.shared, g.lists...), rows
+	}
+	g.ofRows(leaf, rows, n)
 	if n < rows {
 		g.pos = g.pos[:0]
 		for r, f := range g.from {
@@ -181,6 +218,29 @@ func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok boo
 		g.values.Pos = g.pos
 	}
 	return true, nil
+}
+
+func (g *merger) ofRows(leaf types.Leaf, rows, n int) {
+	g.values.Leaf, g.values.Rows, g.values.Pos = leaf, rows, nil
+	g.values.Vec.N = n
+}
+
+// isShared tells whether all rows have a value and come from where those of the last call with such a column came from.
+func (g *merger) isShared(rows int, src []Source) bool {
+	if len(g.shared) != len(src) || g.sharedRows != rows {
+		return false
+	}
+	for i, s := range src {
+		if s.Chunk.pres.kind != presentAll || !sameList(g.shared[i], s.Want) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameList tells whether two lists are one in memory.
+func sameList(a, b []uint32) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // presentOf lists the wanted rows of a source that have a value, by the number of the value.

@@ -39,6 +39,9 @@ func (w *Writer) mergeColumn(g *groupBuild, c *columnGroup) (done bool, err erro
 		return false, w.located(c, err)
 	}
 	if topLevel {
+		if b.kind == kindChunk {
+			w.index.chunk(len(w.dir.groups), b.id, chunk, m.Present)
+		}
 		w.index.add(len(w.dir.groups), b.id, c.path, c.leaf, nil, m.Distinct)
 	}
 	g.valueBytes += m.Bytes
