@@ -2,27 +2,27 @@ package codec
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math"
+	"slices"
 
-	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// codeMerger merges dictionaries, and translates codes.
+// codeMerger merges dictionaries, and translates codes. A code of a source and the place where its dictionary begins
+// among all make one number, so that one table translates the codes of all sources.
 type codeMerger struct {
-	local  []uint16   // by row of the output: the code in its source
-	used   [][]uint16 // by source and code: 1 if a wanted row has it; then the code in the output
-	order  []uint32   // used values, source << 16 | code, in the order of the values
-	spare  []uint32
-	ends   []int // of the sorted lists that order consists of
-	dict   vec.Vector
-	lens   []uint32
-	starts []int
-	low    []int64 // by block of rows: least code, largest code
-	high   []int64
+	base  []uint32 // by source: the first of its numbers
+	local []uint32 // by row of the output: the number of its code
+	uses  []uint32 // by number: how many rows have it
+	table []uint16 // by number: the code in the output
+	codes []uint16 // of the output's values, in order
+	total []uint32 // by code of the output: how many values have it
+	lists codeLists
+	dict  vec.Vector
+	low   []uint16 // by block of rows: least code, largest code
+	high  []uint16
 }
 
 // mergeCodes appends zone map and chunk of columns with dictionaries. ok is false if a dictionary is not the right form
@@ -36,32 +36,37 @@ func (e *Encoder) mergeCodes(zones, dst []byte, src []Source, o Options) (zonesO
 	if !m.unite(src, v) || m.dict.N < 2 || 2*m.dict.N > v.Vec.N {
 		return zones, dst, 0, false, nil
 	}
-	size, runs := m.translate(e, v)
+	size = m.translate(e, v)
 	dst = e.appendMergedDict(dst, v.Leaf)
-	dst = e.appendMergedCodes(dst, m.dict.N, runs, o)
+	dst = e.appendMergedCodes(dst, m.dict.N, src, o)
 	return e.zones.appendOfCodes(zones, v, m), dst, size, true, nil
 }
 
-// collect notes the code of every row and which codes occur.
+// collect notes the number of every row's code and how many rows have it.
 func (m *codeMerger) collect(src []Source, lists [][]uint32, rows int) error {
-	m.local = sized(m.local, rows)
-	for len(m.used) < len(src) {
-		m.used = append(m.used, nil)
+	m.local = sized(m.local, MaxRows)
+	m.base = m.base[:0]
+	n := 0
+	for _, s := range src {
+		m.base = append(m.base, uint32(n))
+		n += s.Chunk.dict.N
 	}
+	m.uses = sized(m.uses, n)
+	clear(m.uses)
 	sc := getScratch()
 	defer sc.put()
+	local := (*[MaxRows]uint32)(m.local)
 	for i, s := range src {
 		c := s.Chunk
-		m.used[i] = sized(m.used[i], c.dict.N)
-		clear(m.used[i])
+		base := m.base[i]
 		if c.enc == encConst {
 			for _, w := range lists[i] {
-				m.local[w&0xffff] = 0
-				m.used[i][0] = 1
+				local[w&0xffff] = base
 			}
+			m.uses[base] += uint32(len(lists[i]))
 			continue
 		}
-		used := m.used[i]
+		uses := m.uses[base:]
 		for list := lists[i]; len(list) > 0; {
 			block, n := blockOf(list)
 			from := block * blockValues
@@ -70,9 +75,9 @@ func (m *codeMerger) collect(src []Source, lists [][]uint32, rows int) error {
 				return err
 			}
 			for _, w := range list[:n] {
-				k := codes[int(w>>16)-from]
-				used[k] = 1
-				m.local[w&0xffff] = uint16(k)
+				k := sc.codes[(int(w>>16)-from)&(blockValues-1)]
+				uses[k]++
+				local[w&0xffff] = base + k
 			}
 			list = list[n:]
 		}
@@ -99,120 +104,162 @@ func blockOf(list []uint32) (block, n int) {
 	return block, lo
 }
 
-// unite makes the output's dictionary of the values that occur, and turns used into the translation of codes. ok is
-// false if there is a NaN, which has no place in bounds, or more values than codes.
+// unite makes the output's dictionary of the values that occur, and the table. ok is false if there is a NaN, which has no
+// place in bounds, or more values than codes.
 func (m *codeMerger) unite(src []Source, v *Values) (ok bool) {
-	m.order, m.starts = m.order[:0], m.starts[:0]
-	for i := range src {
-		m.starts = append(m.starts, len(m.order))
-		for code, u := range m.used[i] {
-			if u != 0 {
-				m.order = append(m.order, uint32(i)<<16|uint32(code))
-			}
-		}
-		if d := src[i].Chunk.dict; v.Leaf == types.LeafFloat && d.F64[d.N-1] != d.F64[d.N-1] {
+	m.table = sized(m.table, len(m.uses))
+	m.dict.Reset(v.Leaf.Type())
+	m.total = m.total[:0]
+	if m.sameDicts(src) {
+		return m.uniteSame(src, v)
+	}
+	m.lists.reset()
+	for i, s := range src {
+		d := s.Chunk.dict
+		if v.Leaf == types.LeafFloat && d.F64[d.N-1] != d.F64[d.N-1] {
 			return false
 		}
+		m.lists.add(d, m.base[i], m.uses[m.base[i]:][:d.N])
 	}
-	m.starts = append(m.starts, len(m.order))
-	var compare func(a, b uint32) int
-	switch v.Leaf.Phys() {
-	case types.PhysInt64:
-		compare = func(a, b uint32) int {
-			return cmp.Compare(src[a>>16].Chunk.dict.I64[a&0xffff], src[b>>16].Chunk.dict.I64[b&0xffff])
-		}
-	case types.PhysFloat64:
-		compare = func(a, b uint32) int {
-			return orderFloats(src[a>>16].Chunk.dict.F64[a&0xffff], src[b>>16].Chunk.dict.F64[b&0xffff])
-		}
-	default:
-		compare = func(a, b uint32) int {
-			return bytes.Compare(src[a>>16].Chunk.dict.Bytes(int(a&0xffff)), src[b>>16].Chunk.dict.Bytes(int(b&0xffff)))
-		}
+	if v.Leaf.Phys() == types.PhysBytes {
+		m.lists.sortTexts(func(x uint32) []byte { i, code := m.source(x); return src[i].Chunk.dict.Bytes(code) })
+	} else {
+		m.lists.sortNumbers()
 	}
-	m.sort(compare)
-	m.dict.Reset(v.Leaf.Type())
-	for i, a := range m.order {
-		if i == 0 || compare(m.order[i-1], a) != 0 {
-			m.dict.AppendFrom(src[a>>16].Chunk.dict, int(a&0xffff))
-			if m.dict.N > MaxRows {
+	var last uint64
+	var text []byte
+	for k, x := range m.lists.nums {
+		i, code := m.source(x)
+		d := src[i].Chunk.dict
+		isNew := k == 0
+		if v.Leaf.Phys() == types.PhysBytes {
+			b := d.Bytes(code)
+			isNew = isNew || !bytes.Equal(b, text)
+			text = b
+		} else {
+			key := m.lists.keys[k]
+			isNew = isNew || key != last
+			last = key
+		}
+		if isNew {
+			if m.dict.N == MaxRows {
 				return false
 			}
+			m.dict.AppendFrom(d, code)
+			m.total = append(m.total, 0)
 		}
-		m.used[a>>16][a&0xffff] = uint16(m.dict.N - 1)
+		m.table[x] = uint16(m.dict.N - 1)
+		m.total[m.dict.N-1] += m.uses[x]
 	}
 	return true
 }
 
-// orderFloats is SQL's order and then that of the bits: see floatDict.
-func orderFloats(x, y float64) int {
-	if c := column.CompareFloat(x, y); c != 0 {
-		return c
+// source returns the source and the code that have a number.
+func (m *codeMerger) source(x uint32) (source, code int) {
+	i := len(m.base) - 1
+	for m.base[i] > x {
+		i--
 	}
-	return signOf(int64(math.Float64bits(x)), int64(math.Float64bits(y)))
+	return i, int(x - m.base[i])
 }
 
-// sort merges the sorted lists that order consists of, two by two.
-func (m *codeMerger) sort(compare func(a, b uint32) int) {
-	for len(m.starts) > 2 {
-		out, ends := m.spare[:0], m.ends[:0]
-		ends = append(ends, 0)
-		for i := 0; i+1 < len(m.starts); i += 2 {
-			a, b := m.order[m.starts[i]:m.starts[i+1]], []uint32(nil)
-			if i+2 < len(m.starts) {
-				b = m.order[m.starts[i+1]:m.starts[i+2]]
-			}
-			for len(a) > 0 && len(b) > 0 {
-				if compare(a[0], b[0]) <= 0 {
-					out, a = append(out, a[0]), a[1:]
-				} else {
-					out, b = append(out, b[0]), b[1:]
+// sameDicts tells whether all sources have one and the same dictionary.
+func (m *codeMerger) sameDicts(src []Source) bool {
+	a := src[0].Chunk.dict
+	for _, s := range src[1:] {
+		b := s.Chunk.dict
+		if a == b {
+			continue
+		}
+		if a.N != b.N || len(a.Data) != len(b.Data) {
+			return false
+		}
+		for i := range a.N {
+			switch a.Type.Phys() {
+			case types.PhysInt64:
+				if a.I64[i] != b.I64[i] {
+					return false
+				}
+			case types.PhysFloat64:
+				if math.Float64bits(a.F64[i]) != math.Float64bits(b.F64[i]) {
+					return false
+				}
+			default:
+				if !bytes.Equal(a.Bytes(i), b.Bytes(i)) {
+					return false
 				}
 			}
-			out = append(append(out, a...), b...)
-			ends = append(ends, len(out))
 		}
-		m.order, m.spare = out, m.order
-		m.starts, m.ends = ends, m.starts
 	}
+	return true
 }
 
-// translate fills e.code with the codes of all values, in order, and the bounds of the blocks. It returns the size of the
-// values when decoded, and the number of runs of codes.
-func (m *codeMerger) translate(e *Encoder, v *Values) (size int64, runs int) {
-	e.code = sized(e.code, v.Vec.N)
-	m.low, m.high = m.low[:0], m.high[:0]
-	from := e.merge.from
-	k, prev := 0, int64(-1)
-	for row := 0; row < v.Rows; row += blockValues {
-		lo, hi := int64(math.MaxInt64), int64(-1)
-		for r := row; r < min(row+blockValues, v.Rows); r++ {
-			s := from[r]
-			if s == 0 {
-				continue
-			}
-			c := int64(m.used[s-1][m.local[r]])
-			e.code[k] = c
-			k++
-			lo, hi = min(lo, c), max(hi, c)
-			if c != prev {
-				runs++
-			}
-			prev = c
+// uniteSame is unite for sources of one dictionary, of which those values go over that occur.
+func (m *codeMerger) uniteSame(src []Source, v *Values) (ok bool) {
+	d := src[0].Chunk.dict
+	if v.Leaf == types.LeafFloat && d.F64[d.N-1] != d.F64[d.N-1] {
+		return false
+	}
+	for code := range d.N {
+		sum := uint32(0)
+		for _, base := range m.base {
+			sum += m.uses[int(base)+code]
 		}
+		if sum == 0 {
+			continue
+		}
+		for _, base := range m.base {
+			m.table[int(base)+code] = uint16(m.dict.N)
+		}
+		m.dict.AppendFrom(d, code)
+		m.total = append(m.total, sum)
+	}
+	return true
+}
+
+// translate fills codes, and the bounds of the blocks. It returns the size of the values when decoded.
+func (m *codeMerger) translate(e *Encoder, v *Values) (size int64) {
+	n := v.Vec.N
+	m.codes = sized(m.codes, n)
+	codes, table := m.codes, m.table
+	if v.Pos == nil {
+		for k, x := range m.local[:n] {
+			codes[k] = table[x]
+		}
+	} else {
+		local := (*[MaxRows]uint32)(m.local)
+		for k, r := range v.Pos {
+			codes[k] = table[local[r]]
+		}
+	}
+	m.low, m.high = m.low[:0], m.high[:0]
+	e.zones.count(v)
+	for _, n := range e.zones.counts {
+		lo, hi := boundsOf(codes[:n])
 		m.low, m.high = append(m.low, lo), append(m.high, hi)
+		codes = codes[n:]
 	}
 	if v.Leaf.Phys() != types.PhysBytes {
-		return 8 * int64(v.Vec.N), runs
+		return 8 * int64(n)
 	}
-	m.lens = m.lens[:0]
-	for i := range m.dict.N {
-		m.lens = append(m.lens, 4+m.dict.Off[i+1]-m.dict.Off[i])
+	for i, uses := range m.total {
+		size += int64(uses) * int64(4+m.dict.Off[i+1]-m.dict.Off[i])
 	}
-	for _, c := range e.code[:k] {
-		size += int64(m.lens[c])
+	return size
+}
+
+// boundsOf returns the least and the largest code; the least is above the largest if there is none.
+func boundsOf(codes []uint16) (lo, hi uint16) {
+	lo = math.MaxUint16
+	lo2, hi2 := lo, hi
+	for ; len(codes) >= 2; codes = codes[2:] {
+		lo, hi = min(lo, codes[0]), max(hi, codes[0])
+		lo2, hi2 = min(lo2, codes[1]), max(hi2, codes[1])
 	}
-	return size, runs
+	for _, c := range codes {
+		lo, hi = min(lo, c), max(hi, c)
+	}
+	return min(lo, lo2), max(hi, hi2)
 }
 
 // appendMergedDict writes the dictionary as the other ways do.
@@ -231,17 +278,53 @@ func (e *Encoder) appendMergedDict(dst []byte, leaf types.Leaf) []byte {
 	return e.appendDictValues(dst, d, allUUIDs(d))
 }
 
-// appendMergedCodes is appendCodes for the codes in e.code, of which the runs are counted.
-func (e *Encoder) appendMergedCodes(dst []byte, n, runs int, o Options) []byte {
+// appendMergedCodes is appendCodes for the codes of the output. They may come in runs if those of a source do.
+func (e *Encoder) appendMergedCodes(dst []byte, n int, src []Source, o Options) []byte {
+	codes := e.merge.codes.codes
 	w := codeWidth(n, o.AlignCodes)
+	inRuns := slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.enc == encConst || s.Chunk.code.width == 0 })
+	inRuns = inRuns && runsOf(codes)*minRunLength <= len(codes)
 	e.runs = false
-	if runs*minRunLength <= len(e.code) {
-		if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
+	if w < 8 || inRuns {
+		e.code = sized(e.code, len(codes))
+		for i, c := range codes {
+			e.code[i] = int64(c)
+		}
+	}
+	if inRuns {
+		if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(codes), w) {
 			e.runs = true
 			return e.codes.write(append(dst, 0), e.code, p)
 		}
 	}
-	return appendDistances(append(dst, byte(w)), e.code, 0, w)
+	dst = append(dst, byte(w))
+	if w < 8 {
+		return appendDistances(dst, e.code, 0, w)
+	}
+	at, size := len(dst), len(codes)*int(w/8)
+	dst = slices.Grow(dst, size)[:at+size]
+	out := dst[at:]
+	if w == 8 {
+		for i, c := range codes {
+			out[i] = byte(c)
+		}
+		return dst
+	}
+	for _, c := range codes {
+		binary.LittleEndian.PutUint16(out, c)
+		out = out[2:]
+	}
+	return dst
+}
+
+func runsOf(codes []uint16) int {
+	n := 1
+	for i := 1; i < len(codes); i++ {
+		if codes[i] != codes[i-1] {
+			n++
+		}
+	}
+	return n
 }
 
 // appendOfCodes appends the zone map of values that are known by their codes.
@@ -250,7 +333,7 @@ func (w *zoneWriter) appendOfCodes(dst []byte, v *Values, m *codeMerger) []byte 
 	w.count(v)
 	for b := range m.low {
 		z := zone{}
-		if m.high[b] >= 0 {
+		if m.low[b] <= m.high[b] {
 			z = zoneBetween(&m.dict, v.Leaf, int(m.low[b]), int(m.high[b]))
 		}
 		w.zones = append(w.zones, z)

@@ -98,8 +98,10 @@ func (e *Encoder) Merge(zones, chunk []byte, leaf types.Leaf, rows int, src []So
 		enc, m.Distinct = encDict, &e.merge.codes.dict
 		body := len(chunk)
 		if zones, chunk, m.Bytes, ok, err = e.mergeCodes(zones, chunk, src, o); ok {
-			if with, some := e.appendRare(chunk, m.Distinct.N, len(chunk)-body); some {
-				enc, chunk = encDictRare, with
+			if body := len(chunk) - body; e.mayList(body) {
+				if with, some := appendRareOf(e, chunk, e.merge.codes.codes, e.merge.codes.total, body); some {
+					enc, chunk = encDictRare, with
+				}
 			}
 		}
 	case intsWay:

@@ -119,8 +119,7 @@ func filterRare(lists [][]uint16, a, b int, out bitset) {
 // appendRare writes the lists of the rarest of n codes of the values seen, as many as the budget allows. ok is false if
 // there is none, or codes come in runs, which need no list.
 func (e *Encoder) appendRare(dst []byte, n, chunk int) (out []byte, ok bool) {
-	left := chunk/rareBudget - rareHeadBytes
-	if e.runs || left < rareListBytes {
+	if !e.mayList(chunk) {
 		return dst, false
 	}
 	e.uses = sized(e.uses, n)
@@ -128,8 +127,20 @@ func (e *Encoder) appendRare(dst []byte, n, chunk int) (out []byte, ok bool) {
 	for _, c := range e.code {
 		e.uses[c]++
 	}
+	return appendRareOf(e, dst, e.code, e.uses, chunk)
+}
+
+// rareRoom is what the lists of a chunk of so many bytes may take beside their head.
+func rareRoom(chunk int) int { return chunk/rareBudget - rareHeadBytes }
+
+// mayList tells whether there is room for a list.
+func (e *Encoder) mayList(chunk int) bool { return !e.runs && rareRoom(chunk) >= rareListBytes }
+
+// appendRareOf does it for codes of which the uses have been counted.
+func appendRareOf[T int64 | uint16](e *Encoder, dst []byte, code []T, uses []uint32, chunk int) (out []byte, ok bool) {
+	left := rareRoom(chunk)
 	limit := uint32(0) // codes of at most so many uses are listed
-	byUse := e.usesOf(len(e.code) / rareShare)
+	byUse := usesOf(uses, len(code)/rareShare)
 	for use, codes := range byUse {
 		if codes == 0 {
 			continue
@@ -143,8 +154,8 @@ func (e *Encoder) appendRare(dst []byte, n, chunk int) (out []byte, ok bool) {
 		return dst, false
 	}
 	e.listed = e.listed[:0]
-	for i, c := range e.code {
-		if e.uses[c] <= limit {
+	for i, c := range code {
+		if uses[c] <= limit {
 			e.listed = append(e.listed, uint32(c)<<16|uint32(i))
 		}
 	}
@@ -157,9 +168,9 @@ func (e *Encoder) appendRare(dst []byte, n, chunk int) (out []byte, ok bool) {
 }
 
 // usesOf counts the codes that are used 0, 1, 2 ... times, below limit.
-func (e *Encoder) usesOf(limit int) []int {
+func usesOf(uses []uint32, limit int) []int {
 	byUse := make([]int, limit)
-	for _, u := range e.uses {
+	for _, u := range uses {
 		if int(u) < limit {
 			byUse[u]++
 		}
