@@ -14,10 +14,12 @@ type histMerger struct {
 // histFeed stands at a histogram of one source.
 type histFeed struct {
 	histReader
-	block   int       // the one whose streams are loaded, -1 at first
-	k       int       // the histogram in it at whose pairs the reader stands
-	layouts []int64   // by the source's layout: the output's
-	moves   [][]int64 // by the source's layout: index of a bound in the output; nil: the same
+	block                int // the one whose streams are loaded, -1 at first
+	k                    int // the histogram in it at whose pairs the reader stands
+	winFrom              int // pairs from here on are in the window
+	winSteps, winSamples []int64
+	layouts              []int64   // by the source's layout: the output's
+	moves                [][]int64 // by the source's layout: index of a bound in the output; nil: the same
 }
 
 // mergeHist writes the chunk body of the histograms that mergePresence has listed.
@@ -57,7 +59,7 @@ const (
 // begin starts to read a source and makes its layouts known to the output.
 func (f *histFeed) begin(s Source, w *histWriter) {
 	f.h, f.data = s.Chunk.hist, s.Data
-	f.loaded, f.have, f.block, f.k = 0, 0, -1, 0
+	f.block, f.k, f.winFrom, f.winSteps, f.winSamples = -1, 0, 0, f.winSteps[:0], f.winSamples[:0]
 	f.layouts, f.moves = f.layouts[:0], f.moves[:0]
 	for _, l := range f.h.layouts {
 		f.layouts = append(f.layouts, int64(w.layoutOf(l)))
@@ -124,10 +126,13 @@ func (w *histWriter) takeAll(feeds []*histFeed, from []uint16, lists [][]uint32)
 		if len(w.counts)%blockValues == 0 {
 			w.starts = append(w.starts, int64(len(w.steps)))
 		}
-		if err := feeds[s].seek(i); err != nil {
-			return false, err
+		f := feeds[s]
+		if i != f.block*blockValues+f.k || f.k == blockValues {
+			if err := f.seek(i); err != nil {
+				return false, err
+			}
 		}
-		if err := feeds[s].give(w); err != nil {
+		if err := f.give(w); err != nil {
 			return false, err
 		}
 		if len(w.steps) > maxPairs {
@@ -158,28 +163,30 @@ func (f *histFeed) seek(i int) error {
 // give appends the histogram to the output and goes on to the next one.
 func (f *histFeed) give(w *histWriter) error {
 	l, n, sum := f.layout[f.k], f.counts[f.k], f.sums[f.k]
-	if l < 0 || l >= int64(len(f.layouts)) {
+	if uint64(l) >= uint64(len(f.layouts)) {
 		return corrupt("histogram layout %d of %d", l, len(f.layouts))
 	}
-	bounds := f.h.bounds[l]
-	if n < 0 || n > int64(len(bounds)) || n > int64(f.h.pairs-f.pair) || sum < 0 && !f.h.beyond {
+	bounds := len(f.h.bounds[l])
+	if uint64(n) > uint64(bounds) || n > int64(f.h.pairs-f.pair) || sum < 0 && !f.h.beyond {
 		return corrupt("histogram of %d pairs, sum %d", n, sum)
 	}
-	at := len(w.steps)
-	for left := int(n); left > 0; {
-		if err := f.loadPairs(); err != nil {
-			return err
+	first := int64(0)
+	if n > 0 {
+		if f.pair < f.winFrom || f.pair+int(n) > f.winFrom+len(f.winSteps) {
+			if err := f.loadWindow(int(n)); err != nil {
+				return err
+			}
 		}
-		k := f.pair - f.loaded
-		m := min(left, f.have-k)
-		w.steps = append(w.steps, f.steps[k:k+m]...)
-		w.samples = append(w.samples, f.sample[k:k+m]...)
-		f.pair += m
-		left -= m
-	}
-	first, err := moveSteps(w.steps[at:], w.samples[at:], f.firsts[f.k], len(bounds), f.moves[l])
-	if err != nil {
-		return err
+		from, to := f.pair-f.winFrom, len(w.steps)
+		if cap(w.steps) < to+int(n) || cap(w.samples) < to+int(n) {
+			w.steps, w.samples = slices.Grow(w.steps, int(n)), slices.Grow(w.samples, int(n))
+		}
+		w.steps, w.samples = w.steps[:to+int(n)], w.samples[:to+int(n)]
+		var ok bool
+		if first, ok = moveSteps(w.steps[to:], w.samples[to:], f.winSteps[from:], f.winSamples[from:], f.firsts[f.k], bounds, f.moves[l]); !ok {
+			return corrupt("histogram of %d pairs from bucket %d among %d", n, f.firsts[f.k], bounds)
+		}
+		f.pair += int(n)
 	}
 	w.layout = append(w.layout, f.layouts[l])
 	w.sums = append(w.sums, sum)
@@ -189,35 +196,64 @@ func (f *histFeed) give(w *histWriter) error {
 	return nil
 }
 
-// moveSteps checks one histogram's steps among so many bounds, and translates them to the bounds of the output.
-func moveSteps(steps, samples []int64, first int64, bounds int, move []int64) (int64, error) {
-	if len(steps) == 0 {
-		return 0, nil
-	}
-	bad, at := first|steps[0], first
-	for i, c := range samples {
-		bad |= c | steps[i]
-		at += steps[i] + 1
-	}
-	if at--; bad < 0 || at-steps[0] >= int64(bounds) || at < 0 || steps[0] != 0 {
-		return 0, corrupt("histogram of %d pairs from bucket %d to %d of %d", len(steps), first, at, bounds)
-	}
-	if move == nil {
-		return first, nil
-	}
-	from := first
-	out := move[from]
-	prev := out
-	for i := 1; i < len(steps); i++ {
-		from += steps[i] + 1
-		if from >= int64(len(move)) { // sums that overflowed above
-			return 0, corrupt("bucket %d of %d", from, len(move))
+// histWindow is how many pairs of a source are unpacked at a time: 64 KiB, of which a few sources fit a core's cache.
+const histWindow = 4 * blockValues
+
+// loadWindow unpacks pairs around the next n, whole blocks of them.
+func (f *histFeed) loadWindow(n int) error {
+	from := f.pair / blockValues * blockValues
+	to := min(f.h.pairs, max(from+histWindow, (f.pair+n+blockValues-1)/blockValues*blockValues))
+	f.winFrom, f.winSteps, f.winSamples = from, sized(f.winSteps, to-from), sized(f.winSamples, to-from)
+	for at := from; at < to; at += blockValues {
+		end := min(to, at+blockValues)
+		if err := f.h.steps.read(f.data, at, end, f.winSteps[at-from:end-from]); err != nil {
+			return err
 		}
-		to := move[from]
-		steps[i] = to - prev - 1
+		if err := f.h.samples.read(f.data, at, end, f.winSamples[at-from:end-from]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveSteps copies one histogram's pairs, as many as steps has room for and at least one, and checks them: counts are not
+// negative, and the steps stay among so many bounds. move translates them to the bounds of the output; nil: they are the
+// same. It returns where the first bound is there.
+func moveSteps(steps, samples, srcSteps, srcSamples []int64, first int64, bounds int, move []int64) (out int64, ok bool) {
+	n := len(steps)
+	samples, srcSteps, srcSamples = samples[:n], srcSteps[:n], srcSamples[:n]
+	if srcSteps[0] != 0 {
+		return 0, false
+	}
+	bad, at := first, first-1
+	if move == nil {
+		wide := first
+		for i, step := range srcSteps {
+			count := srcSamples[i]
+			wide |= step
+			bad |= count
+			at += step + 1
+			steps[i], samples[i] = step, count
+		}
+		// There are at most 2^31 steps, so that those below 2^31 cannot come round.
+		return first, bad >= 0 && uint64(wide) <= maxPairs && at < int64(bounds)
+	}
+	prev := int64(0)
+	for i, step := range srcSteps {
+		count := srcSamples[i]
+		bad |= step | count
+		at += step + 1
+		if uint64(at) >= uint64(len(move)) {
+			return 0, false
+		}
+		to := move[at]
+		if i == 0 {
+			out, prev = to, to-1
+		}
+		steps[i], samples[i] = to-prev-1, count
 		prev = to
 	}
-	return out, nil
+	return out, bad >= 0
 }
 
 // write writes the chunk body of what has been collected.
@@ -228,7 +264,7 @@ func (w *histWriter) write(dst []byte, iw *intsWriter) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(w.steps)))
 	for _, part := range [][]int64{w.layout, w.sums, w.counts, w.starts, w.firsts, w.steps, w.samples} {
-		dst = iw.write(dst, part, iw.plan(part, allowFOR))
+		dst = iw.write(dst, part, iw.planPacked(part))
 	}
 	return dst
 }

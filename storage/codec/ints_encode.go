@@ -130,24 +130,12 @@ func (w *intsWriter) planFOR(vals []int64, least int64) int {
 // planBlock picks the width that makes the block smallest, at most one value in 16 being an exception.
 func planBlock(vals []int64, lo, hi int64) blockPlan {
 	top := bits.Len64(uint64(hi) - uint64(lo))
-	best := blockPlan{base: lo, width: uint(top)}
 	if top == 0 {
-		return best
+		return blockPlan{base: lo}
 	}
 	var lens [65]uint32
 	countLengths(vals, lo, &lens)
-	bestSize := best.size(len(vals))
-	exc := 0
-	for width := top - 1; width >= 0; width-- {
-		if exc += int(lens[width+1]); exc > len(vals)/16 {
-			break
-		}
-		p := blockPlan{base: lo, width: uint(width), exc: exc, excB: (top - width + 7) / 8}
-		if s := p.size(len(vals)); s < bestSize {
-			best, bestSize = p, s
-		}
-	}
-	return best
+	return widthOf(len(vals), lo, top, &lens)
 }
 
 // countLengths counts the distances from base by their lengths in bits, in four tables: an increment of the number that
