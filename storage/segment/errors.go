@@ -47,3 +47,5 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 func (e *CorruptError) Is(target error) bool { return target == column.ErrCorrupt }
 
 var errPageSize = errors.New("page is too short for its decompressed size")
+
+var errFragmentOrder = errors.New("fragment begins before the end of the one before it")

@@ -13,9 +13,11 @@ import (
 // gatherer brings the values of one column of the new row group together from the groups they are in. Each source block
 // is decoded once per column, and only if a row of it is wanted.
 type gatherer struct {
-	src  []column.Group
-	rows int
-	want [][]uint32 // by source group: source row << 16 | row in the new group, ascending
+	src     []column.Group
+	rows    int
+	refs    []RowRef   // the rows
+	want    [][]uint32 // by source group: source row << 16 | row in the new group, ascending
+	ordered bool       // the rows of each source are in its order
 
 	valid vec.Bitmap
 	bits  vec.Bitmap
@@ -33,7 +35,7 @@ type gatherer struct {
 
 // reset takes a new row group.
 func (g *gatherer) reset(src []column.Group, rows []RowRef) error {
-	g.src, g.rows = src, len(rows)
+	g.src, g.rows, g.refs = src, len(rows), rows
 	g.want = make([][]uint32, len(src))
 	for i, r := range rows {
 		if int(r.Group) >= len(src) || int(r.Row) >= src[r.Group].Rows() {
@@ -41,7 +43,11 @@ func (g *gatherer) reset(src []column.Group, rows []RowRef) error {
 		}
 		g.want[r.Group] = append(g.want[r.Group], uint32(r.Row)<<16|uint32(i))
 	}
+	g.ordered = true
 	for _, w := range g.want {
+		for i := 1; i < len(w) && g.ordered; i++ {
+			g.ordered = w[i]>>16 > w[i-1]>>16
+		}
 		if !slices.IsSorted(w) {
 			slices.Sort(w)
 		}

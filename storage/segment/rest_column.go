@@ -2,6 +2,7 @@ package segment
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/telemdb/telemdb/storage/codec"
@@ -59,35 +60,63 @@ func (c *restColumn) addPage(k int, at uint32, rows *codec.Rows) error {
 // neighbours share pages, so a page that found no room in the cache is kept by the group until the next such one.
 func (g *group) page(k int, column *segmentColumn) (*cacheEntry, error) {
 	d := g.r.dir
-	off, size := d.u32(g.dir.pageOff, k), d.u32(g.dir.pageLen, k)
-	raw, crc := d.u32(g.dir.pageRaw, k), d.u32(g.dir.pageCRC, k)
+	off, raw := d.u32(g.dir.pageOff, k), d.u32(g.dir.pageRaw, k)
 	key := cacheKey{g.r.number, g.dir.base + int64(off)}
 	if e := g.uncached.Load(); e != nil && e.key == key {
 		return e, nil
 	}
-	if uint64(raw) > min((uint64(size)+16)<<15, codec.MaxValueBytes+2*restPageBytes) { // more than its bytes can give: do not reserve room for it
-		return nil, column.corrupt(off, errPageSize)
+	if err := g.checkPageSize(k, column); err != nil {
+		return nil, err
 	}
-	e, err := g.r.cache.get(key, int(raw), func(e *cacheEntry) error { return column.inflatePage(e.data, off, size, crc) })
+	e, err := g.r.cache.get(key, int(raw), func(e *cacheEntry) error {
+		_, err := column.inflatePage(e.data, nil, k)
+		return err
+	})
 	if err == nil && e.arena == nil {
 		g.uncached.Store(e)
 	}
 	return e, err
 }
 
-func (c *segmentColumn) inflatePage(dst []byte, off, size, crc uint32) error {
-	stored := make([]byte, size)
+// checkPageSize refuses a page that claims more than its bytes can give: no room is reserved for it.
+func (g *group) checkPageSize(k int, column *segmentColumn) error {
+	d := g.r.dir
+	off, size, raw := d.u32(g.dir.pageOff, k), d.u32(g.dir.pageLen, k), d.u32(g.dir.pageRaw, k)
+	if uint64(raw) > min((uint64(size)+16)<<15, codec.MaxValueBytes+2*restPageBytes) {
+		return column.corrupt(off, errPageSize)
+	}
+	return nil
+}
+
+// readPage is page past the cache: for a merge, which reads a page once. dst and stored are room for it, and for what the
+// file has, and are returned, larger where they have to be.
+func (g *group) readPage(k int, column *segmentColumn, dst, stored []byte) (data, room []byte, err error) {
+	if err := g.checkPageSize(k, column); err != nil {
+		return dst, stored, err
+	}
+	raw := int(g.r.dir.u32(g.dir.pageRaw, k))
+	dst = slices.Grow(dst[:0], raw)[:raw]
+	stored, err = column.inflatePage(dst, stored, k)
+	return dst, stored, err
+}
+
+// inflatePage reads page k of the column's group and decompresses it into dst, which is as long as that gives. stored is
+// room for the bytes of the file.
+func (c *segmentColumn) inflatePage(dst, stored []byte, k int) ([]byte, error) {
+	d, g := c.g.r.dir, c.g.dir
+	off, size, crc := d.u32(g.pageOff, k), d.u32(g.pageLen, k), d.u32(g.pageCRC, k)
+	stored = slices.Grow(stored[:0], int(size))[:size]
 	if err := c.readVerified(stored, off, crc); err != nil {
-		return err
+		return stored, err
 	}
 	got, err := codec.Inflate(dst, stored, len(dst))
 	if err != nil {
-		return c.corrupt(off, err)
+		return stored, c.corrupt(off, err)
 	}
 	if len(got) > 0 && &got[0] != &dst[0] {
 		copy(dst, got)
 	}
-	return nil
+	return stored, nil
 }
 
 // Filter implements column.Column: the values are few, so they are decoded and compared.

@@ -31,6 +31,7 @@ type restWriter struct {
 	packed   []byte
 	firstRow uint16
 	pages    []pageBuild
+	lastPage uint32 // page of the fragment written last
 }
 
 // add appends a column and returns where it is. flush is called with each full page.

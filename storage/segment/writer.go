@@ -35,22 +35,23 @@ type WriterOptions struct {
 
 // Writer writes one segment. It belongs to one goroutine. After an error it is good for Abort only.
 type Writer struct {
-	o      WriterOptions
-	file   vfs.File
-	at     int64 // bytes given to the file or waiting in buf
-	buf    []byte
-	dir    dirWriter
-	g      gatherer
-	enc    codec.Encoder
-	last   []codec.State // by column of the directory: what its encoder remembers of the last row group
-	rest   restWriter
-	index  indexWriter
-	chunk  []byte
-	src    []codec.Source
-	rows   int64
-	values int64
-	err    error
-	done   bool
+	o         WriterOptions
+	file      vfs.File
+	at        int64 // bytes given to the file or waiting in buf
+	buf       []byte
+	dir       dirWriter
+	g         gatherer
+	enc       codec.Encoder
+	last      []codec.State // by column of the directory: what its encoder remembers of the last row group
+	rest      restWriter
+	restMerge restMerger
+	index     indexWriter
+	chunk     []byte
+	src       []codec.Source
+	rows      int64
+	values    int64
+	err       error
+	done      bool
 }
 
 // writeBytes is how much is collected before it is written.
@@ -113,6 +114,9 @@ func (w *Writer) addGroup(src []column.Group, rows []RowRef) error {
 
 func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 	if done, err := w.mergeColumn(g, c); done || err != nil {
+		return err
+	}
+	if done, err := w.mergeRest(g, c); done || err != nil {
 		return err
 	}
 	v, err := w.g.gather(c)
