@@ -158,6 +158,16 @@ func (f *pooledFile) ReadAt(b []byte, off int64) (n int, err error) {
 	return n, err
 }
 
+// Prefetch implements vfs.Prefetcher.
+func (f *pooledFile) Prefetch(at, n int64) {
+	file, err := f.acquire()
+	if err != nil {
+		return // a hint: the read that follows tells
+	}
+	vfs.Prefetch(file, at, n)
+	_ = f.release() // fails only where the file is closed already, by a reader that gets the error
+}
+
 // Size implements vfs.File.
 func (f *pooledFile) Size() (n int64, err error) {
 	file, err := f.acquire()

@@ -8,11 +8,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +38,7 @@ var parts = []part{
 	{"size", "bytes of a sealed day beside its gzip bodies and beside Parquet", measureSize},
 	{"merge", "segments of flat rows and of main pings merged: bytes per second of CPU, memory", measureMerges},
 	{"find", "rows of one client among those of 400 partitions, cold", measureFind},
+	{"delete", "rows of one client in 400 partitions deleted, roll-ups corrected", measureDelete},
 }
 
 func main() {
@@ -43,6 +46,7 @@ func main() {
 	list := flag.Bool("list", false, "list the parts")
 	report := flag.String("report", "bench/README.md", "file whose generated parts are replaced; empty: print only")
 	scratch := flag.String("dir", "", "where scratch directories are made; empty: the system's place for temporary files")
+	profile := flag.String("cpuprofile", "", "file that gets a CPU profile of the parts")
 	flag.Parse()
 	if dir := os.Getenv(recoveryWriter); dir != "" {
 		if err := fillLog(context.Background(), dir); err != nil {
@@ -57,11 +61,28 @@ func main() {
 		return
 	}
 	for _, name := range strings.Split(*only, ",") {
-		if err := run(context.Background(), name, *report, *scratch); err != nil {
+		if err := profiled(*profile, func() error { return run(context.Background(), name, *report, *scratch) }); err != nil {
 			fmt.Fprintf(os.Stderr, "telembench: %s: %v\n", name, err)
 			os.Exit(1)
 		}
 	}
+}
+
+// profiled runs f and writes a CPU profile of it to a file; "" is none.
+func profiled(name string, f func() error) error {
+	if name == "" {
+		return f()
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 func run(ctx context.Context, name, report, scratch string) error {
@@ -91,7 +112,7 @@ func run(ctx context.Context, name, report, scratch string) error {
 func command(name string) string {
 	out := "go run ./bench/telembench -only " + name
 	flag.Visit(func(f *flag.Flag) {
-		if f.Name != "only" && f.Name != "report" && f.Name != "dir" && f.Name != "recovery.keep" {
+		if f.Name != "only" && f.Name != "report" && f.Name != "dir" && f.Name != "recovery.keep" && f.Name != "cpuprofile" {
 			out += fmt.Sprintf(" -%s %s", f.Name, f.Value)
 		}
 	})

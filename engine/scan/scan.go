@@ -22,6 +22,7 @@ type Scan struct {
 	preds   []*pred
 	never   bool // some conjunct is true for no row
 	skipped *Skipped
+	lookup  *lookup // nil: none
 	left    atomic.Int64
 	mu      sync.Mutex
 	stats   Stats
@@ -72,6 +73,7 @@ func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
 	if n.Limit > 0 {
 		s.left.Store(n.Limit)
 	}
+	s.lookup = s.newLookup()
 	return s, nil
 }
 
@@ -146,6 +148,9 @@ func (w *Worker) Close() {
 
 // Morsel reads one row group, block by block, and emits what passes.
 func (w *Worker) Morsel(i int, emit Emit) error {
+	if f := w.finding(i); f != nil {
+		return w.found(f, emit)
+	}
 	m := w.s.morsels[i]
 	rows := m.Rows()
 	w.dead, w.base = m.Deleted(), int64(i)<<16

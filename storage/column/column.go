@@ -37,6 +37,13 @@ type Column interface {
 	Filter(from, to int, p *Pred, sel vec.Bitmap) error
 }
 
+// Prefetcher is what a Column has besides if its values may have to be waited for.
+type Prefetcher interface {
+	// Prefetch begins to fetch what Read and Filter of rows [from, to) will need, and does not wait for it. The range may
+	// span blocks. It is a hint: it may do nothing, and what is wrong is the reader's to tell.
+	Prefetch(from, to int)
+}
+
 // Stats is what is known about a column without reading it. Min and Max are bounds, not necessarily attained for text
 // (which is cut to 32 bytes: MinB is a prefix, MaxB a prefix rounded up).
 type Stats struct {

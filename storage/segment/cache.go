@@ -220,6 +220,13 @@ func (c *Cache) get(key cacheKey, size int, load func(e *cacheEntry) error) (*ca
 	}
 }
 
+// peek returns the entry of key if it is there, without pinning it: its bytes may go at any time.
+func (c *Cache) peek(key cacheKey) *cacheEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[key]
+}
+
 // loadLocked reserves room, lets go of the lock and loads.
 func (c *Cache) loadLocked(key cacheKey, size int, load func(e *cacheEntry) error) (*cacheEntry, error) {
 	c.stats.Misses++

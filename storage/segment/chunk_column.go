@@ -16,6 +16,7 @@ type chunkColumn struct {
 	segmentColumn
 	open    atomic.Pointer[openChunk]
 	filters atomic.Pointer[[]openFilter] // the last ones used, at most filtersKept
+	asked   atomic.Bool                  // the whole chunk has been asked for ahead of reading: see Prefetch
 }
 
 type openChunk struct {

@@ -113,7 +113,7 @@ type partial struct {
 	has  []atomic.Uint64
 
 	mu     sync.Mutex // held by who reads pages
-	next   int        // the page behind those read last
+	next   int        // the page behind those read last; 0 before the first
 	window int        // pages to read at least where they are read one after the other
 }
 
@@ -148,9 +148,9 @@ func (c *chunkColumn) fill(e *cacheEntry, lo, hi int) error {
 	defer p.mu.Unlock()
 	for k = p.missing(k, end); k < end; k = p.missing(k, end) {
 		upto := k + 1
-		if k == p.next { // one after the other: each time twice as far
-			p.window = min(2*p.window, partialWindowMax)
+		if k == p.next && k > 0 { // one after the other: each time twice as far, but for two that a few rows lie across
 			upto = min(k+p.window, len(p.crcs))
+			p.window = min(2*p.window, partialWindowMax)
 		} else {
 			p.window = 1
 		}

@@ -64,3 +64,8 @@ func lockHolders(f *os.File) (pids []int) {
 	}
 	return pids
 }
+
+// prefetch has the kernel begin to read. An error is none of the caller's: the read that follows will tell.
+func prefetch(f *os.File, at, n int64) {
+	_ = unix.Fadvise(int(f.Fd()), at, n, unix.FADV_WILLNEED)
+}

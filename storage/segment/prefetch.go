@@ -1,0 +1,46 @@
+package segment
+
+import (
+	"github.com/telemdb/telemdb/storage/vec"
+	"github.com/telemdb/telemdb/storage/vfs"
+)
+
+// Prefetch implements column.Prefetcher. What is in the cache, or being read into it, is not fetched.
+func (c *chunkColumn) Prefetch(from, to int) {
+	if c.kind() == kindConst || from >= to {
+		return
+	}
+	off, size, _ := c.place()
+	at := c.g.dir.base + int64(off)
+	e := c.g.r.cache.peek(cacheKey{c.g.r.number, at})
+	crcs := c.pages()
+	switch {
+	case crcs == nil && e == nil:
+		if !c.asked.Swap(true) {
+			vfs.Prefetch(c.g.r.file, at, int64(size))
+		}
+	case crcs != nil && c.present() == c.g.dir.rows: // else nobody knows which pages the rows are on
+		c.prefetchPages(e, layoutOf(int(size), c.present()), at, from, to)
+	}
+}
+
+// prefetchPages asks for the pages of rows [from, to) of a chunk in which every row has a value. e is nil if nothing of
+// the chunk is in the cache.
+func (c *chunkColumn) prefetchPages(e *cacheEntry, l pageLayout, at int64, from, to int) {
+	const perRow = chunkPageBytes / vec.BatchRows
+	k, end := l.page(l.head+from*perRow), l.page(l.head+to*perRow-1)+1
+	if e != nil {
+		select {
+		case <-e.done: // only now is it known which pages are there
+		default:
+			return
+		}
+		if e.partial == nil {
+			return
+		}
+		k = e.partial.missing(k, end)
+	}
+	if k < end {
+		vfs.Prefetch(c.g.r.file, at+int64(l.start(k)), int64(l.start(end)-l.start(k)))
+	}
+}
