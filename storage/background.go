@@ -211,6 +211,7 @@ func (s *Store) expireKeys(cursor []byte) (next []byte, err error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	next, _, err = s.meta.ExpireKeys(cursor, int32(s.daysAgo(s.o.DedupHorizon)), expireKeysStep)
+	next, removed, err := s.meta.ExpireKeys(cursor, int32(s.daysAgo(s.o.DedupHorizon)), expireKeysStep)
+	s.expiredKeys.Add(int64(removed))
 	return next, err
 }

@@ -33,10 +33,10 @@ func (s *Store) Check(report func(Problem)) error {
 		return err
 	}
 	defer sn.Release()
-	c := &checker{s: s, sn: sn, report: report}
+	c := &checker{s: s, sn: sn, report: report, violated: map[damageKey]bool{}}
 	for _, d := range s.Damage() {
-		if d.State == DamageOpen {
-			c.problem(path.Join(s.dir, d.File), "%s", d.What)
+		if d.State == DamageOpen && d.Kind != damagedRule { // the check finds those itself
+			report(Problem{Where: path.Join(s.dir, d.File), What: d.What + s.remedy(&d)})
 		}
 	}
 	c.directory()
@@ -53,20 +53,55 @@ func (s *Store) Check(report func(Problem)) error {
 	if err := c.catalog(); err != nil {
 		return err
 	}
+	if err := c.documentKeys(); err != nil {
+		return err
+	}
 	for _, r := range s.rollups {
 		c.rollup(r)
 	}
+	c.kept()
 	return nil
 }
 
 type checker struct {
-	s      *Store
-	sn     *Snapshot
-	report func(Problem)
+	s        *Store
+	sn       *Snapshot
+	report   func(Problem)
+	violated map[damageKey]bool // invariants
+
+	keys keyCount // as of the look at the catalog
 }
 
+// problem reports a violation, and records it unless the store is open for reading only. Segments with violations are not
+// quarantined by it: their bytes are whole.
 func (c *checker) problem(where, format string, args ...any) {
-	c.report(Problem{Where: where, What: fmt.Sprintf(format, args...)})
+	c.violation(where, Damage{}, fmt.Sprintf(format, args...))
+}
+
+// violation is problem, with what is known of the damage besides.
+func (c *checker) violation(where string, d Damage, what string) {
+	c.report(Problem{Where: where, What: what})
+	d.Kind, d.File, d.By, d.What = damagedRule, c.s.relative(where), "check", what
+	c.violated[keyOfDamage(&d)] = true
+	if !c.s.o.ReadOnly {
+		c.s.found(d)
+	}
+}
+
+// corrupt reports a problem of a segment's bytes, and quarantines the segment.
+func (c *checker) corrupt(f *file, err error) {
+	var corrupt *segment.CorruptError
+	if !errors.As(err, &corrupt) {
+		c.problem(f.path, "%v", err)
+		return
+	}
+	c.report(Problem{Where: f.path, What: err.Error()})
+	c.s.foundIn(f, "check", err)
+}
+
+// kept settles the violations of earlier checks that this one has not found again.
+func (c *checker) kept() {
+	c.s.settle(DamageRepaired, func(d *Damage) bool { return d.Kind == damagedRule && !c.violated[keyOfDamage(d)] })
 }
 
 // directory looks for segment files that nothing accounts for.
@@ -137,15 +172,22 @@ func (c *checker) file(f *file) {
 		c.problem(f.path, "belongs to table %d, which is not in the catalog", f.Table)
 	}
 	if err := c.s.checkFile(f); err != nil {
-		c.problem(f.path, "%v", err)
+		c.corrupt(f, err)
 		return
 	}
 	r, err := f.open(c.s.files, c.s.cache)
 	if err != nil {
-		c.problem(f.path, "%v", err)
+		c.corrupt(f, err)
 		return
 	}
-	r.Check(func(p segment.Problem) { c.problem(f.path, "%v", p) })
+	bad := false
+	r.Check(func(p segment.Problem) {
+		bad = true
+		c.corrupt(f, p.Err)
+	})
+	if bad {
+		return
+	}
 	if r.Groups() != len(f.Meta.GroupRows) {
 		c.problem(f.path, "has %d row groups, the manifest says %d", r.Groups(), len(f.Meta.GroupRows))
 		return
@@ -160,6 +202,7 @@ func (c *checker) file(f *file) {
 	if rows != int(f.Meta.Rows) {
 		c.problem(f.path, "has %d rows, the manifest says %d", rows, f.Meta.Rows)
 	}
+	c.rowPlaces(f, r)
 }
 
 // places checks that the segments of a partition, but for those written beside the log, hold disjoint ranges of the log,
@@ -206,9 +249,14 @@ func (c *checker) catalog() error {
 			c.problem(route.String(), "mark %d is not between the log's mark %d and its end %d", lsn, state.LogMark, c.s.log.Synced())
 		}
 	}
-	keys := uint64(0)
+	c.keys.sn, err = c.s.Snapshot() // nothing is published meanwhile
+	if err != nil {
+		return err
+	}
+	c.keys.published, c.keys.expired, c.keys.removed = c.s.published.Load(), c.s.expiredKeys.Load(), removedPings(state)
+	c.keys.replayed = c.s.replayed.get().Steps
 	err = c.s.meta.Keys(func(key []byte, lsn uint64, _ int32) error {
-		keys++
+		c.keys.n++
 		if lsn > c.s.log.Synced() {
 			c.problem("document key "+string(key), "is held by record %d, the log ends at %d", lsn, c.s.log.Synced())
 		}

@@ -46,7 +46,7 @@ func (c *checker) rollup(r *rollup) {
 	}
 	minus := states[minusPartition]
 	delete(states, minusPartition)
-	if len(minus) > 0 && !c.dated(r, source) {
+	if len(minus) > 0 && !c.s.dated(r, source) {
 		c.wholeRollup(r, source, states, minus)
 		return
 	}
@@ -60,8 +60,8 @@ func (c *checker) rollup(r *rollup) {
 }
 
 // dated reports whether the key of the states holds the date by which the source is partitioned, and all of it is.
-func (c *checker) dated(r *rollup, source []*file) bool {
-	t, ok := c.s.catalog.byName(r.Source())
+func (s *Store) dated(r *rollup, source []*file) bool {
+	t, ok := s.catalog.byName(r.Source())
 	if !ok || !slices.Contains(r.states.SortKey, t.PartitionBy) {
 		return false
 	}
@@ -86,39 +86,42 @@ func (c *checker) compare(r *rollup, what string, rows, states, minus []*file, d
 	name := r.states.FullName().String()
 	want, err := c.s.statesOf(r, c.sn.version, rows)
 	if err != nil {
-		c.problem(name, "%s: %v", what, err)
+		c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s: %v", what, err))
 		return
 	}
 	limits := compact.LimitsOf(c.s.o.CompactionMemory)
 	plus, done, err := c.s.inputsOf(states, limits)
 	if err != nil {
-		c.problem(name, "%s: %v", what, err)
+		c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s: %v", what, err))
 		return
 	}
 	defer done()
 	less, done, err := c.s.inputsOf(minus, limits)
 	if err != nil {
-		c.problem(name, "%s: %v", what, err)
+		c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s: %v", what, err))
 		return
 	}
 	defer done()
 	if day != nil {
-		if less, err = c.ofDay(r, less, *day); err != nil {
-			c.problem(name, "%s: %v", what, err)
+		if less, err = c.s.ofDays(r, less, &column.Pred{Op: column.OpEq, Leaf: types.LeafInt, I: *day}); err != nil {
+			c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s: %v", what, err))
 			return
 		}
 	}
 	diff, err := compareStates(r, want, plus, less)
 	if err != nil {
-		c.problem(name, "%s: %v", what, err)
+		c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s: %v", what, err))
 	} else if diff != "" {
-		c.problem(name, "%s differs from its rows: %s", what, diff)
+		c.violation(name, Damage{Table: r.states.FullName()}, fmt.Sprintf("%s differs from its rows: %s", what, diff))
 	}
 }
 
-// ofDay returns the states of one day.
-func (c *checker) ofDay(r *rollup, inputs []compact.Input, day int64) ([]compact.Input, error) {
-	t, _ := c.s.catalog.byName(r.Source())
+// ofDays returns the states of some days, by a predicate on the date by which the source is partitioned.
+func (s *Store) ofDays(r *rollup, inputs []compact.Input, days *column.Pred) ([]compact.Input, error) {
+	t, ok := s.catalog.byName(r.Source())
+	if !ok {
+		return nil, nil
+	}
 	out := make([]compact.Input, len(inputs))
 	for i, in := range inputs {
 		var kept []column.Group
@@ -127,7 +130,7 @@ func (c *checker) ofDay(r *rollup, inputs []compact.Input, day int64) ([]compact
 			if err != nil {
 				return nil, err
 			}
-			part, err := ofDay(group, t.PartitionBy, day)
+			part, err := ofDays(group, t.PartitionBy, days)
 			if err != nil {
 				return nil, err
 			}
@@ -140,8 +143,8 @@ func (c *checker) ofDay(r *rollup, inputs []compact.Input, day int64) ([]compact
 	return out, nil
 }
 
-// ofDay returns the rows of a group whose date is day.
-func ofDay(g column.Group, date string, day int64) (column.Group, error) {
+// ofDays returns the rows of a group whose date is one of some.
+func ofDays(g column.Group, date string, days *column.Pred) (column.Group, error) {
 	col, ok := g.Find(types.MakePath(date), types.LeafInt)
 	if !ok {
 		return column.NewMem(0), nil
@@ -151,7 +154,7 @@ func ofDay(g column.Group, date string, day int64) (column.Group, error) {
 		to := min(from+vec.BatchRows, g.Rows())
 		sel := vec.MakeBitmap(to - from)
 		sel.Fill(to - from)
-		if err := col.Filter(from, to, &column.Pred{Op: column.OpEq, Leaf: types.LeafInt, I: day}, sel); err != nil {
+		if err := col.Filter(from, to, days, sel); err != nil {
 			return nil, err
 		}
 		sel.All(func(i int) { rows = append(rows, uint16(from+i)) })

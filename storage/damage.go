@@ -34,7 +34,8 @@ const (
 	damagedSegment = "segment"
 	damagedLog     = "log"
 	damagedCatalog = "catalog"
-	damagedFile    = "file" // nobody's
+	damagedFile    = "file"      // nobody's
+	damagedRule    = "invariant" // bytes are whole, and do not agree with each other
 )
 
 // Bounds of the list: a broken disk can say something new for ever. The first damage of a file is always recorded.
@@ -214,18 +215,39 @@ func (s *Store) foundIn(f *file, by string, err error) {
 	s.found(d)
 }
 
-// settleDropped notes that damaged segments have left the manifest.
-func (s *Store) settleDropped(files []*file, state meta.DamageState) {
+// stageSettled puts what a publication does to recorded damage into its batch: files with damage leave the manifest, or
+// are made again. The returned function shows it, when the batch is durable.
+func (s *Store) stageSettled(b *meta.Batch, p publication) (installed func()) {
 	gone := map[uint64]bool{}
-	for _, f := range files {
+	for _, f := range p.drop {
 		if f.damaged.Load() {
 			gone[f.ID] = true
 		}
 	}
-	if len(gone) == 0 {
-		return
+	if len(gone) == 0 && p.mends == nil {
+		return func() {}
 	}
-	s.settle(state, func(d *Damage) bool { return d.Kind == damagedSegment && gone[d.Segment] })
+	now := s.o.Now().UTC()
+	settle := func(d *Damage) {
+		d.State, d.Settled = DamageRepaired, now
+		if d.Kind == damagedSegment {
+			d.State = p.settles()
+		}
+	}
+	pick := func(d *Damage) bool {
+		return d.Kind == damagedSegment && gone[d.Segment] || p.mends != nil && p.mends(d)
+	}
+	for _, d := range s.damage.all() {
+		if d.State == DamageOpen && pick(&d) {
+			settle(&d)
+			b.PutDamage(&d)
+		}
+	}
+	return func() {
+		if s.damage.settle(settle, pick) > 0 {
+			s.jobs.Kick(jobDamage) // what was found in between
+		}
+	}
 }
 
 func (s *Store) settle(state meta.DamageState, pick func(*Damage) bool) {

@@ -373,11 +373,13 @@ func (w *segmentsWriter) installPlaces() {
 
 // abandon removes what was written.
 func (w *segmentsWriter) abandon() error {
+	var errs []error
 	for _, f := range w.files {
+		errs = append(errs, f.close()) // a repair reads what it has written
 		w.s.manifest.abandon(w.s.segmentPath, f.ID)
 	}
 	w.files = nil
-	return nil
+	return errors.Join(errs...)
 }
 
 // unpublished cleans up after a publication that returned err. After a failure of the catalog nobody knows whether the

@@ -78,6 +78,7 @@ type Store struct {
 	roomy       atomic.Bool // the heads may still have Options.HeadRecoveryBytes
 
 	mergesSkipped atomic.Int64 // for want of room on the disk
+	expiredKeys   atomic.Int64 // document keys, since Open
 
 	// Readers elsewhere, and being one.
 	lender   *lender       // nil: nobody is lent anything
@@ -315,6 +316,7 @@ type publication struct {
 	sealed  *lane               // whose frozen rows they are
 	frees   bool                // a delete: the ballast may be given up for it, although it adds files
 	repair  bool                // what is dropped is made again by what is added
+	mends   func(*Damage) bool  // other damage that is repaired by it
 	install func()              // called under mu, when it is durable
 }
 
@@ -350,6 +352,7 @@ func (s *Store) publish(p publication) error {
 	if p.stage != nil {
 		p.stage(b)
 	}
+	settled := s.stageSettled(b, p)
 	mark, marks := s.stageMarks(b, p)
 	if err := s.meta.Commit(b); err != nil {
 		return err
@@ -357,7 +360,7 @@ func (s *Store) publish(p publication) error {
 	s.published.Add(1)
 	stored()
 	s.logMark, s.marks = mark, marks
-	s.settleDropped(p.drop, p.settles())
+	settled()
 	s.mu.Lock()
 	s.manifest.install(p.edit)
 	if p.install != nil {

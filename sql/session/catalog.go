@@ -52,6 +52,14 @@ type Info interface {
 	Flush(ctx context.Context) error
 	// Replay decodes records of the landfill again; see Replayer.
 	Replay(ctx context.Context, r Replay) (string, error)
+	// Repair makes again what is damaged; see Repairer.
+	Repair(ctx context.Context) (string, error)
+}
+
+// Repairer is what a Database has besides if it can make again what is damaged.
+type Repairer interface {
+	// Repair tells, in a line for each thing that was damaged, what it did about it or why it could do nothing.
+	Repair(ctx context.Context) (string, error)
 }
 
 // Replay says which records to decode again: received from From until before To (texts of timestamps, empty: no bound), and

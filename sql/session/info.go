@@ -125,6 +125,14 @@ func (i *info) Replay(ctx context.Context, r Replay) (string, error) {
 	return db.Replay(ctx, r)
 }
 
+func (i *info) Repair(ctx context.Context) (string, error) {
+	db, ok := i.c.cfg.DB.(Repairer)
+	if !ok {
+		return "", sqlstate.New(sqlstate.FeatureNotSupported, "this database has nothing to repair")
+	}
+	return db.Repair(ctx)
+}
+
 // RegOID reads the text of a reg* value.
 func (i *info) RegOID(kind types.Kind, name string) (uint32, error) {
 	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -281,7 +289,8 @@ func plainOrQuoted(s string) string {
 
 // telemdbFuncs are the functions of the schema telemdb that act on the database.
 var telemdbFuncs = map[string][]*expr.Func{
-	"flush": {{Name: "flush", Ret: types.Of(types.Void), Volatile: expr.Volatile, Called: true, Eval: flush}},
+	"flush":  {{Name: "flush", Ret: types.Of(types.Void), Volatile: expr.Volatile, Called: true, Eval: flush}},
+	"repair": {{Name: "repair", Ret: types.Of(types.Text), Volatile: expr.Volatile, Called: true, Eval: repair}},
 	"replay": {{Name: "replay", Args: []types.Type{types.Of(types.Text), types.Of(types.Text), types.Of(types.Text), types.Of(types.Bool)},
 		Ret: types.Of(types.Text), Volatile: expr.Volatile, Called: true, Eval: replay}},
 }
@@ -305,6 +314,26 @@ func replay(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.V
 		}
 		said, err := i.Replay(ctx.Context, Replay{From: text(args[0], row), To: text(args[1], row), Where: text(args[2], row),
 			DryRun: !args[3].Null(row) && args[3].Bool(row)})
+		if err != nil {
+			return err
+		}
+		out.AppendString(said)
+	}
+	return nil
+}
+
+// repair is telemdb.repair(): it returns when everything has been tried, with a line for each thing that was damaged.
+func repair(ctx *expr.Ctx, _ []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	i, ok := ctx.Session.(Info)
+	if !ok {
+		return sqlstate.New(sqlstate.Internal, "telemdb.repair() needs a session")
+	}
+	for row := range n {
+		if !sel.Get(row) {
+			out.AppendNull()
+			continue
+		}
+		said, err := i.Repair(ctx.Context)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ const (
 // missing or nobody's.
 type Damage struct {
 	ID       uint64          `json:"id"`
-	Kind     string          `json:"kind"` // "segment", "log", "catalog", "file"
+	Kind     string          `json:"kind"` // "segment", "log", "catalog", "file", "invariant"
 	File     string          `json:"file"` // in the data directory
 	Offset   int64           `json:"offset"`
 	Section  string          `json:"section,omitempty"` // the part of the file
