@@ -229,6 +229,7 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 			done()
 			return nil, nil, err
 		}
+		r.ReadAhead(mergeReadBytes)
 		readers = append(readers, r)
 		inputs = append(inputs, compact.Input{
 			Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows)),
@@ -236,6 +237,9 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 	}
 	return inputs, done, nil
 }
+
+// mergeReadBytes is what a merge reads of an input at a time.
+const mergeReadBytes = 128 << 10
 
 // openGroup is the way a merge opens row groups; those of an open segment cannot fail to.
 func openGroup(r *segment.Reader) func(i int) (column.Group, error) {
