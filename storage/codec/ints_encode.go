@@ -9,7 +9,6 @@ import (
 type intsWriter struct {
 	blocks  []blockPlan
 	deltas  []blockPlan
-	packed  []uint64
 	steps   []int64
 	runVals []int64
 	runLast []uint16
@@ -270,20 +269,18 @@ func (w *intsWriter) writeBlock(dst []byte, vals []int64, b blockPlan) []byte {
 	if b.exc == 0 {
 		return dst
 	}
-	at := len(dst)
-	dst = append(dst, make([]byte, 2*b.exc)...)
 	limit := uint64(1)<<b.width - 1 // a block with exceptions is less than 64 bits wide
+	var at [blockValues + 1]uint16
 	k := 0
-	w.packed = w.packed[:0]
-	for i, v := range vals {
-		if d := uint64(v - b.base); d > limit {
-			binary.LittleEndian.PutUint16(dst[at+2*k:], uint16(i))
-			w.packed = append(w.packed, d>>b.width)
-			k++
-		}
+	for i, v := range vals { // where the exceptions are is not to be foretold, so there is no branch
+		at[k] = uint16(i)
+		k += int(boolInt(uint64(v-b.base) > limit))
 	}
-	for _, high := range w.packed {
-		dst = appendBytes(dst, high, b.excB)
+	for _, i := range at[:k] {
+		dst = binary.LittleEndian.AppendUint16(dst, i)
+	}
+	for _, i := range at[:k] {
+		dst = appendBytes(dst, uint64(vals[i]-b.base)>>b.width, b.excB)
 	}
 	return dst
 }
