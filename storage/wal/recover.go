@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 
@@ -63,7 +64,10 @@ func recoverDir(o *Options, floor uint64) (*found, error) {
 	if err := r.list(); err != nil {
 		return nil, fmt.Errorf("wal: %s: %w", o.Dir, err)
 	}
-	start := r.firstNeeded()
+	start, err := r.firstNeeded()
+	if err != nil {
+		return nil, fmt.Errorf("wal: %w", err)
+	}
 	r.begin(start)
 	for _, f := range slices.Clone(r.out.files[start:]) {
 		if err := r.readFile(f); err != nil {
@@ -187,12 +191,15 @@ func blank(f vfs.File, off, end int64) (bool, error) {
 
 // firstNeeded returns the index of the file in which the first record above floor is. The files before it are landfill:
 // all they need is the LSN they start with.
-func (r *recovery) firstNeeded() int {
+func (r *recovery) firstNeeded() (int, error) {
 	files := r.out.files
 	needed := -1
 	for i := len(files) - 1; i >= 0; i-- {
 		f := files[i]
-		f.first = r.peek(f)
+		var err error
+		if f.first, err = r.peek(f); err != nil {
+			return 0, err
+		}
 		if needed < 0 && f.first != 0 && f.first <= r.floor+1 {
 			needed = i
 		}
@@ -203,38 +210,46 @@ func (r *recovery) firstNeeded() int {
 			files[i].last = next - 1
 		}
 	}
-	return max(needed, 0)
+	return max(needed, 0), nil
 }
 
-// peek returns the LSN of a file's first record, or 0 if that is not to be read.
-func (r *recovery) peek(f *file) uint64 {
+// peek returns the LSN of a file's first record, or 0 if there is none that is valid. A file that cannot be read is an error
+// and not one without records: its records would be taken for misplaced.
+func (r *recovery) peek(f *file) (uint64, error) {
 	if f.unreadable {
-		return 0
+		return 0, nil
 	}
 	handle, err := r.o.FS.Open(f.path)
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	defer handle.Close()
 	head := make([]byte, recordHeader)
 	if _, err := handle.ReadAt(head, headBytes); err != nil {
-		return 0
+		return 0, ignoreEOF(err)
 	}
 	h, ok := parseHeader(head)
 	if !ok || int64(h.length) > f.used-headBytes-recordHeader {
-		return 0
+		return 0, nil
 	}
 	rec := make([]byte, recordHeader+int(h.length))
 	if _, err := handle.ReadAt(rec, headBytes); err != nil {
-		return 0
+		return 0, ignoreEOF(err)
 	}
 	if _, _, _, ok = parseRecord(rec, f.id); !ok {
-		return 0
+		return 0, nil
 	}
 	if h.flags != 0 {
-		return h.lsn + 1
+		return h.lsn + 1, nil
 	}
-	return h.lsn
+	return h.lsn, nil
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // begin sets where the scan of LSNs starts.
