@@ -148,7 +148,7 @@ func (s *Store) checkFormat() error {
 	}
 	text, ok := strings.CutPrefix(strings.TrimSpace(string(raw)), formatPrefix)
 	v, err := strconv.Atoi(text)
-	if !ok || err != nil {
+	if !ok || err != nil || v < 1 {
 		return fmt.Errorf("%s holds %q: this is not a telemdb data directory", name, raw)
 	}
 	if v > meta.FormatVersion {

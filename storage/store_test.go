@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.(*gate).park"),
 		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.(*DB).backgroundError"),
 		goleak.IgnoreAnyFunction("github.com/telemdb/telemdb/storage/meta.(*DB).open.func1"),
+		goleak.IgnoreAnyFunction(pebble+".(*DB).collectTableStats"),
 		goleak.IgnoreAnyFunction(pebble+".(*cleanupManager).mainLoop"),
 		goleak.IgnoreAnyFunction(pebble+".(*ConcurrencyLimitScheduler).periodicGranter"),
 		goleak.IgnoreAnyFunction(pebble+"/record.(*LogWriter).flushLoop"),

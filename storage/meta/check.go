@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"path"
@@ -29,16 +30,20 @@ func (db *DB) CheckFiles(problem func(where, format string, args ...any)) error 
 	if err != nil {
 		return fmt.Errorf("check catalog: %w", err)
 	}
-	pfs := vfs.Pebble(db.fs)
 	for _, level := range levels {
 		for _, t := range level {
 			name := path.Join(db.dir, fmt.Sprintf("%06d.sst", uint64(t.BackingSSTNum)))
-			f, err := pfs.Open(name)
+			reads := &noteReads{FS: db.fs}
+			f, err := vfs.Pebble(reads).Open(name)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // compacted away meanwhile
 			}
-			if err == nil {
-				err = checkTable(f)
+			if err != nil {
+				return fmt.Errorf("check catalog: %w", err)
+			}
+			err = checkTable(f)
+			if reads.failed != nil { // a disk that does not answer has not shown a wrong byte
+				return fmt.Errorf("check catalog: %w", reads.failed)
 			}
 			if err != nil {
 				problem(name, "%v", err)
@@ -46,6 +51,33 @@ func (db *DB) CheckFiles(problem func(where, format string, args ...any)) error 
 		}
 	}
 	return nil
+}
+
+// noteReads keeps the first error of a read that is not the end of the file.
+type noteReads struct {
+	vfs.FS
+	failed error
+}
+
+func (n *noteReads) Open(name string) (vfs.File, error) {
+	f, err := n.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &notedFile{f, n}, nil
+}
+
+type notedFile struct {
+	vfs.File
+	n *noteReads
+}
+
+func (f *notedFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) && f.n.failed == nil {
+		f.n.failed = err
+	}
+	return n, err
 }
 
 // checkTable verifies one file and closes it.
