@@ -49,7 +49,7 @@ const headRecoveryShare = 45
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	syncEvery, err := o.syncEvery()
-	if err != nil {
+	if err := errors.Join(err, o.validate()); err != nil {
 		return nil, err
 	}
 	db := &DB{opts: o, started: o.Now(), failed: make(chan struct{})}
@@ -70,7 +70,12 @@ func Open(dir string, o Options) (*DB, error) {
 		WALSyncEvery:      syncEvery,
 		StrictWAL:         o.StrictLog,
 		CompactionMemory:  o.CompactionMemory,
-		Rollups:           []storage.Rollup{rollups.Aggregates{}},
+		FilesMaxOpen:      o.FilesMaxOpen,
+
+		ScrubInterval:       o.ScrubInterval,
+		ScrubBytesPerSecond: o.ScrubBytesPerSecond,
+
+		Rollups: []storage.Rollup{rollups.Aggregates{}},
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},

@@ -1,6 +1,7 @@
 package telemdb
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -47,6 +48,13 @@ type Options struct {
 	StrictLog bool
 	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.
 	LogMaxBytes int64
+	// ScrubInterval is how often all files are read again in the background and their checksums compared. Default 7 days,
+	// at least a minute; negative: never.
+	ScrubInterval time.Duration
+	// ScrubBytesPerSecond bounds how fast that goes. Default 10 MiB, at least 64 KiB; negative: no bound.
+	ScrubBytesPerSecond int64
+	// FilesMaxOpen bounds the descriptors kept for segments. Default half of what the process may have; at least 32.
+	FilesMaxOpen int
 	// Locked, if not nil, is called once by Open, when the directory is locked and before anything is read back from the
 	// log, which may take as long as decoding the unsealed part of it. An error ends Open with it.
 	Locked func() error
@@ -76,6 +84,13 @@ func (o Options) withDefaults() Options {
 	def(&o.QueryMemory, 2<<30)
 	def(&o.CompactionMemory, max(storage.MemoryBudget()/10, 32<<20))
 	def(&o.MaxBodyBytes, 8<<20)
+	def(&o.ScrubBytesPerSecond, 10<<20)
+	if o.ScrubInterval == 0 {
+		o.ScrubInterval = 7 * 24 * time.Hour
+	}
+	if o.FilesMaxOpen == 0 {
+		o.FilesMaxOpen = storage.FilesMaxOpen()
+	}
 	if o.SealMaxAge == 0 {
 		o.SealMaxAge = 10 * time.Minute
 	}
@@ -86,4 +101,21 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// The least of options that have a bound; storage has those of the others.
+const (
+	scrubIntervalMin = time.Minute
+	scrubBytesMin    = 64 << 10
+)
+
+// validate refuses what could not work.
+func (o *Options) validate() error {
+	if o.ScrubInterval >= 0 && o.ScrubInterval < scrubIntervalMin {
+		return fmt.Errorf("scrub.interval is %v: it is at least %v, or negative for never", o.ScrubInterval, scrubIntervalMin)
+	}
+	if o.ScrubBytesPerSecond >= 0 && o.ScrubBytesPerSecond < scrubBytesMin {
+		return fmt.Errorf("scrub.bytes_per_second is %d: it is at least %d, or negative for no bound", o.ScrubBytesPerSecond, scrubBytesMin)
+	}
+	return nil
 }

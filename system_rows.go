@@ -179,10 +179,13 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		value             any
 	}{
 		{"cache.bytes", "cache of verified column chunks, outside the Go heap", o.CacheBytes},
-		{"compaction.memory", "memory a merge of segments may hold", o.CompactionMemory},
+		{"compaction.memory", "memory a merge of segments may hold; at least 32 MiB", o.CompactionMemory},
+		{"files.max_open", "descriptors kept for segments; at least 32", o.FilesMaxOpen},
 		{"ingest.max_body_bytes", "largest body of a submission, as sent", o.MaxBodyBytes},
 		{"ingest.max_lag", "decoding may be this far behind before submissions are refused with 503", o.MaxLag},
 		{"query_memory", "memory one query may use", o.QueryMemory},
+		{"scrub.bytes_per_second", "how fast the scrub reads; at least 64 KiB, negative: no bound", o.ScrubBytesPerSecond},
+		{"scrub.interval", "how often all files are read again and their checksums compared; at least 1m, negative: never", o.ScrubInterval},
 		{"seal.bytes", "a table is sealed when its head holds this many bytes of values", o.SealBytes},
 		{"seal.max_age", "or when its oldest unsealed row is this old", o.SealMaxAge},
 		{"strict_wal", "a start fails where records of the log are lost", o.StrictLog},

@@ -96,6 +96,14 @@ func def[T comparable](p *T, v T) {
 	}
 }
 
+// FilesMaxOpen is the default of Options.FilesMaxOpen.
+func FilesMaxOpen() int {
+	if vfs.OpenFilesMax() == 0 {
+		return filesMaxDefault
+	}
+	return max(vfs.OpenFilesMax()/2, filesMin)
+}
+
 // fill puts defaults in place.
 func (o *Options) fill(dir string) {
 	if o.memory(dir) {
@@ -130,10 +138,7 @@ func (o *Options) fill(dir string) {
 	def(&o.ColumnsMax, 10_000)
 	def(&o.MergeMaxBytes, 2<<30)
 	if o.FilesMaxOpen == 0 {
-		o.FilesMaxOpen = max(vfs.OpenFilesMax()/2, filesMin)
-		if vfs.OpenFilesMax() == 0 {
-			o.FilesMaxOpen = filesMaxDefault
-		}
+		o.FilesMaxOpen = FilesMaxOpen()
 	}
 	def(&o.ScrubInterval, 7*24*time.Hour)
 	def(&o.ScrubBytesPerSecond, 10<<20)
