@@ -1,6 +1,9 @@
 package codec
 
-import "encoding/hex"
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
 
 // A text of the shape 8-4-4-4-12 in lower-case hexadecimal is stored as 16 bytes. Their byte order is that of the texts.
 const (
@@ -8,9 +11,11 @@ const (
 	uuidBytes = 16
 )
 
-var hexPairs = func() (t [256][2]byte) {
+// hexPairs are the two digits of each byte, the first in the low half.
+var hexPairs = func() (t [256]uint16) {
 	for i := range t {
-		hex.Encode(t[i][:], []byte{byte(i)})
+		d := hex.AppendEncode(nil, []byte{byte(i)})
+		t[i] = uint16(d[0]) | uint16(d[1])<<8
 	}
 	return t
 }()
@@ -48,13 +53,29 @@ func readUUIDs(dst, src []byte) []byte {
 	n := len(src) / uuidBytes
 	at := len(dst)
 	dst = append(dst, make([]byte, n*uuidText)...)
+	le := binary.LittleEndian
 	for ; len(src) >= uuidBytes; src = src[uuidBytes:] {
-		t := (*[uuidText]byte)(dst[at:])
-		for i, pos := range uuidAt {
-			p := hexPairs[src[i]]
-			t[pos], t[pos+1] = p[0], p[1]
-		}
-		t[8], t[13], t[18], t[23] = '-', '-', '-', '-'
+		t, u := (*[uuidText]byte)(dst[at:]), (*[uuidBytes]byte)(src)
+		le.PutUint16(t[0:], hexPairs[u[0]])
+		le.PutUint16(t[2:], hexPairs[u[1]])
+		le.PutUint16(t[4:], hexPairs[u[2]])
+		le.PutUint16(t[6:], hexPairs[u[3]])
+		t[8] = '-'
+		le.PutUint16(t[9:], hexPairs[u[4]])
+		le.PutUint16(t[11:], hexPairs[u[5]])
+		t[13] = '-'
+		le.PutUint16(t[14:], hexPairs[u[6]])
+		le.PutUint16(t[16:], hexPairs[u[7]])
+		t[18] = '-'
+		le.PutUint16(t[19:], hexPairs[u[8]])
+		le.PutUint16(t[21:], hexPairs[u[9]])
+		t[23] = '-'
+		le.PutUint16(t[24:], hexPairs[u[10]])
+		le.PutUint16(t[26:], hexPairs[u[11]])
+		le.PutUint16(t[28:], hexPairs[u[12]])
+		le.PutUint16(t[30:], hexPairs[u[13]])
+		le.PutUint16(t[32:], hexPairs[u[14]])
+		le.PutUint16(t[34:], hexPairs[u[15]])
 		at += uuidText
 	}
 	return dst

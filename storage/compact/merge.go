@@ -2,6 +2,7 @@ package compact
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"sort"
 
@@ -30,6 +31,8 @@ type cursor struct {
 	dead  vec.Bitmap
 	row   int
 	done  bool
+	lead  uint64 // the key's bytes from merger.skip on, as far as they fit: see align
+	ties  int    // rows of others that lead did not tell from this one's
 	src   int // number of group among the sources of the output group being gathered, -1 if it is not yet one
 }
 
@@ -64,6 +67,10 @@ func (c *cursor) before(o *cursor) bool {
 	if c.done || o.done {
 		return !c.done
 	}
+	if c.lead != o.lead {
+		return c.lead < o.lead
+	}
+	c.ties++
 	return c.rowBefore(c.row, o)
 }
 
@@ -97,6 +104,7 @@ func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol, limits
 		}
 		m.inputs = append(m.inputs, c)
 	}
+	m.align()
 	m.buildTree()
 	for !m.inputs[m.tree[0]].done {
 		if err := m.step(); err != nil {
@@ -113,6 +121,7 @@ type merger struct {
 	inputs []*cursor
 	tree   []int // see buildTree
 	streak int   // rows in turn that came from the input at the top
+	skip   int   // the first bytes of the keys that cursors stand at are the same: see align
 	src    []column.Group
 	rows   []segment.RowRef
 	bytes  int64
@@ -174,7 +183,7 @@ const streakLong = 3
 func (m *merger) step() error {
 	top := m.tree[0]
 	c := m.inputs[top]
-	to := c.row + 1
+	from, to := c.row, c.row+1
 	if m.streak >= streakLong {
 		m.streak = 0
 		if o := m.second(); o != nil && !o.done {
@@ -193,6 +202,9 @@ func (m *merger) step() error {
 		if err := m.load(c); err != nil {
 			return err
 		}
+		m.align()
+	} else {
+		m.moved(c, from)
 	}
 	if m.replay(top); m.tree[0] == top {
 		m.streak++
@@ -200,6 +212,65 @@ func (m *merger) step() error {
 		m.streak = 0
 	}
 	return nil
+}
+
+// tiesMost is how often leads may be equal before it is tried to begin them later.
+const tiesMost = 32
+
+// moved finds the lead of a cursor's new row, in the group of the one it has stood at.
+func (m *merger) moved(c *cursor, from int) {
+	key := c.keys.At(c.row)
+	if len(key) < m.skip || string(key[:m.skip]) != string(c.keys.At(from)[:m.skip]) || c.ties > tiesMost {
+		m.align()
+		return
+	}
+	c.lead = leadOf(key[m.skip:])
+}
+
+// align finds how many bytes all keys that cursors stand at begin with, and the leads behind them. Keys of one merge have
+// long beginnings in common, where they are sorted by columns of few values first; so one comparison of integers nearly
+// always tells the order.
+func (m *merger) align() {
+	var first []byte
+	m.skip = 0
+	for _, c := range m.inputs {
+		if c.done {
+			continue
+		}
+		key := c.keys.At(c.row)
+		if first == nil {
+			first, m.skip = key, len(key)
+		}
+		m.skip = common(first[:m.skip], key)
+	}
+	for _, c := range m.inputs {
+		if c.ties = 0; !c.done {
+			c.lead = leadOf(c.keys.At(c.row)[m.skip:])
+		}
+	}
+}
+
+// common returns how many bytes a and b begin with.
+func common(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// leadOf returns the first eight bytes in the order of bytes, with zeros behind a key's end.
+func leadOf(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	lead := uint64(0)
+	for i, b := range key {
+		lead |= uint64(b) << (56 - 8*i)
+	}
+	return lead
 }
 
 // load moves a cursor to its next group.

@@ -102,6 +102,7 @@ type keyColumn struct {
 	dict  *vec.Vector // whose texts are encoded
 	texts []byte
 	ends  []uint32
+	plain bool // the block is of flat texts without NULLs and zero bytes
 }
 
 const (
@@ -119,6 +120,8 @@ func (c *keyColumn) read(from, to int, leaf types.Leaf) error {
 		return err
 	}
 	v := &c.block
+	c.plain = v.Form == vec.Flat && v.Valid == nil && v.Type.Phys() == types.PhysBytes &&
+		bytes.IndexByte(v.Data[v.Off[0]:v.Off[v.N]], 0) < 0
 	if v.Form == vec.Dict && v.Type.Phys() == types.PhysBytes && v.Dict != c.dict {
 		c.dict, c.texts, c.ends = v.Dict, c.texts[:0], c.ends[:0]
 		for i := range v.Dict.N {
@@ -142,6 +145,12 @@ func (c *keyColumn) text(r int) []byte {
 // addLengths adds the lengths of the rows' values.
 func (c *keyColumn) addLengths(rows []uint32) {
 	v := &c.block
+	if c.plain {
+		for r := range rows {
+			rows[r] += 3 + v.Off[r+1] - v.Off[r]
+		}
+		return
+	}
 	size := uint32(9)
 	switch v.Type.Phys() {
 	case types.PhysBool:
@@ -174,6 +183,15 @@ var zeroByte = []byte{0}
 // put writes the rows' values to their places in data, and moves the places behind them.
 func (c *keyColumn) put(data []byte, rows []uint32) {
 	v := &c.block
+	if c.plain {
+		for r, at := range rows {
+			data[at] = keyValue
+			end := at + 1 + uint32(copy(data[at+1:], v.Data[v.Off[r]:v.Off[r+1]]))
+			data[end], data[end+1] = 0, 1
+			rows[r] = end + 2
+		}
+		return
+	}
 	phys := v.Type.Phys()
 	for r, at := range rows {
 		if v.Null(r) {
