@@ -7,6 +7,7 @@ import (
 
 // intsWriter chooses the form of an integer stream and writes it. Its memory is reused.
 type intsWriter struct {
+	bounds  []intBounds // of each block of the values planned last
 	blocks  []blockPlan
 	deltas  []blockPlan
 	steps   []int64
@@ -14,6 +15,9 @@ type intsWriter struct {
 	runLast []uint16
 	inner   *intsWriter // writes the values of the runs
 }
+
+// intBounds are the least and the largest value of a block.
+type intBounds struct{ lo, hi int64 }
 
 // blockPlan is what the statistics pass decides for one block.
 type blockPlan struct {
@@ -61,7 +65,7 @@ func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 		return intsPlan{kind: intsConst, size: 2}
 	}
 	p := intsPlan{kind: intsPlain, size: 1 + 8*len(vals)}
-	p.min, p.max, p.runs = intStats(vals)
+	p.min, p.max, p.runs = w.scan(vals, allow&allowRuns != 0)
 	if p.min == p.max {
 		p.kind, p.size = intsConst, 1+varintLen(p.min)
 		return p
@@ -82,6 +86,54 @@ func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 		consider(intsDelta, w.planDelta(vals), penaltyDelta)
 	}
 	return p
+}
+
+// scan finds the bounds of each block and of all, and, if they are asked for, the number of runs.
+func (w *intsWriter) scan(vals []int64, countRuns bool) (lo, hi int64, runs int) {
+	w.bounds = w.bounds[:0]
+	lo, hi, runs = vals[0], vals[0], 1
+	for i := 0; i < len(vals); i += blockValues {
+		block := vals[i:min(i+blockValues, len(vals))]
+		b := boundsOfInts(block)
+		lo, hi = min(lo, b.lo), max(hi, b.hi)
+		w.bounds = append(w.bounds, b)
+		if countRuns {
+			runs += changes(block)
+			if i > 0 && vals[i-1] != vals[i] {
+				runs++
+			}
+		}
+	}
+	return lo, hi, runs
+}
+
+// boundsOfInts keeps four pairs, so that no step waits for the one before.
+func boundsOfInts(vals []int64) intBounds {
+	lo0, hi0 := vals[0], vals[0]
+	lo1, hi1, lo2, hi2, lo3, hi3 := lo0, hi0, lo0, hi0, lo0, hi0
+	for ; len(vals) >= 4; vals = vals[4:] {
+		a, b, c, d := vals[0], vals[1], vals[2], vals[3]
+		lo0, hi0 = min(lo0, a), max(hi0, a)
+		lo1, hi1 = min(lo1, b), max(hi1, b)
+		lo2, hi2 = min(lo2, c), max(hi2, c)
+		lo3, hi3 = min(lo3, d), max(hi3, d)
+	}
+	for _, v := range vals {
+		lo0, hi0 = min(lo0, v), max(hi0, v)
+	}
+	return intBounds{min(lo0, lo1, lo2, lo3), max(hi0, hi1, hi2, hi3)}
+}
+
+// changes counts the values that differ from the one before, without a branch for each.
+func changes(vals []int64) int {
+	n := uint64(0)
+	prev := vals[0]
+	for _, v := range vals[1:] {
+		d := uint64(v ^ prev)
+		n += (d | -d) >> 63
+		prev = v
+	}
+	return int(n)
 }
 
 func (w *intsWriter) innerWriter() *intsWriter {
@@ -110,10 +162,10 @@ func (w *intsWriter) planFOR(vals []int64, least int64) int {
 	w.blocks = w.blocks[:0]
 	size := 0
 	maxBase := uint64(0)
-	for rest := vals; len(rest) > 0; {
+	rest := vals
+	for _, b := range w.bounds {
 		n := min(blockValues, len(rest))
-		lo, hi, _ := intStats(rest[:n])
-		p := planBlock(rest[:n], lo, hi)
+		p := planBlock(rest[:n], b.lo, b.hi)
 		maxBase = max(maxBase, uint64(p.base)-uint64(least))
 		size += p.size(n)
 		w.blocks = append(w.blocks, p)

@@ -27,15 +27,16 @@ func (e *Encoder) mergeInts(zones, dst []byte, src []Source) (zonesOut, out []by
 		return zones, dst, false, nil
 	}
 	dst = e.ints.write(dst, vals, p)
-	return e.zones.appendOfInts(zones, v, vals), dst, true, nil
+	return e.zones.appendOfInts(zones, v, vals, e.ints.bounds), dst, true, nil
 }
 
 // gatherInts brings the integers of all sources into the rows of the output, and tells which forms of a stream to try. ok
 // is false if a source has something else.
 func (e *Encoder) gatherInts(src []Source) (allow allowed, ok bool, err error) {
 	allow = allowFOR
-	rows := sized(e.merge.rows, e.merge.values.Rows)
-	e.merge.rows = rows
+	e.merge.rows = sized(e.merge.rows, MaxRows)
+	rows := (*[MaxRows]int64)(e.merge.rows)
+	e.merge.rows = e.merge.rows[:e.merge.values.Rows]
 	sc := getScratch()
 	defer sc.put()
 	for i, s := range src {
@@ -56,8 +57,9 @@ func (e *Encoder) gatherInts(src []Source) (allow allowed, ok bool, err error) {
 		for list := e.merge.lists[i]; len(list) > 0; {
 			block, n := blockOf(list)
 			from := block * blockValues
-			vals := sc.a[:min(blockValues, in.n-from)]
-			if err := in.read(s.Data, from, from+len(vals), vals); err != nil {
+			vals := &sc.a
+			to := min(from+blockValues, in.n)
+			if err := in.read(s.Data, from, to, vals[:]); err != nil {
 				return allow, false, err
 			}
 			for _, w := range list[:n] {
@@ -84,15 +86,19 @@ func constInt(c *Chunk) (int64, bool) {
 	return c.dict.I64[0], true
 }
 
-// appendOfInts appends the zone map of values that are integers, whatever the column's leaf kind.
-func (w *zoneWriter) appendOfInts(dst []byte, v *Values, vals []int64) []byte {
+// appendOfInts appends the zone map of values that are integers, whatever the column's leaf kind. bounds are those of the
+// blocks of values, which are the blocks of rows if every row has one.
+func (w *zoneWriter) appendOfInts(dst []byte, v *Values, vals []int64, bounds []intBounds) []byte {
 	w.zones = w.zones[:0]
 	w.count(v)
-	for _, n := range w.counts {
+	for i, n := range w.counts {
 		z := zone{any: n > 0}
 		if z.any {
-			z.minI, z.maxI, _ = intStats(vals[:n])
-			if v.Leaf == types.LeafFloat {
+			b := bounds[min(i, len(bounds)-1)]
+			if v.Pos != nil {
+				b = boundsOfInts(vals[:n])
+			}
+			if z.minI, z.maxI = b.lo, b.hi; v.Leaf == types.LeafFloat {
 				z.minF, z.maxF, z.minI, z.maxI = float64(z.minI), float64(z.maxI), 0, 0
 			}
 		}

@@ -173,6 +173,36 @@ func TestASortedMergeIsTheSortedWhole(t *testing.T) {
 	}
 }
 
+func TestAMergeOfKeysWithLongBeginningsInCommonIsTheSortedWhole(t *testing.T) {
+	channels := []string{"", "the channel", "the channel of a long name", "the channel of a long name\x00", "the channel of a long nam\xff", "zz"}
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		var all []testRow
+		var inputs []Input
+		for range 2 + rng.IntN(5) {
+			rows := make([]testRow, 300+rng.IntN(300))
+			for i := range rows {
+				rows[i] = testRow{id: int64(len(all) + i), channel: channels[rng.IntN(1+int(seed)%len(channels))], n: int64(rng.IntN(4)) << (8 * rng.IntN(7))}
+				rows[i].x = float64(rng.IntN([]int{1, 5, 1000}[rng.IntN(3)]))
+				rows[i].ok = [3]bool{rng.IntN(50) > 0, true, rng.IntN(9) > 0}
+			}
+			slices.SortStableFunc(rows, compareTestRows)
+			all = append(all, rows...)
+			refs, src := make([]segment.RowRef, len(rows)), []column.Group{groupOf(rows)}
+			inputs = append(inputs, cutInput(rng, rows, refs, src))
+			inputs[len(inputs)-1].RowBytes = 10
+		}
+		slices.SortStableFunc(all, compareTestRows)
+		var sink memSink
+		if _, err := MergeRows(context.Background(), &sink, inputs, KeyOf(testTable), Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := sink.ids(t), idsOf(all); !slices.Equal(got, want) {
+			t.Fatalf("seed %d: got %v, want %v", seed, got, want)
+		}
+	}
+}
+
 // cutInput cuts sorted rows into row groups at random places; some inputs have rows so large that each makes a group of
 // the output.
 func cutInput(rng *rand.Rand, rows []testRow, refs []segment.RowRef, src []column.Group) Input {
