@@ -16,9 +16,9 @@ func appendDistances(dst []byte, vals []int64, base int64, w uint) []byte {
 	if w == 0 {
 		return dst
 	}
-	at := len(dst)
-	dst = slices.Grow(dst, packedLen(len(vals), w)+8)
-	out := dst[at : at+packedLen(len(vals), w)+8]
+	at, size := len(dst), packedLen(len(vals), w)
+	dst = slices.Grow(dst, size+8)
+	out := dst[at : at+size+8]
 	switch w {
 	case 8:
 		for i, v := range vals {
@@ -33,9 +33,14 @@ func appendDistances(dst []byte, vals []int64, base int64, w uint) []byte {
 			binary.LittleEndian.PutUint64(out[8*i:], uint64(v-base))
 		}
 	default:
+		if w <= generatedWidth {
+			n := len(vals) &^ 63
+			packers[w](out, vals[:n], base)
+			out, vals = out[packedLen(n, w):], vals[n:]
+		}
 		packDistances(out, vals, base, w)
 	}
-	return dst[:at+packedLen(len(vals), w)]
+	return dst[:at+size]
 }
 
 // packDistances is appendDistances for widths below 64. out has eight bytes more than it needs. Where four values fit a

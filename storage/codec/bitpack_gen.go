@@ -43,6 +43,42 @@ var unpackers = [generatedWidth + 1]func(dst []int64, src []byte, base int64){
 	32: unpack32,
 }
 
+// packers turn len(vals) values, a multiple of 64, into words of the width that is the index, their low bits.
+var packers = [generatedWidth + 1]func(dst []byte, vals []int64, base int64){
+	1:  pack1,
+	2:  pack2,
+	3:  pack3,
+	4:  pack4,
+	5:  pack5,
+	6:  pack6,
+	7:  pack7,
+	8:  pack8,
+	9:  pack9,
+	10: pack10,
+	11: pack11,
+	12: pack12,
+	13: pack13,
+	14: pack14,
+	15: pack15,
+	16: pack16,
+	17: pack17,
+	18: pack18,
+	19: pack19,
+	20: pack20,
+	21: pack21,
+	22: pack22,
+	23: pack23,
+	24: pack24,
+	25: pack25,
+	26: pack26,
+	27: pack27,
+	28: pack28,
+	29: pack29,
+	30: pack30,
+	31: pack31,
+	32: pack32,
+}
+
 func unpack1(dst []int64, src []byte, base int64) {
 	for len(dst) >= 64 && len(src) >= 8 {
 		d, s := (*[64]int64)(dst), (*[8]byte)(src)
@@ -3256,5 +3292,3637 @@ func unpack32(dst []int64, src []byte, base int64) {
 		d[62] = base + int64(x>>0&0xffffffff)
 		d[63] = base + int64(x>>32)
 		dst, src = dst[64:], src[256:]
+	}
+}
+
+func pack1(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 8 {
+		d, v := (*[8]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1
+		x |= uint64(v[1]-base) & 0x1 << 1
+		x |= uint64(v[2]-base) & 0x1 << 2
+		x |= uint64(v[3]-base) & 0x1 << 3
+		x |= uint64(v[4]-base) & 0x1 << 4
+		x |= uint64(v[5]-base) & 0x1 << 5
+		x |= uint64(v[6]-base) & 0x1 << 6
+		x |= uint64(v[7]-base) & 0x1 << 7
+		x |= uint64(v[8]-base) & 0x1 << 8
+		x |= uint64(v[9]-base) & 0x1 << 9
+		x |= uint64(v[10]-base) & 0x1 << 10
+		x |= uint64(v[11]-base) & 0x1 << 11
+		x |= uint64(v[12]-base) & 0x1 << 12
+		x |= uint64(v[13]-base) & 0x1 << 13
+		x |= uint64(v[14]-base) & 0x1 << 14
+		x |= uint64(v[15]-base) & 0x1 << 15
+		x |= uint64(v[16]-base) & 0x1 << 16
+		x |= uint64(v[17]-base) & 0x1 << 17
+		x |= uint64(v[18]-base) & 0x1 << 18
+		x |= uint64(v[19]-base) & 0x1 << 19
+		x |= uint64(v[20]-base) & 0x1 << 20
+		x |= uint64(v[21]-base) & 0x1 << 21
+		x |= uint64(v[22]-base) & 0x1 << 22
+		x |= uint64(v[23]-base) & 0x1 << 23
+		x |= uint64(v[24]-base) & 0x1 << 24
+		x |= uint64(v[25]-base) & 0x1 << 25
+		x |= uint64(v[26]-base) & 0x1 << 26
+		x |= uint64(v[27]-base) & 0x1 << 27
+		x |= uint64(v[28]-base) & 0x1 << 28
+		x |= uint64(v[29]-base) & 0x1 << 29
+		x |= uint64(v[30]-base) & 0x1 << 30
+		x |= uint64(v[31]-base) & 0x1 << 31
+		x |= uint64(v[32]-base) & 0x1 << 32
+		x |= uint64(v[33]-base) & 0x1 << 33
+		x |= uint64(v[34]-base) & 0x1 << 34
+		x |= uint64(v[35]-base) & 0x1 << 35
+		x |= uint64(v[36]-base) & 0x1 << 36
+		x |= uint64(v[37]-base) & 0x1 << 37
+		x |= uint64(v[38]-base) & 0x1 << 38
+		x |= uint64(v[39]-base) & 0x1 << 39
+		x |= uint64(v[40]-base) & 0x1 << 40
+		x |= uint64(v[41]-base) & 0x1 << 41
+		x |= uint64(v[42]-base) & 0x1 << 42
+		x |= uint64(v[43]-base) & 0x1 << 43
+		x |= uint64(v[44]-base) & 0x1 << 44
+		x |= uint64(v[45]-base) & 0x1 << 45
+		x |= uint64(v[46]-base) & 0x1 << 46
+		x |= uint64(v[47]-base) & 0x1 << 47
+		x |= uint64(v[48]-base) & 0x1 << 48
+		x |= uint64(v[49]-base) & 0x1 << 49
+		x |= uint64(v[50]-base) & 0x1 << 50
+		x |= uint64(v[51]-base) & 0x1 << 51
+		x |= uint64(v[52]-base) & 0x1 << 52
+		x |= uint64(v[53]-base) & 0x1 << 53
+		x |= uint64(v[54]-base) & 0x1 << 54
+		x |= uint64(v[55]-base) & 0x1 << 55
+		x |= uint64(v[56]-base) & 0x1 << 56
+		x |= uint64(v[57]-base) & 0x1 << 57
+		x |= uint64(v[58]-base) & 0x1 << 58
+		x |= uint64(v[59]-base) & 0x1 << 59
+		x |= uint64(v[60]-base) & 0x1 << 60
+		x |= uint64(v[61]-base) & 0x1 << 61
+		x |= uint64(v[62]-base) & 0x1 << 62
+		x |= uint64(v[63]-base) & 0x1 << 63
+		binary.LittleEndian.PutUint64(d[0:], x)
+		dst, vals = dst[8:], vals[64:]
+	}
+}
+
+func pack2(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 16 {
+		d, v := (*[16]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3
+		x |= uint64(v[1]-base) & 0x3 << 2
+		x |= uint64(v[2]-base) & 0x3 << 4
+		x |= uint64(v[3]-base) & 0x3 << 6
+		x |= uint64(v[4]-base) & 0x3 << 8
+		x |= uint64(v[5]-base) & 0x3 << 10
+		x |= uint64(v[6]-base) & 0x3 << 12
+		x |= uint64(v[7]-base) & 0x3 << 14
+		x |= uint64(v[8]-base) & 0x3 << 16
+		x |= uint64(v[9]-base) & 0x3 << 18
+		x |= uint64(v[10]-base) & 0x3 << 20
+		x |= uint64(v[11]-base) & 0x3 << 22
+		x |= uint64(v[12]-base) & 0x3 << 24
+		x |= uint64(v[13]-base) & 0x3 << 26
+		x |= uint64(v[14]-base) & 0x3 << 28
+		x |= uint64(v[15]-base) & 0x3 << 30
+		x |= uint64(v[16]-base) & 0x3 << 32
+		x |= uint64(v[17]-base) & 0x3 << 34
+		x |= uint64(v[18]-base) & 0x3 << 36
+		x |= uint64(v[19]-base) & 0x3 << 38
+		x |= uint64(v[20]-base) & 0x3 << 40
+		x |= uint64(v[21]-base) & 0x3 << 42
+		x |= uint64(v[22]-base) & 0x3 << 44
+		x |= uint64(v[23]-base) & 0x3 << 46
+		x |= uint64(v[24]-base) & 0x3 << 48
+		x |= uint64(v[25]-base) & 0x3 << 50
+		x |= uint64(v[26]-base) & 0x3 << 52
+		x |= uint64(v[27]-base) & 0x3 << 54
+		x |= uint64(v[28]-base) & 0x3 << 56
+		x |= uint64(v[29]-base) & 0x3 << 58
+		x |= uint64(v[30]-base) & 0x3 << 60
+		x |= uint64(v[31]-base) & 0x3 << 62
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = uint64(v[32]-base) & 0x3
+		x |= uint64(v[33]-base) & 0x3 << 2
+		x |= uint64(v[34]-base) & 0x3 << 4
+		x |= uint64(v[35]-base) & 0x3 << 6
+		x |= uint64(v[36]-base) & 0x3 << 8
+		x |= uint64(v[37]-base) & 0x3 << 10
+		x |= uint64(v[38]-base) & 0x3 << 12
+		x |= uint64(v[39]-base) & 0x3 << 14
+		x |= uint64(v[40]-base) & 0x3 << 16
+		x |= uint64(v[41]-base) & 0x3 << 18
+		x |= uint64(v[42]-base) & 0x3 << 20
+		x |= uint64(v[43]-base) & 0x3 << 22
+		x |= uint64(v[44]-base) & 0x3 << 24
+		x |= uint64(v[45]-base) & 0x3 << 26
+		x |= uint64(v[46]-base) & 0x3 << 28
+		x |= uint64(v[47]-base) & 0x3 << 30
+		x |= uint64(v[48]-base) & 0x3 << 32
+		x |= uint64(v[49]-base) & 0x3 << 34
+		x |= uint64(v[50]-base) & 0x3 << 36
+		x |= uint64(v[51]-base) & 0x3 << 38
+		x |= uint64(v[52]-base) & 0x3 << 40
+		x |= uint64(v[53]-base) & 0x3 << 42
+		x |= uint64(v[54]-base) & 0x3 << 44
+		x |= uint64(v[55]-base) & 0x3 << 46
+		x |= uint64(v[56]-base) & 0x3 << 48
+		x |= uint64(v[57]-base) & 0x3 << 50
+		x |= uint64(v[58]-base) & 0x3 << 52
+		x |= uint64(v[59]-base) & 0x3 << 54
+		x |= uint64(v[60]-base) & 0x3 << 56
+		x |= uint64(v[61]-base) & 0x3 << 58
+		x |= uint64(v[62]-base) & 0x3 << 60
+		x |= uint64(v[63]-base) & 0x3 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		dst, vals = dst[16:], vals[64:]
+	}
+}
+
+func pack3(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 24 {
+		d, v := (*[24]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7
+		x |= uint64(v[1]-base) & 0x7 << 3
+		x |= uint64(v[2]-base) & 0x7 << 6
+		x |= uint64(v[3]-base) & 0x7 << 9
+		x |= uint64(v[4]-base) & 0x7 << 12
+		x |= uint64(v[5]-base) & 0x7 << 15
+		x |= uint64(v[6]-base) & 0x7 << 18
+		x |= uint64(v[7]-base) & 0x7 << 21
+		x |= uint64(v[8]-base) & 0x7 << 24
+		x |= uint64(v[9]-base) & 0x7 << 27
+		x |= uint64(v[10]-base) & 0x7 << 30
+		x |= uint64(v[11]-base) & 0x7 << 33
+		x |= uint64(v[12]-base) & 0x7 << 36
+		x |= uint64(v[13]-base) & 0x7 << 39
+		x |= uint64(v[14]-base) & 0x7 << 42
+		x |= uint64(v[15]-base) & 0x7 << 45
+		x |= uint64(v[16]-base) & 0x7 << 48
+		x |= uint64(v[17]-base) & 0x7 << 51
+		x |= uint64(v[18]-base) & 0x7 << 54
+		x |= uint64(v[19]-base) & 0x7 << 57
+		x |= uint64(v[20]-base) & 0x7 << 60
+		y21 := uint64(v[21]-base) & 0x7
+		x |= y21 << 63
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y21 >> 1
+		x |= uint64(v[22]-base) & 0x7 << 2
+		x |= uint64(v[23]-base) & 0x7 << 5
+		x |= uint64(v[24]-base) & 0x7 << 8
+		x |= uint64(v[25]-base) & 0x7 << 11
+		x |= uint64(v[26]-base) & 0x7 << 14
+		x |= uint64(v[27]-base) & 0x7 << 17
+		x |= uint64(v[28]-base) & 0x7 << 20
+		x |= uint64(v[29]-base) & 0x7 << 23
+		x |= uint64(v[30]-base) & 0x7 << 26
+		x |= uint64(v[31]-base) & 0x7 << 29
+		x |= uint64(v[32]-base) & 0x7 << 32
+		x |= uint64(v[33]-base) & 0x7 << 35
+		x |= uint64(v[34]-base) & 0x7 << 38
+		x |= uint64(v[35]-base) & 0x7 << 41
+		x |= uint64(v[36]-base) & 0x7 << 44
+		x |= uint64(v[37]-base) & 0x7 << 47
+		x |= uint64(v[38]-base) & 0x7 << 50
+		x |= uint64(v[39]-base) & 0x7 << 53
+		x |= uint64(v[40]-base) & 0x7 << 56
+		x |= uint64(v[41]-base) & 0x7 << 59
+		y42 := uint64(v[42]-base) & 0x7
+		x |= y42 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y42 >> 2
+		x |= uint64(v[43]-base) & 0x7 << 1
+		x |= uint64(v[44]-base) & 0x7 << 4
+		x |= uint64(v[45]-base) & 0x7 << 7
+		x |= uint64(v[46]-base) & 0x7 << 10
+		x |= uint64(v[47]-base) & 0x7 << 13
+		x |= uint64(v[48]-base) & 0x7 << 16
+		x |= uint64(v[49]-base) & 0x7 << 19
+		x |= uint64(v[50]-base) & 0x7 << 22
+		x |= uint64(v[51]-base) & 0x7 << 25
+		x |= uint64(v[52]-base) & 0x7 << 28
+		x |= uint64(v[53]-base) & 0x7 << 31
+		x |= uint64(v[54]-base) & 0x7 << 34
+		x |= uint64(v[55]-base) & 0x7 << 37
+		x |= uint64(v[56]-base) & 0x7 << 40
+		x |= uint64(v[57]-base) & 0x7 << 43
+		x |= uint64(v[58]-base) & 0x7 << 46
+		x |= uint64(v[59]-base) & 0x7 << 49
+		x |= uint64(v[60]-base) & 0x7 << 52
+		x |= uint64(v[61]-base) & 0x7 << 55
+		x |= uint64(v[62]-base) & 0x7 << 58
+		x |= uint64(v[63]-base) & 0x7 << 61
+		binary.LittleEndian.PutUint64(d[16:], x)
+		dst, vals = dst[24:], vals[64:]
+	}
+}
+
+func pack4(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 32 {
+		d, v := (*[32]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xf
+		x |= uint64(v[1]-base) & 0xf << 4
+		x |= uint64(v[2]-base) & 0xf << 8
+		x |= uint64(v[3]-base) & 0xf << 12
+		x |= uint64(v[4]-base) & 0xf << 16
+		x |= uint64(v[5]-base) & 0xf << 20
+		x |= uint64(v[6]-base) & 0xf << 24
+		x |= uint64(v[7]-base) & 0xf << 28
+		x |= uint64(v[8]-base) & 0xf << 32
+		x |= uint64(v[9]-base) & 0xf << 36
+		x |= uint64(v[10]-base) & 0xf << 40
+		x |= uint64(v[11]-base) & 0xf << 44
+		x |= uint64(v[12]-base) & 0xf << 48
+		x |= uint64(v[13]-base) & 0xf << 52
+		x |= uint64(v[14]-base) & 0xf << 56
+		x |= uint64(v[15]-base) & 0xf << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = uint64(v[16]-base) & 0xf
+		x |= uint64(v[17]-base) & 0xf << 4
+		x |= uint64(v[18]-base) & 0xf << 8
+		x |= uint64(v[19]-base) & 0xf << 12
+		x |= uint64(v[20]-base) & 0xf << 16
+		x |= uint64(v[21]-base) & 0xf << 20
+		x |= uint64(v[22]-base) & 0xf << 24
+		x |= uint64(v[23]-base) & 0xf << 28
+		x |= uint64(v[24]-base) & 0xf << 32
+		x |= uint64(v[25]-base) & 0xf << 36
+		x |= uint64(v[26]-base) & 0xf << 40
+		x |= uint64(v[27]-base) & 0xf << 44
+		x |= uint64(v[28]-base) & 0xf << 48
+		x |= uint64(v[29]-base) & 0xf << 52
+		x |= uint64(v[30]-base) & 0xf << 56
+		x |= uint64(v[31]-base) & 0xf << 60
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = uint64(v[32]-base) & 0xf
+		x |= uint64(v[33]-base) & 0xf << 4
+		x |= uint64(v[34]-base) & 0xf << 8
+		x |= uint64(v[35]-base) & 0xf << 12
+		x |= uint64(v[36]-base) & 0xf << 16
+		x |= uint64(v[37]-base) & 0xf << 20
+		x |= uint64(v[38]-base) & 0xf << 24
+		x |= uint64(v[39]-base) & 0xf << 28
+		x |= uint64(v[40]-base) & 0xf << 32
+		x |= uint64(v[41]-base) & 0xf << 36
+		x |= uint64(v[42]-base) & 0xf << 40
+		x |= uint64(v[43]-base) & 0xf << 44
+		x |= uint64(v[44]-base) & 0xf << 48
+		x |= uint64(v[45]-base) & 0xf << 52
+		x |= uint64(v[46]-base) & 0xf << 56
+		x |= uint64(v[47]-base) & 0xf << 60
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[48]-base) & 0xf
+		x |= uint64(v[49]-base) & 0xf << 4
+		x |= uint64(v[50]-base) & 0xf << 8
+		x |= uint64(v[51]-base) & 0xf << 12
+		x |= uint64(v[52]-base) & 0xf << 16
+		x |= uint64(v[53]-base) & 0xf << 20
+		x |= uint64(v[54]-base) & 0xf << 24
+		x |= uint64(v[55]-base) & 0xf << 28
+		x |= uint64(v[56]-base) & 0xf << 32
+		x |= uint64(v[57]-base) & 0xf << 36
+		x |= uint64(v[58]-base) & 0xf << 40
+		x |= uint64(v[59]-base) & 0xf << 44
+		x |= uint64(v[60]-base) & 0xf << 48
+		x |= uint64(v[61]-base) & 0xf << 52
+		x |= uint64(v[62]-base) & 0xf << 56
+		x |= uint64(v[63]-base) & 0xf << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		dst, vals = dst[32:], vals[64:]
+	}
+}
+
+func pack5(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 40 {
+		d, v := (*[40]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1f
+		x |= uint64(v[1]-base) & 0x1f << 5
+		x |= uint64(v[2]-base) & 0x1f << 10
+		x |= uint64(v[3]-base) & 0x1f << 15
+		x |= uint64(v[4]-base) & 0x1f << 20
+		x |= uint64(v[5]-base) & 0x1f << 25
+		x |= uint64(v[6]-base) & 0x1f << 30
+		x |= uint64(v[7]-base) & 0x1f << 35
+		x |= uint64(v[8]-base) & 0x1f << 40
+		x |= uint64(v[9]-base) & 0x1f << 45
+		x |= uint64(v[10]-base) & 0x1f << 50
+		x |= uint64(v[11]-base) & 0x1f << 55
+		y12 := uint64(v[12]-base) & 0x1f
+		x |= y12 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y12 >> 4
+		x |= uint64(v[13]-base) & 0x1f << 1
+		x |= uint64(v[14]-base) & 0x1f << 6
+		x |= uint64(v[15]-base) & 0x1f << 11
+		x |= uint64(v[16]-base) & 0x1f << 16
+		x |= uint64(v[17]-base) & 0x1f << 21
+		x |= uint64(v[18]-base) & 0x1f << 26
+		x |= uint64(v[19]-base) & 0x1f << 31
+		x |= uint64(v[20]-base) & 0x1f << 36
+		x |= uint64(v[21]-base) & 0x1f << 41
+		x |= uint64(v[22]-base) & 0x1f << 46
+		x |= uint64(v[23]-base) & 0x1f << 51
+		x |= uint64(v[24]-base) & 0x1f << 56
+		y25 := uint64(v[25]-base) & 0x1f
+		x |= y25 << 61
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y25 >> 3
+		x |= uint64(v[26]-base) & 0x1f << 2
+		x |= uint64(v[27]-base) & 0x1f << 7
+		x |= uint64(v[28]-base) & 0x1f << 12
+		x |= uint64(v[29]-base) & 0x1f << 17
+		x |= uint64(v[30]-base) & 0x1f << 22
+		x |= uint64(v[31]-base) & 0x1f << 27
+		x |= uint64(v[32]-base) & 0x1f << 32
+		x |= uint64(v[33]-base) & 0x1f << 37
+		x |= uint64(v[34]-base) & 0x1f << 42
+		x |= uint64(v[35]-base) & 0x1f << 47
+		x |= uint64(v[36]-base) & 0x1f << 52
+		x |= uint64(v[37]-base) & 0x1f << 57
+		y38 := uint64(v[38]-base) & 0x1f
+		x |= y38 << 62
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y38 >> 2
+		x |= uint64(v[39]-base) & 0x1f << 3
+		x |= uint64(v[40]-base) & 0x1f << 8
+		x |= uint64(v[41]-base) & 0x1f << 13
+		x |= uint64(v[42]-base) & 0x1f << 18
+		x |= uint64(v[43]-base) & 0x1f << 23
+		x |= uint64(v[44]-base) & 0x1f << 28
+		x |= uint64(v[45]-base) & 0x1f << 33
+		x |= uint64(v[46]-base) & 0x1f << 38
+		x |= uint64(v[47]-base) & 0x1f << 43
+		x |= uint64(v[48]-base) & 0x1f << 48
+		x |= uint64(v[49]-base) & 0x1f << 53
+		x |= uint64(v[50]-base) & 0x1f << 58
+		y51 := uint64(v[51]-base) & 0x1f
+		x |= y51 << 63
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y51 >> 1
+		x |= uint64(v[52]-base) & 0x1f << 4
+		x |= uint64(v[53]-base) & 0x1f << 9
+		x |= uint64(v[54]-base) & 0x1f << 14
+		x |= uint64(v[55]-base) & 0x1f << 19
+		x |= uint64(v[56]-base) & 0x1f << 24
+		x |= uint64(v[57]-base) & 0x1f << 29
+		x |= uint64(v[58]-base) & 0x1f << 34
+		x |= uint64(v[59]-base) & 0x1f << 39
+		x |= uint64(v[60]-base) & 0x1f << 44
+		x |= uint64(v[61]-base) & 0x1f << 49
+		x |= uint64(v[62]-base) & 0x1f << 54
+		x |= uint64(v[63]-base) & 0x1f << 59
+		binary.LittleEndian.PutUint64(d[32:], x)
+		dst, vals = dst[40:], vals[64:]
+	}
+}
+
+func pack6(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 48 {
+		d, v := (*[48]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3f
+		x |= uint64(v[1]-base) & 0x3f << 6
+		x |= uint64(v[2]-base) & 0x3f << 12
+		x |= uint64(v[3]-base) & 0x3f << 18
+		x |= uint64(v[4]-base) & 0x3f << 24
+		x |= uint64(v[5]-base) & 0x3f << 30
+		x |= uint64(v[6]-base) & 0x3f << 36
+		x |= uint64(v[7]-base) & 0x3f << 42
+		x |= uint64(v[8]-base) & 0x3f << 48
+		x |= uint64(v[9]-base) & 0x3f << 54
+		y10 := uint64(v[10]-base) & 0x3f
+		x |= y10 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y10 >> 4
+		x |= uint64(v[11]-base) & 0x3f << 2
+		x |= uint64(v[12]-base) & 0x3f << 8
+		x |= uint64(v[13]-base) & 0x3f << 14
+		x |= uint64(v[14]-base) & 0x3f << 20
+		x |= uint64(v[15]-base) & 0x3f << 26
+		x |= uint64(v[16]-base) & 0x3f << 32
+		x |= uint64(v[17]-base) & 0x3f << 38
+		x |= uint64(v[18]-base) & 0x3f << 44
+		x |= uint64(v[19]-base) & 0x3f << 50
+		x |= uint64(v[20]-base) & 0x3f << 56
+		y21 := uint64(v[21]-base) & 0x3f
+		x |= y21 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y21 >> 2
+		x |= uint64(v[22]-base) & 0x3f << 4
+		x |= uint64(v[23]-base) & 0x3f << 10
+		x |= uint64(v[24]-base) & 0x3f << 16
+		x |= uint64(v[25]-base) & 0x3f << 22
+		x |= uint64(v[26]-base) & 0x3f << 28
+		x |= uint64(v[27]-base) & 0x3f << 34
+		x |= uint64(v[28]-base) & 0x3f << 40
+		x |= uint64(v[29]-base) & 0x3f << 46
+		x |= uint64(v[30]-base) & 0x3f << 52
+		x |= uint64(v[31]-base) & 0x3f << 58
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[32]-base) & 0x3f
+		x |= uint64(v[33]-base) & 0x3f << 6
+		x |= uint64(v[34]-base) & 0x3f << 12
+		x |= uint64(v[35]-base) & 0x3f << 18
+		x |= uint64(v[36]-base) & 0x3f << 24
+		x |= uint64(v[37]-base) & 0x3f << 30
+		x |= uint64(v[38]-base) & 0x3f << 36
+		x |= uint64(v[39]-base) & 0x3f << 42
+		x |= uint64(v[40]-base) & 0x3f << 48
+		x |= uint64(v[41]-base) & 0x3f << 54
+		y42 := uint64(v[42]-base) & 0x3f
+		x |= y42 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y42 >> 4
+		x |= uint64(v[43]-base) & 0x3f << 2
+		x |= uint64(v[44]-base) & 0x3f << 8
+		x |= uint64(v[45]-base) & 0x3f << 14
+		x |= uint64(v[46]-base) & 0x3f << 20
+		x |= uint64(v[47]-base) & 0x3f << 26
+		x |= uint64(v[48]-base) & 0x3f << 32
+		x |= uint64(v[49]-base) & 0x3f << 38
+		x |= uint64(v[50]-base) & 0x3f << 44
+		x |= uint64(v[51]-base) & 0x3f << 50
+		x |= uint64(v[52]-base) & 0x3f << 56
+		y53 := uint64(v[53]-base) & 0x3f
+		x |= y53 << 62
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y53 >> 2
+		x |= uint64(v[54]-base) & 0x3f << 4
+		x |= uint64(v[55]-base) & 0x3f << 10
+		x |= uint64(v[56]-base) & 0x3f << 16
+		x |= uint64(v[57]-base) & 0x3f << 22
+		x |= uint64(v[58]-base) & 0x3f << 28
+		x |= uint64(v[59]-base) & 0x3f << 34
+		x |= uint64(v[60]-base) & 0x3f << 40
+		x |= uint64(v[61]-base) & 0x3f << 46
+		x |= uint64(v[62]-base) & 0x3f << 52
+		x |= uint64(v[63]-base) & 0x3f << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		dst, vals = dst[48:], vals[64:]
+	}
+}
+
+func pack7(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 56 {
+		d, v := (*[56]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7f
+		x |= uint64(v[1]-base) & 0x7f << 7
+		x |= uint64(v[2]-base) & 0x7f << 14
+		x |= uint64(v[3]-base) & 0x7f << 21
+		x |= uint64(v[4]-base) & 0x7f << 28
+		x |= uint64(v[5]-base) & 0x7f << 35
+		x |= uint64(v[6]-base) & 0x7f << 42
+		x |= uint64(v[7]-base) & 0x7f << 49
+		x |= uint64(v[8]-base) & 0x7f << 56
+		y9 := uint64(v[9]-base) & 0x7f
+		x |= y9 << 63
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y9 >> 1
+		x |= uint64(v[10]-base) & 0x7f << 6
+		x |= uint64(v[11]-base) & 0x7f << 13
+		x |= uint64(v[12]-base) & 0x7f << 20
+		x |= uint64(v[13]-base) & 0x7f << 27
+		x |= uint64(v[14]-base) & 0x7f << 34
+		x |= uint64(v[15]-base) & 0x7f << 41
+		x |= uint64(v[16]-base) & 0x7f << 48
+		x |= uint64(v[17]-base) & 0x7f << 55
+		y18 := uint64(v[18]-base) & 0x7f
+		x |= y18 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y18 >> 2
+		x |= uint64(v[19]-base) & 0x7f << 5
+		x |= uint64(v[20]-base) & 0x7f << 12
+		x |= uint64(v[21]-base) & 0x7f << 19
+		x |= uint64(v[22]-base) & 0x7f << 26
+		x |= uint64(v[23]-base) & 0x7f << 33
+		x |= uint64(v[24]-base) & 0x7f << 40
+		x |= uint64(v[25]-base) & 0x7f << 47
+		x |= uint64(v[26]-base) & 0x7f << 54
+		y27 := uint64(v[27]-base) & 0x7f
+		x |= y27 << 61
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y27 >> 3
+		x |= uint64(v[28]-base) & 0x7f << 4
+		x |= uint64(v[29]-base) & 0x7f << 11
+		x |= uint64(v[30]-base) & 0x7f << 18
+		x |= uint64(v[31]-base) & 0x7f << 25
+		x |= uint64(v[32]-base) & 0x7f << 32
+		x |= uint64(v[33]-base) & 0x7f << 39
+		x |= uint64(v[34]-base) & 0x7f << 46
+		x |= uint64(v[35]-base) & 0x7f << 53
+		y36 := uint64(v[36]-base) & 0x7f
+		x |= y36 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y36 >> 4
+		x |= uint64(v[37]-base) & 0x7f << 3
+		x |= uint64(v[38]-base) & 0x7f << 10
+		x |= uint64(v[39]-base) & 0x7f << 17
+		x |= uint64(v[40]-base) & 0x7f << 24
+		x |= uint64(v[41]-base) & 0x7f << 31
+		x |= uint64(v[42]-base) & 0x7f << 38
+		x |= uint64(v[43]-base) & 0x7f << 45
+		x |= uint64(v[44]-base) & 0x7f << 52
+		y45 := uint64(v[45]-base) & 0x7f
+		x |= y45 << 59
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y45 >> 5
+		x |= uint64(v[46]-base) & 0x7f << 2
+		x |= uint64(v[47]-base) & 0x7f << 9
+		x |= uint64(v[48]-base) & 0x7f << 16
+		x |= uint64(v[49]-base) & 0x7f << 23
+		x |= uint64(v[50]-base) & 0x7f << 30
+		x |= uint64(v[51]-base) & 0x7f << 37
+		x |= uint64(v[52]-base) & 0x7f << 44
+		x |= uint64(v[53]-base) & 0x7f << 51
+		y54 := uint64(v[54]-base) & 0x7f
+		x |= y54 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y54 >> 6
+		x |= uint64(v[55]-base) & 0x7f << 1
+		x |= uint64(v[56]-base) & 0x7f << 8
+		x |= uint64(v[57]-base) & 0x7f << 15
+		x |= uint64(v[58]-base) & 0x7f << 22
+		x |= uint64(v[59]-base) & 0x7f << 29
+		x |= uint64(v[60]-base) & 0x7f << 36
+		x |= uint64(v[61]-base) & 0x7f << 43
+		x |= uint64(v[62]-base) & 0x7f << 50
+		x |= uint64(v[63]-base) & 0x7f << 57
+		binary.LittleEndian.PutUint64(d[48:], x)
+		dst, vals = dst[56:], vals[64:]
+	}
+}
+
+func pack8(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 64 {
+		d, v := (*[64]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xff
+		x |= uint64(v[1]-base) & 0xff << 8
+		x |= uint64(v[2]-base) & 0xff << 16
+		x |= uint64(v[3]-base) & 0xff << 24
+		x |= uint64(v[4]-base) & 0xff << 32
+		x |= uint64(v[5]-base) & 0xff << 40
+		x |= uint64(v[6]-base) & 0xff << 48
+		x |= uint64(v[7]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = uint64(v[8]-base) & 0xff
+		x |= uint64(v[9]-base) & 0xff << 8
+		x |= uint64(v[10]-base) & 0xff << 16
+		x |= uint64(v[11]-base) & 0xff << 24
+		x |= uint64(v[12]-base) & 0xff << 32
+		x |= uint64(v[13]-base) & 0xff << 40
+		x |= uint64(v[14]-base) & 0xff << 48
+		x |= uint64(v[15]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = uint64(v[16]-base) & 0xff
+		x |= uint64(v[17]-base) & 0xff << 8
+		x |= uint64(v[18]-base) & 0xff << 16
+		x |= uint64(v[19]-base) & 0xff << 24
+		x |= uint64(v[20]-base) & 0xff << 32
+		x |= uint64(v[21]-base) & 0xff << 40
+		x |= uint64(v[22]-base) & 0xff << 48
+		x |= uint64(v[23]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[24]-base) & 0xff
+		x |= uint64(v[25]-base) & 0xff << 8
+		x |= uint64(v[26]-base) & 0xff << 16
+		x |= uint64(v[27]-base) & 0xff << 24
+		x |= uint64(v[28]-base) & 0xff << 32
+		x |= uint64(v[29]-base) & 0xff << 40
+		x |= uint64(v[30]-base) & 0xff << 48
+		x |= uint64(v[31]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = uint64(v[32]-base) & 0xff
+		x |= uint64(v[33]-base) & 0xff << 8
+		x |= uint64(v[34]-base) & 0xff << 16
+		x |= uint64(v[35]-base) & 0xff << 24
+		x |= uint64(v[36]-base) & 0xff << 32
+		x |= uint64(v[37]-base) & 0xff << 40
+		x |= uint64(v[38]-base) & 0xff << 48
+		x |= uint64(v[39]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = uint64(v[40]-base) & 0xff
+		x |= uint64(v[41]-base) & 0xff << 8
+		x |= uint64(v[42]-base) & 0xff << 16
+		x |= uint64(v[43]-base) & 0xff << 24
+		x |= uint64(v[44]-base) & 0xff << 32
+		x |= uint64(v[45]-base) & 0xff << 40
+		x |= uint64(v[46]-base) & 0xff << 48
+		x |= uint64(v[47]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = uint64(v[48]-base) & 0xff
+		x |= uint64(v[49]-base) & 0xff << 8
+		x |= uint64(v[50]-base) & 0xff << 16
+		x |= uint64(v[51]-base) & 0xff << 24
+		x |= uint64(v[52]-base) & 0xff << 32
+		x |= uint64(v[53]-base) & 0xff << 40
+		x |= uint64(v[54]-base) & 0xff << 48
+		x |= uint64(v[55]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = uint64(v[56]-base) & 0xff
+		x |= uint64(v[57]-base) & 0xff << 8
+		x |= uint64(v[58]-base) & 0xff << 16
+		x |= uint64(v[59]-base) & 0xff << 24
+		x |= uint64(v[60]-base) & 0xff << 32
+		x |= uint64(v[61]-base) & 0xff << 40
+		x |= uint64(v[62]-base) & 0xff << 48
+		x |= uint64(v[63]-base) & 0xff << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		dst, vals = dst[64:], vals[64:]
+	}
+}
+
+func pack9(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 72 {
+		d, v := (*[72]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1ff
+		x |= uint64(v[1]-base) & 0x1ff << 9
+		x |= uint64(v[2]-base) & 0x1ff << 18
+		x |= uint64(v[3]-base) & 0x1ff << 27
+		x |= uint64(v[4]-base) & 0x1ff << 36
+		x |= uint64(v[5]-base) & 0x1ff << 45
+		x |= uint64(v[6]-base) & 0x1ff << 54
+		y7 := uint64(v[7]-base) & 0x1ff
+		x |= y7 << 63
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y7 >> 1
+		x |= uint64(v[8]-base) & 0x1ff << 8
+		x |= uint64(v[9]-base) & 0x1ff << 17
+		x |= uint64(v[10]-base) & 0x1ff << 26
+		x |= uint64(v[11]-base) & 0x1ff << 35
+		x |= uint64(v[12]-base) & 0x1ff << 44
+		x |= uint64(v[13]-base) & 0x1ff << 53
+		y14 := uint64(v[14]-base) & 0x1ff
+		x |= y14 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y14 >> 2
+		x |= uint64(v[15]-base) & 0x1ff << 7
+		x |= uint64(v[16]-base) & 0x1ff << 16
+		x |= uint64(v[17]-base) & 0x1ff << 25
+		x |= uint64(v[18]-base) & 0x1ff << 34
+		x |= uint64(v[19]-base) & 0x1ff << 43
+		x |= uint64(v[20]-base) & 0x1ff << 52
+		y21 := uint64(v[21]-base) & 0x1ff
+		x |= y21 << 61
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y21 >> 3
+		x |= uint64(v[22]-base) & 0x1ff << 6
+		x |= uint64(v[23]-base) & 0x1ff << 15
+		x |= uint64(v[24]-base) & 0x1ff << 24
+		x |= uint64(v[25]-base) & 0x1ff << 33
+		x |= uint64(v[26]-base) & 0x1ff << 42
+		x |= uint64(v[27]-base) & 0x1ff << 51
+		y28 := uint64(v[28]-base) & 0x1ff
+		x |= y28 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y28 >> 4
+		x |= uint64(v[29]-base) & 0x1ff << 5
+		x |= uint64(v[30]-base) & 0x1ff << 14
+		x |= uint64(v[31]-base) & 0x1ff << 23
+		x |= uint64(v[32]-base) & 0x1ff << 32
+		x |= uint64(v[33]-base) & 0x1ff << 41
+		x |= uint64(v[34]-base) & 0x1ff << 50
+		y35 := uint64(v[35]-base) & 0x1ff
+		x |= y35 << 59
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y35 >> 5
+		x |= uint64(v[36]-base) & 0x1ff << 4
+		x |= uint64(v[37]-base) & 0x1ff << 13
+		x |= uint64(v[38]-base) & 0x1ff << 22
+		x |= uint64(v[39]-base) & 0x1ff << 31
+		x |= uint64(v[40]-base) & 0x1ff << 40
+		x |= uint64(v[41]-base) & 0x1ff << 49
+		y42 := uint64(v[42]-base) & 0x1ff
+		x |= y42 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y42 >> 6
+		x |= uint64(v[43]-base) & 0x1ff << 3
+		x |= uint64(v[44]-base) & 0x1ff << 12
+		x |= uint64(v[45]-base) & 0x1ff << 21
+		x |= uint64(v[46]-base) & 0x1ff << 30
+		x |= uint64(v[47]-base) & 0x1ff << 39
+		x |= uint64(v[48]-base) & 0x1ff << 48
+		y49 := uint64(v[49]-base) & 0x1ff
+		x |= y49 << 57
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y49 >> 7
+		x |= uint64(v[50]-base) & 0x1ff << 2
+		x |= uint64(v[51]-base) & 0x1ff << 11
+		x |= uint64(v[52]-base) & 0x1ff << 20
+		x |= uint64(v[53]-base) & 0x1ff << 29
+		x |= uint64(v[54]-base) & 0x1ff << 38
+		x |= uint64(v[55]-base) & 0x1ff << 47
+		y56 := uint64(v[56]-base) & 0x1ff
+		x |= y56 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y56 >> 8
+		x |= uint64(v[57]-base) & 0x1ff << 1
+		x |= uint64(v[58]-base) & 0x1ff << 10
+		x |= uint64(v[59]-base) & 0x1ff << 19
+		x |= uint64(v[60]-base) & 0x1ff << 28
+		x |= uint64(v[61]-base) & 0x1ff << 37
+		x |= uint64(v[62]-base) & 0x1ff << 46
+		x |= uint64(v[63]-base) & 0x1ff << 55
+		binary.LittleEndian.PutUint64(d[64:], x)
+		dst, vals = dst[72:], vals[64:]
+	}
+}
+
+func pack10(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 80 {
+		d, v := (*[80]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3ff
+		x |= uint64(v[1]-base) & 0x3ff << 10
+		x |= uint64(v[2]-base) & 0x3ff << 20
+		x |= uint64(v[3]-base) & 0x3ff << 30
+		x |= uint64(v[4]-base) & 0x3ff << 40
+		x |= uint64(v[5]-base) & 0x3ff << 50
+		y6 := uint64(v[6]-base) & 0x3ff
+		x |= y6 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y6 >> 4
+		x |= uint64(v[7]-base) & 0x3ff << 6
+		x |= uint64(v[8]-base) & 0x3ff << 16
+		x |= uint64(v[9]-base) & 0x3ff << 26
+		x |= uint64(v[10]-base) & 0x3ff << 36
+		x |= uint64(v[11]-base) & 0x3ff << 46
+		y12 := uint64(v[12]-base) & 0x3ff
+		x |= y12 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y12 >> 8
+		x |= uint64(v[13]-base) & 0x3ff << 2
+		x |= uint64(v[14]-base) & 0x3ff << 12
+		x |= uint64(v[15]-base) & 0x3ff << 22
+		x |= uint64(v[16]-base) & 0x3ff << 32
+		x |= uint64(v[17]-base) & 0x3ff << 42
+		x |= uint64(v[18]-base) & 0x3ff << 52
+		y19 := uint64(v[19]-base) & 0x3ff
+		x |= y19 << 62
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y19 >> 2
+		x |= uint64(v[20]-base) & 0x3ff << 8
+		x |= uint64(v[21]-base) & 0x3ff << 18
+		x |= uint64(v[22]-base) & 0x3ff << 28
+		x |= uint64(v[23]-base) & 0x3ff << 38
+		x |= uint64(v[24]-base) & 0x3ff << 48
+		y25 := uint64(v[25]-base) & 0x3ff
+		x |= y25 << 58
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y25 >> 6
+		x |= uint64(v[26]-base) & 0x3ff << 4
+		x |= uint64(v[27]-base) & 0x3ff << 14
+		x |= uint64(v[28]-base) & 0x3ff << 24
+		x |= uint64(v[29]-base) & 0x3ff << 34
+		x |= uint64(v[30]-base) & 0x3ff << 44
+		x |= uint64(v[31]-base) & 0x3ff << 54
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = uint64(v[32]-base) & 0x3ff
+		x |= uint64(v[33]-base) & 0x3ff << 10
+		x |= uint64(v[34]-base) & 0x3ff << 20
+		x |= uint64(v[35]-base) & 0x3ff << 30
+		x |= uint64(v[36]-base) & 0x3ff << 40
+		x |= uint64(v[37]-base) & 0x3ff << 50
+		y38 := uint64(v[38]-base) & 0x3ff
+		x |= y38 << 60
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y38 >> 4
+		x |= uint64(v[39]-base) & 0x3ff << 6
+		x |= uint64(v[40]-base) & 0x3ff << 16
+		x |= uint64(v[41]-base) & 0x3ff << 26
+		x |= uint64(v[42]-base) & 0x3ff << 36
+		x |= uint64(v[43]-base) & 0x3ff << 46
+		y44 := uint64(v[44]-base) & 0x3ff
+		x |= y44 << 56
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y44 >> 8
+		x |= uint64(v[45]-base) & 0x3ff << 2
+		x |= uint64(v[46]-base) & 0x3ff << 12
+		x |= uint64(v[47]-base) & 0x3ff << 22
+		x |= uint64(v[48]-base) & 0x3ff << 32
+		x |= uint64(v[49]-base) & 0x3ff << 42
+		x |= uint64(v[50]-base) & 0x3ff << 52
+		y51 := uint64(v[51]-base) & 0x3ff
+		x |= y51 << 62
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y51 >> 2
+		x |= uint64(v[52]-base) & 0x3ff << 8
+		x |= uint64(v[53]-base) & 0x3ff << 18
+		x |= uint64(v[54]-base) & 0x3ff << 28
+		x |= uint64(v[55]-base) & 0x3ff << 38
+		x |= uint64(v[56]-base) & 0x3ff << 48
+		y57 := uint64(v[57]-base) & 0x3ff
+		x |= y57 << 58
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y57 >> 6
+		x |= uint64(v[58]-base) & 0x3ff << 4
+		x |= uint64(v[59]-base) & 0x3ff << 14
+		x |= uint64(v[60]-base) & 0x3ff << 24
+		x |= uint64(v[61]-base) & 0x3ff << 34
+		x |= uint64(v[62]-base) & 0x3ff << 44
+		x |= uint64(v[63]-base) & 0x3ff << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		dst, vals = dst[80:], vals[64:]
+	}
+}
+
+func pack11(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 88 {
+		d, v := (*[88]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7ff
+		x |= uint64(v[1]-base) & 0x7ff << 11
+		x |= uint64(v[2]-base) & 0x7ff << 22
+		x |= uint64(v[3]-base) & 0x7ff << 33
+		x |= uint64(v[4]-base) & 0x7ff << 44
+		y5 := uint64(v[5]-base) & 0x7ff
+		x |= y5 << 55
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y5 >> 9
+		x |= uint64(v[6]-base) & 0x7ff << 2
+		x |= uint64(v[7]-base) & 0x7ff << 13
+		x |= uint64(v[8]-base) & 0x7ff << 24
+		x |= uint64(v[9]-base) & 0x7ff << 35
+		x |= uint64(v[10]-base) & 0x7ff << 46
+		y11 := uint64(v[11]-base) & 0x7ff
+		x |= y11 << 57
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y11 >> 7
+		x |= uint64(v[12]-base) & 0x7ff << 4
+		x |= uint64(v[13]-base) & 0x7ff << 15
+		x |= uint64(v[14]-base) & 0x7ff << 26
+		x |= uint64(v[15]-base) & 0x7ff << 37
+		x |= uint64(v[16]-base) & 0x7ff << 48
+		y17 := uint64(v[17]-base) & 0x7ff
+		x |= y17 << 59
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y17 >> 5
+		x |= uint64(v[18]-base) & 0x7ff << 6
+		x |= uint64(v[19]-base) & 0x7ff << 17
+		x |= uint64(v[20]-base) & 0x7ff << 28
+		x |= uint64(v[21]-base) & 0x7ff << 39
+		x |= uint64(v[22]-base) & 0x7ff << 50
+		y23 := uint64(v[23]-base) & 0x7ff
+		x |= y23 << 61
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y23 >> 3
+		x |= uint64(v[24]-base) & 0x7ff << 8
+		x |= uint64(v[25]-base) & 0x7ff << 19
+		x |= uint64(v[26]-base) & 0x7ff << 30
+		x |= uint64(v[27]-base) & 0x7ff << 41
+		x |= uint64(v[28]-base) & 0x7ff << 52
+		y29 := uint64(v[29]-base) & 0x7ff
+		x |= y29 << 63
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y29 >> 1
+		x |= uint64(v[30]-base) & 0x7ff << 10
+		x |= uint64(v[31]-base) & 0x7ff << 21
+		x |= uint64(v[32]-base) & 0x7ff << 32
+		x |= uint64(v[33]-base) & 0x7ff << 43
+		y34 := uint64(v[34]-base) & 0x7ff
+		x |= y34 << 54
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y34 >> 10
+		x |= uint64(v[35]-base) & 0x7ff << 1
+		x |= uint64(v[36]-base) & 0x7ff << 12
+		x |= uint64(v[37]-base) & 0x7ff << 23
+		x |= uint64(v[38]-base) & 0x7ff << 34
+		x |= uint64(v[39]-base) & 0x7ff << 45
+		y40 := uint64(v[40]-base) & 0x7ff
+		x |= y40 << 56
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y40 >> 8
+		x |= uint64(v[41]-base) & 0x7ff << 3
+		x |= uint64(v[42]-base) & 0x7ff << 14
+		x |= uint64(v[43]-base) & 0x7ff << 25
+		x |= uint64(v[44]-base) & 0x7ff << 36
+		x |= uint64(v[45]-base) & 0x7ff << 47
+		y46 := uint64(v[46]-base) & 0x7ff
+		x |= y46 << 58
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y46 >> 6
+		x |= uint64(v[47]-base) & 0x7ff << 5
+		x |= uint64(v[48]-base) & 0x7ff << 16
+		x |= uint64(v[49]-base) & 0x7ff << 27
+		x |= uint64(v[50]-base) & 0x7ff << 38
+		x |= uint64(v[51]-base) & 0x7ff << 49
+		y52 := uint64(v[52]-base) & 0x7ff
+		x |= y52 << 60
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y52 >> 4
+		x |= uint64(v[53]-base) & 0x7ff << 7
+		x |= uint64(v[54]-base) & 0x7ff << 18
+		x |= uint64(v[55]-base) & 0x7ff << 29
+		x |= uint64(v[56]-base) & 0x7ff << 40
+		x |= uint64(v[57]-base) & 0x7ff << 51
+		y58 := uint64(v[58]-base) & 0x7ff
+		x |= y58 << 62
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y58 >> 2
+		x |= uint64(v[59]-base) & 0x7ff << 9
+		x |= uint64(v[60]-base) & 0x7ff << 20
+		x |= uint64(v[61]-base) & 0x7ff << 31
+		x |= uint64(v[62]-base) & 0x7ff << 42
+		x |= uint64(v[63]-base) & 0x7ff << 53
+		binary.LittleEndian.PutUint64(d[80:], x)
+		dst, vals = dst[88:], vals[64:]
+	}
+}
+
+func pack12(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 96 {
+		d, v := (*[96]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xfff
+		x |= uint64(v[1]-base) & 0xfff << 12
+		x |= uint64(v[2]-base) & 0xfff << 24
+		x |= uint64(v[3]-base) & 0xfff << 36
+		x |= uint64(v[4]-base) & 0xfff << 48
+		y5 := uint64(v[5]-base) & 0xfff
+		x |= y5 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y5 >> 4
+		x |= uint64(v[6]-base) & 0xfff << 8
+		x |= uint64(v[7]-base) & 0xfff << 20
+		x |= uint64(v[8]-base) & 0xfff << 32
+		x |= uint64(v[9]-base) & 0xfff << 44
+		y10 := uint64(v[10]-base) & 0xfff
+		x |= y10 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y10 >> 8
+		x |= uint64(v[11]-base) & 0xfff << 4
+		x |= uint64(v[12]-base) & 0xfff << 16
+		x |= uint64(v[13]-base) & 0xfff << 28
+		x |= uint64(v[14]-base) & 0xfff << 40
+		x |= uint64(v[15]-base) & 0xfff << 52
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[16]-base) & 0xfff
+		x |= uint64(v[17]-base) & 0xfff << 12
+		x |= uint64(v[18]-base) & 0xfff << 24
+		x |= uint64(v[19]-base) & 0xfff << 36
+		x |= uint64(v[20]-base) & 0xfff << 48
+		y21 := uint64(v[21]-base) & 0xfff
+		x |= y21 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y21 >> 4
+		x |= uint64(v[22]-base) & 0xfff << 8
+		x |= uint64(v[23]-base) & 0xfff << 20
+		x |= uint64(v[24]-base) & 0xfff << 32
+		x |= uint64(v[25]-base) & 0xfff << 44
+		y26 := uint64(v[26]-base) & 0xfff
+		x |= y26 << 56
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y26 >> 8
+		x |= uint64(v[27]-base) & 0xfff << 4
+		x |= uint64(v[28]-base) & 0xfff << 16
+		x |= uint64(v[29]-base) & 0xfff << 28
+		x |= uint64(v[30]-base) & 0xfff << 40
+		x |= uint64(v[31]-base) & 0xfff << 52
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = uint64(v[32]-base) & 0xfff
+		x |= uint64(v[33]-base) & 0xfff << 12
+		x |= uint64(v[34]-base) & 0xfff << 24
+		x |= uint64(v[35]-base) & 0xfff << 36
+		x |= uint64(v[36]-base) & 0xfff << 48
+		y37 := uint64(v[37]-base) & 0xfff
+		x |= y37 << 60
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y37 >> 4
+		x |= uint64(v[38]-base) & 0xfff << 8
+		x |= uint64(v[39]-base) & 0xfff << 20
+		x |= uint64(v[40]-base) & 0xfff << 32
+		x |= uint64(v[41]-base) & 0xfff << 44
+		y42 := uint64(v[42]-base) & 0xfff
+		x |= y42 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y42 >> 8
+		x |= uint64(v[43]-base) & 0xfff << 4
+		x |= uint64(v[44]-base) & 0xfff << 16
+		x |= uint64(v[45]-base) & 0xfff << 28
+		x |= uint64(v[46]-base) & 0xfff << 40
+		x |= uint64(v[47]-base) & 0xfff << 52
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = uint64(v[48]-base) & 0xfff
+		x |= uint64(v[49]-base) & 0xfff << 12
+		x |= uint64(v[50]-base) & 0xfff << 24
+		x |= uint64(v[51]-base) & 0xfff << 36
+		x |= uint64(v[52]-base) & 0xfff << 48
+		y53 := uint64(v[53]-base) & 0xfff
+		x |= y53 << 60
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y53 >> 4
+		x |= uint64(v[54]-base) & 0xfff << 8
+		x |= uint64(v[55]-base) & 0xfff << 20
+		x |= uint64(v[56]-base) & 0xfff << 32
+		x |= uint64(v[57]-base) & 0xfff << 44
+		y58 := uint64(v[58]-base) & 0xfff
+		x |= y58 << 56
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y58 >> 8
+		x |= uint64(v[59]-base) & 0xfff << 4
+		x |= uint64(v[60]-base) & 0xfff << 16
+		x |= uint64(v[61]-base) & 0xfff << 28
+		x |= uint64(v[62]-base) & 0xfff << 40
+		x |= uint64(v[63]-base) & 0xfff << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		dst, vals = dst[96:], vals[64:]
+	}
+}
+
+func pack13(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 104 {
+		d, v := (*[104]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1fff
+		x |= uint64(v[1]-base) & 0x1fff << 13
+		x |= uint64(v[2]-base) & 0x1fff << 26
+		x |= uint64(v[3]-base) & 0x1fff << 39
+		y4 := uint64(v[4]-base) & 0x1fff
+		x |= y4 << 52
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y4 >> 12
+		x |= uint64(v[5]-base) & 0x1fff << 1
+		x |= uint64(v[6]-base) & 0x1fff << 14
+		x |= uint64(v[7]-base) & 0x1fff << 27
+		x |= uint64(v[8]-base) & 0x1fff << 40
+		y9 := uint64(v[9]-base) & 0x1fff
+		x |= y9 << 53
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y9 >> 11
+		x |= uint64(v[10]-base) & 0x1fff << 2
+		x |= uint64(v[11]-base) & 0x1fff << 15
+		x |= uint64(v[12]-base) & 0x1fff << 28
+		x |= uint64(v[13]-base) & 0x1fff << 41
+		y14 := uint64(v[14]-base) & 0x1fff
+		x |= y14 << 54
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y14 >> 10
+		x |= uint64(v[15]-base) & 0x1fff << 3
+		x |= uint64(v[16]-base) & 0x1fff << 16
+		x |= uint64(v[17]-base) & 0x1fff << 29
+		x |= uint64(v[18]-base) & 0x1fff << 42
+		y19 := uint64(v[19]-base) & 0x1fff
+		x |= y19 << 55
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y19 >> 9
+		x |= uint64(v[20]-base) & 0x1fff << 4
+		x |= uint64(v[21]-base) & 0x1fff << 17
+		x |= uint64(v[22]-base) & 0x1fff << 30
+		x |= uint64(v[23]-base) & 0x1fff << 43
+		y24 := uint64(v[24]-base) & 0x1fff
+		x |= y24 << 56
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y24 >> 8
+		x |= uint64(v[25]-base) & 0x1fff << 5
+		x |= uint64(v[26]-base) & 0x1fff << 18
+		x |= uint64(v[27]-base) & 0x1fff << 31
+		x |= uint64(v[28]-base) & 0x1fff << 44
+		y29 := uint64(v[29]-base) & 0x1fff
+		x |= y29 << 57
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y29 >> 7
+		x |= uint64(v[30]-base) & 0x1fff << 6
+		x |= uint64(v[31]-base) & 0x1fff << 19
+		x |= uint64(v[32]-base) & 0x1fff << 32
+		x |= uint64(v[33]-base) & 0x1fff << 45
+		y34 := uint64(v[34]-base) & 0x1fff
+		x |= y34 << 58
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y34 >> 6
+		x |= uint64(v[35]-base) & 0x1fff << 7
+		x |= uint64(v[36]-base) & 0x1fff << 20
+		x |= uint64(v[37]-base) & 0x1fff << 33
+		x |= uint64(v[38]-base) & 0x1fff << 46
+		y39 := uint64(v[39]-base) & 0x1fff
+		x |= y39 << 59
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y39 >> 5
+		x |= uint64(v[40]-base) & 0x1fff << 8
+		x |= uint64(v[41]-base) & 0x1fff << 21
+		x |= uint64(v[42]-base) & 0x1fff << 34
+		x |= uint64(v[43]-base) & 0x1fff << 47
+		y44 := uint64(v[44]-base) & 0x1fff
+		x |= y44 << 60
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y44 >> 4
+		x |= uint64(v[45]-base) & 0x1fff << 9
+		x |= uint64(v[46]-base) & 0x1fff << 22
+		x |= uint64(v[47]-base) & 0x1fff << 35
+		x |= uint64(v[48]-base) & 0x1fff << 48
+		y49 := uint64(v[49]-base) & 0x1fff
+		x |= y49 << 61
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y49 >> 3
+		x |= uint64(v[50]-base) & 0x1fff << 10
+		x |= uint64(v[51]-base) & 0x1fff << 23
+		x |= uint64(v[52]-base) & 0x1fff << 36
+		x |= uint64(v[53]-base) & 0x1fff << 49
+		y54 := uint64(v[54]-base) & 0x1fff
+		x |= y54 << 62
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y54 >> 2
+		x |= uint64(v[55]-base) & 0x1fff << 11
+		x |= uint64(v[56]-base) & 0x1fff << 24
+		x |= uint64(v[57]-base) & 0x1fff << 37
+		x |= uint64(v[58]-base) & 0x1fff << 50
+		y59 := uint64(v[59]-base) & 0x1fff
+		x |= y59 << 63
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y59 >> 1
+		x |= uint64(v[60]-base) & 0x1fff << 12
+		x |= uint64(v[61]-base) & 0x1fff << 25
+		x |= uint64(v[62]-base) & 0x1fff << 38
+		x |= uint64(v[63]-base) & 0x1fff << 51
+		binary.LittleEndian.PutUint64(d[96:], x)
+		dst, vals = dst[104:], vals[64:]
+	}
+}
+
+func pack14(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 112 {
+		d, v := (*[112]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3fff
+		x |= uint64(v[1]-base) & 0x3fff << 14
+		x |= uint64(v[2]-base) & 0x3fff << 28
+		x |= uint64(v[3]-base) & 0x3fff << 42
+		y4 := uint64(v[4]-base) & 0x3fff
+		x |= y4 << 56
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y4 >> 8
+		x |= uint64(v[5]-base) & 0x3fff << 6
+		x |= uint64(v[6]-base) & 0x3fff << 20
+		x |= uint64(v[7]-base) & 0x3fff << 34
+		x |= uint64(v[8]-base) & 0x3fff << 48
+		y9 := uint64(v[9]-base) & 0x3fff
+		x |= y9 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y9 >> 2
+		x |= uint64(v[10]-base) & 0x3fff << 12
+		x |= uint64(v[11]-base) & 0x3fff << 26
+		x |= uint64(v[12]-base) & 0x3fff << 40
+		y13 := uint64(v[13]-base) & 0x3fff
+		x |= y13 << 54
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y13 >> 10
+		x |= uint64(v[14]-base) & 0x3fff << 4
+		x |= uint64(v[15]-base) & 0x3fff << 18
+		x |= uint64(v[16]-base) & 0x3fff << 32
+		x |= uint64(v[17]-base) & 0x3fff << 46
+		y18 := uint64(v[18]-base) & 0x3fff
+		x |= y18 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y18 >> 4
+		x |= uint64(v[19]-base) & 0x3fff << 10
+		x |= uint64(v[20]-base) & 0x3fff << 24
+		x |= uint64(v[21]-base) & 0x3fff << 38
+		y22 := uint64(v[22]-base) & 0x3fff
+		x |= y22 << 52
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y22 >> 12
+		x |= uint64(v[23]-base) & 0x3fff << 2
+		x |= uint64(v[24]-base) & 0x3fff << 16
+		x |= uint64(v[25]-base) & 0x3fff << 30
+		x |= uint64(v[26]-base) & 0x3fff << 44
+		y27 := uint64(v[27]-base) & 0x3fff
+		x |= y27 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y27 >> 6
+		x |= uint64(v[28]-base) & 0x3fff << 8
+		x |= uint64(v[29]-base) & 0x3fff << 22
+		x |= uint64(v[30]-base) & 0x3fff << 36
+		x |= uint64(v[31]-base) & 0x3fff << 50
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = uint64(v[32]-base) & 0x3fff
+		x |= uint64(v[33]-base) & 0x3fff << 14
+		x |= uint64(v[34]-base) & 0x3fff << 28
+		x |= uint64(v[35]-base) & 0x3fff << 42
+		y36 := uint64(v[36]-base) & 0x3fff
+		x |= y36 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y36 >> 8
+		x |= uint64(v[37]-base) & 0x3fff << 6
+		x |= uint64(v[38]-base) & 0x3fff << 20
+		x |= uint64(v[39]-base) & 0x3fff << 34
+		x |= uint64(v[40]-base) & 0x3fff << 48
+		y41 := uint64(v[41]-base) & 0x3fff
+		x |= y41 << 62
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y41 >> 2
+		x |= uint64(v[42]-base) & 0x3fff << 12
+		x |= uint64(v[43]-base) & 0x3fff << 26
+		x |= uint64(v[44]-base) & 0x3fff << 40
+		y45 := uint64(v[45]-base) & 0x3fff
+		x |= y45 << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y45 >> 10
+		x |= uint64(v[46]-base) & 0x3fff << 4
+		x |= uint64(v[47]-base) & 0x3fff << 18
+		x |= uint64(v[48]-base) & 0x3fff << 32
+		x |= uint64(v[49]-base) & 0x3fff << 46
+		y50 := uint64(v[50]-base) & 0x3fff
+		x |= y50 << 60
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y50 >> 4
+		x |= uint64(v[51]-base) & 0x3fff << 10
+		x |= uint64(v[52]-base) & 0x3fff << 24
+		x |= uint64(v[53]-base) & 0x3fff << 38
+		y54 := uint64(v[54]-base) & 0x3fff
+		x |= y54 << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y54 >> 12
+		x |= uint64(v[55]-base) & 0x3fff << 2
+		x |= uint64(v[56]-base) & 0x3fff << 16
+		x |= uint64(v[57]-base) & 0x3fff << 30
+		x |= uint64(v[58]-base) & 0x3fff << 44
+		y59 := uint64(v[59]-base) & 0x3fff
+		x |= y59 << 58
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y59 >> 6
+		x |= uint64(v[60]-base) & 0x3fff << 8
+		x |= uint64(v[61]-base) & 0x3fff << 22
+		x |= uint64(v[62]-base) & 0x3fff << 36
+		x |= uint64(v[63]-base) & 0x3fff << 50
+		binary.LittleEndian.PutUint64(d[104:], x)
+		dst, vals = dst[112:], vals[64:]
+	}
+}
+
+func pack15(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 120 {
+		d, v := (*[120]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7fff
+		x |= uint64(v[1]-base) & 0x7fff << 15
+		x |= uint64(v[2]-base) & 0x7fff << 30
+		x |= uint64(v[3]-base) & 0x7fff << 45
+		y4 := uint64(v[4]-base) & 0x7fff
+		x |= y4 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y4 >> 4
+		x |= uint64(v[5]-base) & 0x7fff << 11
+		x |= uint64(v[6]-base) & 0x7fff << 26
+		x |= uint64(v[7]-base) & 0x7fff << 41
+		y8 := uint64(v[8]-base) & 0x7fff
+		x |= y8 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y8 >> 8
+		x |= uint64(v[9]-base) & 0x7fff << 7
+		x |= uint64(v[10]-base) & 0x7fff << 22
+		x |= uint64(v[11]-base) & 0x7fff << 37
+		y12 := uint64(v[12]-base) & 0x7fff
+		x |= y12 << 52
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y12 >> 12
+		x |= uint64(v[13]-base) & 0x7fff << 3
+		x |= uint64(v[14]-base) & 0x7fff << 18
+		x |= uint64(v[15]-base) & 0x7fff << 33
+		x |= uint64(v[16]-base) & 0x7fff << 48
+		y17 := uint64(v[17]-base) & 0x7fff
+		x |= y17 << 63
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y17 >> 1
+		x |= uint64(v[18]-base) & 0x7fff << 14
+		x |= uint64(v[19]-base) & 0x7fff << 29
+		x |= uint64(v[20]-base) & 0x7fff << 44
+		y21 := uint64(v[21]-base) & 0x7fff
+		x |= y21 << 59
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y21 >> 5
+		x |= uint64(v[22]-base) & 0x7fff << 10
+		x |= uint64(v[23]-base) & 0x7fff << 25
+		x |= uint64(v[24]-base) & 0x7fff << 40
+		y25 := uint64(v[25]-base) & 0x7fff
+		x |= y25 << 55
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y25 >> 9
+		x |= uint64(v[26]-base) & 0x7fff << 6
+		x |= uint64(v[27]-base) & 0x7fff << 21
+		x |= uint64(v[28]-base) & 0x7fff << 36
+		y29 := uint64(v[29]-base) & 0x7fff
+		x |= y29 << 51
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y29 >> 13
+		x |= uint64(v[30]-base) & 0x7fff << 2
+		x |= uint64(v[31]-base) & 0x7fff << 17
+		x |= uint64(v[32]-base) & 0x7fff << 32
+		x |= uint64(v[33]-base) & 0x7fff << 47
+		y34 := uint64(v[34]-base) & 0x7fff
+		x |= y34 << 62
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y34 >> 2
+		x |= uint64(v[35]-base) & 0x7fff << 13
+		x |= uint64(v[36]-base) & 0x7fff << 28
+		x |= uint64(v[37]-base) & 0x7fff << 43
+		y38 := uint64(v[38]-base) & 0x7fff
+		x |= y38 << 58
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y38 >> 6
+		x |= uint64(v[39]-base) & 0x7fff << 9
+		x |= uint64(v[40]-base) & 0x7fff << 24
+		x |= uint64(v[41]-base) & 0x7fff << 39
+		y42 := uint64(v[42]-base) & 0x7fff
+		x |= y42 << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y42 >> 10
+		x |= uint64(v[43]-base) & 0x7fff << 5
+		x |= uint64(v[44]-base) & 0x7fff << 20
+		x |= uint64(v[45]-base) & 0x7fff << 35
+		y46 := uint64(v[46]-base) & 0x7fff
+		x |= y46 << 50
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y46 >> 14
+		x |= uint64(v[47]-base) & 0x7fff << 1
+		x |= uint64(v[48]-base) & 0x7fff << 16
+		x |= uint64(v[49]-base) & 0x7fff << 31
+		x |= uint64(v[50]-base) & 0x7fff << 46
+		y51 := uint64(v[51]-base) & 0x7fff
+		x |= y51 << 61
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y51 >> 3
+		x |= uint64(v[52]-base) & 0x7fff << 12
+		x |= uint64(v[53]-base) & 0x7fff << 27
+		x |= uint64(v[54]-base) & 0x7fff << 42
+		y55 := uint64(v[55]-base) & 0x7fff
+		x |= y55 << 57
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y55 >> 7
+		x |= uint64(v[56]-base) & 0x7fff << 8
+		x |= uint64(v[57]-base) & 0x7fff << 23
+		x |= uint64(v[58]-base) & 0x7fff << 38
+		y59 := uint64(v[59]-base) & 0x7fff
+		x |= y59 << 53
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y59 >> 11
+		x |= uint64(v[60]-base) & 0x7fff << 4
+		x |= uint64(v[61]-base) & 0x7fff << 19
+		x |= uint64(v[62]-base) & 0x7fff << 34
+		x |= uint64(v[63]-base) & 0x7fff << 49
+		binary.LittleEndian.PutUint64(d[112:], x)
+		dst, vals = dst[120:], vals[64:]
+	}
+}
+
+func pack16(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 128 {
+		d, v := (*[128]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xffff
+		x |= uint64(v[1]-base) & 0xffff << 16
+		x |= uint64(v[2]-base) & 0xffff << 32
+		x |= uint64(v[3]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = uint64(v[4]-base) & 0xffff
+		x |= uint64(v[5]-base) & 0xffff << 16
+		x |= uint64(v[6]-base) & 0xffff << 32
+		x |= uint64(v[7]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = uint64(v[8]-base) & 0xffff
+		x |= uint64(v[9]-base) & 0xffff << 16
+		x |= uint64(v[10]-base) & 0xffff << 32
+		x |= uint64(v[11]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[12]-base) & 0xffff
+		x |= uint64(v[13]-base) & 0xffff << 16
+		x |= uint64(v[14]-base) & 0xffff << 32
+		x |= uint64(v[15]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = uint64(v[16]-base) & 0xffff
+		x |= uint64(v[17]-base) & 0xffff << 16
+		x |= uint64(v[18]-base) & 0xffff << 32
+		x |= uint64(v[19]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = uint64(v[20]-base) & 0xffff
+		x |= uint64(v[21]-base) & 0xffff << 16
+		x |= uint64(v[22]-base) & 0xffff << 32
+		x |= uint64(v[23]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = uint64(v[24]-base) & 0xffff
+		x |= uint64(v[25]-base) & 0xffff << 16
+		x |= uint64(v[26]-base) & 0xffff << 32
+		x |= uint64(v[27]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = uint64(v[28]-base) & 0xffff
+		x |= uint64(v[29]-base) & 0xffff << 16
+		x |= uint64(v[30]-base) & 0xffff << 32
+		x |= uint64(v[31]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = uint64(v[32]-base) & 0xffff
+		x |= uint64(v[33]-base) & 0xffff << 16
+		x |= uint64(v[34]-base) & 0xffff << 32
+		x |= uint64(v[35]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = uint64(v[36]-base) & 0xffff
+		x |= uint64(v[37]-base) & 0xffff << 16
+		x |= uint64(v[38]-base) & 0xffff << 32
+		x |= uint64(v[39]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = uint64(v[40]-base) & 0xffff
+		x |= uint64(v[41]-base) & 0xffff << 16
+		x |= uint64(v[42]-base) & 0xffff << 32
+		x |= uint64(v[43]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = uint64(v[44]-base) & 0xffff
+		x |= uint64(v[45]-base) & 0xffff << 16
+		x |= uint64(v[46]-base) & 0xffff << 32
+		x |= uint64(v[47]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = uint64(v[48]-base) & 0xffff
+		x |= uint64(v[49]-base) & 0xffff << 16
+		x |= uint64(v[50]-base) & 0xffff << 32
+		x |= uint64(v[51]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = uint64(v[52]-base) & 0xffff
+		x |= uint64(v[53]-base) & 0xffff << 16
+		x |= uint64(v[54]-base) & 0xffff << 32
+		x |= uint64(v[55]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = uint64(v[56]-base) & 0xffff
+		x |= uint64(v[57]-base) & 0xffff << 16
+		x |= uint64(v[58]-base) & 0xffff << 32
+		x |= uint64(v[59]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = uint64(v[60]-base) & 0xffff
+		x |= uint64(v[61]-base) & 0xffff << 16
+		x |= uint64(v[62]-base) & 0xffff << 32
+		x |= uint64(v[63]-base) & 0xffff << 48
+		binary.LittleEndian.PutUint64(d[120:], x)
+		dst, vals = dst[128:], vals[64:]
+	}
+}
+
+func pack17(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 136 {
+		d, v := (*[136]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1ffff
+		x |= uint64(v[1]-base) & 0x1ffff << 17
+		x |= uint64(v[2]-base) & 0x1ffff << 34
+		y3 := uint64(v[3]-base) & 0x1ffff
+		x |= y3 << 51
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y3 >> 13
+		x |= uint64(v[4]-base) & 0x1ffff << 4
+		x |= uint64(v[5]-base) & 0x1ffff << 21
+		x |= uint64(v[6]-base) & 0x1ffff << 38
+		y7 := uint64(v[7]-base) & 0x1ffff
+		x |= y7 << 55
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y7 >> 9
+		x |= uint64(v[8]-base) & 0x1ffff << 8
+		x |= uint64(v[9]-base) & 0x1ffff << 25
+		x |= uint64(v[10]-base) & 0x1ffff << 42
+		y11 := uint64(v[11]-base) & 0x1ffff
+		x |= y11 << 59
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y11 >> 5
+		x |= uint64(v[12]-base) & 0x1ffff << 12
+		x |= uint64(v[13]-base) & 0x1ffff << 29
+		x |= uint64(v[14]-base) & 0x1ffff << 46
+		y15 := uint64(v[15]-base) & 0x1ffff
+		x |= y15 << 63
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y15 >> 1
+		x |= uint64(v[16]-base) & 0x1ffff << 16
+		x |= uint64(v[17]-base) & 0x1ffff << 33
+		y18 := uint64(v[18]-base) & 0x1ffff
+		x |= y18 << 50
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y18 >> 14
+		x |= uint64(v[19]-base) & 0x1ffff << 3
+		x |= uint64(v[20]-base) & 0x1ffff << 20
+		x |= uint64(v[21]-base) & 0x1ffff << 37
+		y22 := uint64(v[22]-base) & 0x1ffff
+		x |= y22 << 54
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y22 >> 10
+		x |= uint64(v[23]-base) & 0x1ffff << 7
+		x |= uint64(v[24]-base) & 0x1ffff << 24
+		x |= uint64(v[25]-base) & 0x1ffff << 41
+		y26 := uint64(v[26]-base) & 0x1ffff
+		x |= y26 << 58
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y26 >> 6
+		x |= uint64(v[27]-base) & 0x1ffff << 11
+		x |= uint64(v[28]-base) & 0x1ffff << 28
+		x |= uint64(v[29]-base) & 0x1ffff << 45
+		y30 := uint64(v[30]-base) & 0x1ffff
+		x |= y30 << 62
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y30 >> 2
+		x |= uint64(v[31]-base) & 0x1ffff << 15
+		x |= uint64(v[32]-base) & 0x1ffff << 32
+		y33 := uint64(v[33]-base) & 0x1ffff
+		x |= y33 << 49
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y33 >> 15
+		x |= uint64(v[34]-base) & 0x1ffff << 2
+		x |= uint64(v[35]-base) & 0x1ffff << 19
+		x |= uint64(v[36]-base) & 0x1ffff << 36
+		y37 := uint64(v[37]-base) & 0x1ffff
+		x |= y37 << 53
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y37 >> 11
+		x |= uint64(v[38]-base) & 0x1ffff << 6
+		x |= uint64(v[39]-base) & 0x1ffff << 23
+		x |= uint64(v[40]-base) & 0x1ffff << 40
+		y41 := uint64(v[41]-base) & 0x1ffff
+		x |= y41 << 57
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y41 >> 7
+		x |= uint64(v[42]-base) & 0x1ffff << 10
+		x |= uint64(v[43]-base) & 0x1ffff << 27
+		x |= uint64(v[44]-base) & 0x1ffff << 44
+		y45 := uint64(v[45]-base) & 0x1ffff
+		x |= y45 << 61
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y45 >> 3
+		x |= uint64(v[46]-base) & 0x1ffff << 14
+		x |= uint64(v[47]-base) & 0x1ffff << 31
+		y48 := uint64(v[48]-base) & 0x1ffff
+		x |= y48 << 48
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y48 >> 16
+		x |= uint64(v[49]-base) & 0x1ffff << 1
+		x |= uint64(v[50]-base) & 0x1ffff << 18
+		x |= uint64(v[51]-base) & 0x1ffff << 35
+		y52 := uint64(v[52]-base) & 0x1ffff
+		x |= y52 << 52
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y52 >> 12
+		x |= uint64(v[53]-base) & 0x1ffff << 5
+		x |= uint64(v[54]-base) & 0x1ffff << 22
+		x |= uint64(v[55]-base) & 0x1ffff << 39
+		y56 := uint64(v[56]-base) & 0x1ffff
+		x |= y56 << 56
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y56 >> 8
+		x |= uint64(v[57]-base) & 0x1ffff << 9
+		x |= uint64(v[58]-base) & 0x1ffff << 26
+		x |= uint64(v[59]-base) & 0x1ffff << 43
+		y60 := uint64(v[60]-base) & 0x1ffff
+		x |= y60 << 60
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y60 >> 4
+		x |= uint64(v[61]-base) & 0x1ffff << 13
+		x |= uint64(v[62]-base) & 0x1ffff << 30
+		x |= uint64(v[63]-base) & 0x1ffff << 47
+		binary.LittleEndian.PutUint64(d[128:], x)
+		dst, vals = dst[136:], vals[64:]
+	}
+}
+
+func pack18(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 144 {
+		d, v := (*[144]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3ffff
+		x |= uint64(v[1]-base) & 0x3ffff << 18
+		x |= uint64(v[2]-base) & 0x3ffff << 36
+		y3 := uint64(v[3]-base) & 0x3ffff
+		x |= y3 << 54
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y3 >> 10
+		x |= uint64(v[4]-base) & 0x3ffff << 8
+		x |= uint64(v[5]-base) & 0x3ffff << 26
+		x |= uint64(v[6]-base) & 0x3ffff << 44
+		y7 := uint64(v[7]-base) & 0x3ffff
+		x |= y7 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y7 >> 2
+		x |= uint64(v[8]-base) & 0x3ffff << 16
+		x |= uint64(v[9]-base) & 0x3ffff << 34
+		y10 := uint64(v[10]-base) & 0x3ffff
+		x |= y10 << 52
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y10 >> 12
+		x |= uint64(v[11]-base) & 0x3ffff << 6
+		x |= uint64(v[12]-base) & 0x3ffff << 24
+		x |= uint64(v[13]-base) & 0x3ffff << 42
+		y14 := uint64(v[14]-base) & 0x3ffff
+		x |= y14 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y14 >> 4
+		x |= uint64(v[15]-base) & 0x3ffff << 14
+		x |= uint64(v[16]-base) & 0x3ffff << 32
+		y17 := uint64(v[17]-base) & 0x3ffff
+		x |= y17 << 50
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y17 >> 14
+		x |= uint64(v[18]-base) & 0x3ffff << 4
+		x |= uint64(v[19]-base) & 0x3ffff << 22
+		x |= uint64(v[20]-base) & 0x3ffff << 40
+		y21 := uint64(v[21]-base) & 0x3ffff
+		x |= y21 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y21 >> 6
+		x |= uint64(v[22]-base) & 0x3ffff << 12
+		x |= uint64(v[23]-base) & 0x3ffff << 30
+		y24 := uint64(v[24]-base) & 0x3ffff
+		x |= y24 << 48
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y24 >> 16
+		x |= uint64(v[25]-base) & 0x3ffff << 2
+		x |= uint64(v[26]-base) & 0x3ffff << 20
+		x |= uint64(v[27]-base) & 0x3ffff << 38
+		y28 := uint64(v[28]-base) & 0x3ffff
+		x |= y28 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y28 >> 8
+		x |= uint64(v[29]-base) & 0x3ffff << 10
+		x |= uint64(v[30]-base) & 0x3ffff << 28
+		x |= uint64(v[31]-base) & 0x3ffff << 46
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = uint64(v[32]-base) & 0x3ffff
+		x |= uint64(v[33]-base) & 0x3ffff << 18
+		x |= uint64(v[34]-base) & 0x3ffff << 36
+		y35 := uint64(v[35]-base) & 0x3ffff
+		x |= y35 << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y35 >> 10
+		x |= uint64(v[36]-base) & 0x3ffff << 8
+		x |= uint64(v[37]-base) & 0x3ffff << 26
+		x |= uint64(v[38]-base) & 0x3ffff << 44
+		y39 := uint64(v[39]-base) & 0x3ffff
+		x |= y39 << 62
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y39 >> 2
+		x |= uint64(v[40]-base) & 0x3ffff << 16
+		x |= uint64(v[41]-base) & 0x3ffff << 34
+		y42 := uint64(v[42]-base) & 0x3ffff
+		x |= y42 << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y42 >> 12
+		x |= uint64(v[43]-base) & 0x3ffff << 6
+		x |= uint64(v[44]-base) & 0x3ffff << 24
+		x |= uint64(v[45]-base) & 0x3ffff << 42
+		y46 := uint64(v[46]-base) & 0x3ffff
+		x |= y46 << 60
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y46 >> 4
+		x |= uint64(v[47]-base) & 0x3ffff << 14
+		x |= uint64(v[48]-base) & 0x3ffff << 32
+		y49 := uint64(v[49]-base) & 0x3ffff
+		x |= y49 << 50
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y49 >> 14
+		x |= uint64(v[50]-base) & 0x3ffff << 4
+		x |= uint64(v[51]-base) & 0x3ffff << 22
+		x |= uint64(v[52]-base) & 0x3ffff << 40
+		y53 := uint64(v[53]-base) & 0x3ffff
+		x |= y53 << 58
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y53 >> 6
+		x |= uint64(v[54]-base) & 0x3ffff << 12
+		x |= uint64(v[55]-base) & 0x3ffff << 30
+		y56 := uint64(v[56]-base) & 0x3ffff
+		x |= y56 << 48
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y56 >> 16
+		x |= uint64(v[57]-base) & 0x3ffff << 2
+		x |= uint64(v[58]-base) & 0x3ffff << 20
+		x |= uint64(v[59]-base) & 0x3ffff << 38
+		y60 := uint64(v[60]-base) & 0x3ffff
+		x |= y60 << 56
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y60 >> 8
+		x |= uint64(v[61]-base) & 0x3ffff << 10
+		x |= uint64(v[62]-base) & 0x3ffff << 28
+		x |= uint64(v[63]-base) & 0x3ffff << 46
+		binary.LittleEndian.PutUint64(d[136:], x)
+		dst, vals = dst[144:], vals[64:]
+	}
+}
+
+func pack19(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 152 {
+		d, v := (*[152]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7ffff
+		x |= uint64(v[1]-base) & 0x7ffff << 19
+		x |= uint64(v[2]-base) & 0x7ffff << 38
+		y3 := uint64(v[3]-base) & 0x7ffff
+		x |= y3 << 57
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y3 >> 7
+		x |= uint64(v[4]-base) & 0x7ffff << 12
+		x |= uint64(v[5]-base) & 0x7ffff << 31
+		y6 := uint64(v[6]-base) & 0x7ffff
+		x |= y6 << 50
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y6 >> 14
+		x |= uint64(v[7]-base) & 0x7ffff << 5
+		x |= uint64(v[8]-base) & 0x7ffff << 24
+		x |= uint64(v[9]-base) & 0x7ffff << 43
+		y10 := uint64(v[10]-base) & 0x7ffff
+		x |= y10 << 62
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y10 >> 2
+		x |= uint64(v[11]-base) & 0x7ffff << 17
+		x |= uint64(v[12]-base) & 0x7ffff << 36
+		y13 := uint64(v[13]-base) & 0x7ffff
+		x |= y13 << 55
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y13 >> 9
+		x |= uint64(v[14]-base) & 0x7ffff << 10
+		x |= uint64(v[15]-base) & 0x7ffff << 29
+		y16 := uint64(v[16]-base) & 0x7ffff
+		x |= y16 << 48
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y16 >> 16
+		x |= uint64(v[17]-base) & 0x7ffff << 3
+		x |= uint64(v[18]-base) & 0x7ffff << 22
+		x |= uint64(v[19]-base) & 0x7ffff << 41
+		y20 := uint64(v[20]-base) & 0x7ffff
+		x |= y20 << 60
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y20 >> 4
+		x |= uint64(v[21]-base) & 0x7ffff << 15
+		x |= uint64(v[22]-base) & 0x7ffff << 34
+		y23 := uint64(v[23]-base) & 0x7ffff
+		x |= y23 << 53
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y23 >> 11
+		x |= uint64(v[24]-base) & 0x7ffff << 8
+		x |= uint64(v[25]-base) & 0x7ffff << 27
+		y26 := uint64(v[26]-base) & 0x7ffff
+		x |= y26 << 46
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y26 >> 18
+		x |= uint64(v[27]-base) & 0x7ffff << 1
+		x |= uint64(v[28]-base) & 0x7ffff << 20
+		x |= uint64(v[29]-base) & 0x7ffff << 39
+		y30 := uint64(v[30]-base) & 0x7ffff
+		x |= y30 << 58
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y30 >> 6
+		x |= uint64(v[31]-base) & 0x7ffff << 13
+		x |= uint64(v[32]-base) & 0x7ffff << 32
+		y33 := uint64(v[33]-base) & 0x7ffff
+		x |= y33 << 51
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y33 >> 13
+		x |= uint64(v[34]-base) & 0x7ffff << 6
+		x |= uint64(v[35]-base) & 0x7ffff << 25
+		x |= uint64(v[36]-base) & 0x7ffff << 44
+		y37 := uint64(v[37]-base) & 0x7ffff
+		x |= y37 << 63
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y37 >> 1
+		x |= uint64(v[38]-base) & 0x7ffff << 18
+		x |= uint64(v[39]-base) & 0x7ffff << 37
+		y40 := uint64(v[40]-base) & 0x7ffff
+		x |= y40 << 56
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y40 >> 8
+		x |= uint64(v[41]-base) & 0x7ffff << 11
+		x |= uint64(v[42]-base) & 0x7ffff << 30
+		y43 := uint64(v[43]-base) & 0x7ffff
+		x |= y43 << 49
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y43 >> 15
+		x |= uint64(v[44]-base) & 0x7ffff << 4
+		x |= uint64(v[45]-base) & 0x7ffff << 23
+		x |= uint64(v[46]-base) & 0x7ffff << 42
+		y47 := uint64(v[47]-base) & 0x7ffff
+		x |= y47 << 61
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y47 >> 3
+		x |= uint64(v[48]-base) & 0x7ffff << 16
+		x |= uint64(v[49]-base) & 0x7ffff << 35
+		y50 := uint64(v[50]-base) & 0x7ffff
+		x |= y50 << 54
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y50 >> 10
+		x |= uint64(v[51]-base) & 0x7ffff << 9
+		x |= uint64(v[52]-base) & 0x7ffff << 28
+		y53 := uint64(v[53]-base) & 0x7ffff
+		x |= y53 << 47
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y53 >> 17
+		x |= uint64(v[54]-base) & 0x7ffff << 2
+		x |= uint64(v[55]-base) & 0x7ffff << 21
+		x |= uint64(v[56]-base) & 0x7ffff << 40
+		y57 := uint64(v[57]-base) & 0x7ffff
+		x |= y57 << 59
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y57 >> 5
+		x |= uint64(v[58]-base) & 0x7ffff << 14
+		x |= uint64(v[59]-base) & 0x7ffff << 33
+		y60 := uint64(v[60]-base) & 0x7ffff
+		x |= y60 << 52
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y60 >> 12
+		x |= uint64(v[61]-base) & 0x7ffff << 7
+		x |= uint64(v[62]-base) & 0x7ffff << 26
+		x |= uint64(v[63]-base) & 0x7ffff << 45
+		binary.LittleEndian.PutUint64(d[144:], x)
+		dst, vals = dst[152:], vals[64:]
+	}
+}
+
+func pack20(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 160 {
+		d, v := (*[160]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xfffff
+		x |= uint64(v[1]-base) & 0xfffff << 20
+		x |= uint64(v[2]-base) & 0xfffff << 40
+		y3 := uint64(v[3]-base) & 0xfffff
+		x |= y3 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y3 >> 4
+		x |= uint64(v[4]-base) & 0xfffff << 16
+		x |= uint64(v[5]-base) & 0xfffff << 36
+		y6 := uint64(v[6]-base) & 0xfffff
+		x |= y6 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y6 >> 8
+		x |= uint64(v[7]-base) & 0xfffff << 12
+		x |= uint64(v[8]-base) & 0xfffff << 32
+		y9 := uint64(v[9]-base) & 0xfffff
+		x |= y9 << 52
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y9 >> 12
+		x |= uint64(v[10]-base) & 0xfffff << 8
+		x |= uint64(v[11]-base) & 0xfffff << 28
+		y12 := uint64(v[12]-base) & 0xfffff
+		x |= y12 << 48
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y12 >> 16
+		x |= uint64(v[13]-base) & 0xfffff << 4
+		x |= uint64(v[14]-base) & 0xfffff << 24
+		x |= uint64(v[15]-base) & 0xfffff << 44
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = uint64(v[16]-base) & 0xfffff
+		x |= uint64(v[17]-base) & 0xfffff << 20
+		x |= uint64(v[18]-base) & 0xfffff << 40
+		y19 := uint64(v[19]-base) & 0xfffff
+		x |= y19 << 60
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y19 >> 4
+		x |= uint64(v[20]-base) & 0xfffff << 16
+		x |= uint64(v[21]-base) & 0xfffff << 36
+		y22 := uint64(v[22]-base) & 0xfffff
+		x |= y22 << 56
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y22 >> 8
+		x |= uint64(v[23]-base) & 0xfffff << 12
+		x |= uint64(v[24]-base) & 0xfffff << 32
+		y25 := uint64(v[25]-base) & 0xfffff
+		x |= y25 << 52
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y25 >> 12
+		x |= uint64(v[26]-base) & 0xfffff << 8
+		x |= uint64(v[27]-base) & 0xfffff << 28
+		y28 := uint64(v[28]-base) & 0xfffff
+		x |= y28 << 48
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y28 >> 16
+		x |= uint64(v[29]-base) & 0xfffff << 4
+		x |= uint64(v[30]-base) & 0xfffff << 24
+		x |= uint64(v[31]-base) & 0xfffff << 44
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = uint64(v[32]-base) & 0xfffff
+		x |= uint64(v[33]-base) & 0xfffff << 20
+		x |= uint64(v[34]-base) & 0xfffff << 40
+		y35 := uint64(v[35]-base) & 0xfffff
+		x |= y35 << 60
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y35 >> 4
+		x |= uint64(v[36]-base) & 0xfffff << 16
+		x |= uint64(v[37]-base) & 0xfffff << 36
+		y38 := uint64(v[38]-base) & 0xfffff
+		x |= y38 << 56
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y38 >> 8
+		x |= uint64(v[39]-base) & 0xfffff << 12
+		x |= uint64(v[40]-base) & 0xfffff << 32
+		y41 := uint64(v[41]-base) & 0xfffff
+		x |= y41 << 52
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y41 >> 12
+		x |= uint64(v[42]-base) & 0xfffff << 8
+		x |= uint64(v[43]-base) & 0xfffff << 28
+		y44 := uint64(v[44]-base) & 0xfffff
+		x |= y44 << 48
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y44 >> 16
+		x |= uint64(v[45]-base) & 0xfffff << 4
+		x |= uint64(v[46]-base) & 0xfffff << 24
+		x |= uint64(v[47]-base) & 0xfffff << 44
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = uint64(v[48]-base) & 0xfffff
+		x |= uint64(v[49]-base) & 0xfffff << 20
+		x |= uint64(v[50]-base) & 0xfffff << 40
+		y51 := uint64(v[51]-base) & 0xfffff
+		x |= y51 << 60
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y51 >> 4
+		x |= uint64(v[52]-base) & 0xfffff << 16
+		x |= uint64(v[53]-base) & 0xfffff << 36
+		y54 := uint64(v[54]-base) & 0xfffff
+		x |= y54 << 56
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y54 >> 8
+		x |= uint64(v[55]-base) & 0xfffff << 12
+		x |= uint64(v[56]-base) & 0xfffff << 32
+		y57 := uint64(v[57]-base) & 0xfffff
+		x |= y57 << 52
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y57 >> 12
+		x |= uint64(v[58]-base) & 0xfffff << 8
+		x |= uint64(v[59]-base) & 0xfffff << 28
+		y60 := uint64(v[60]-base) & 0xfffff
+		x |= y60 << 48
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y60 >> 16
+		x |= uint64(v[61]-base) & 0xfffff << 4
+		x |= uint64(v[62]-base) & 0xfffff << 24
+		x |= uint64(v[63]-base) & 0xfffff << 44
+		binary.LittleEndian.PutUint64(d[152:], x)
+		dst, vals = dst[160:], vals[64:]
+	}
+}
+
+func pack21(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 168 {
+		d, v := (*[168]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1fffff
+		x |= uint64(v[1]-base) & 0x1fffff << 21
+		x |= uint64(v[2]-base) & 0x1fffff << 42
+		y3 := uint64(v[3]-base) & 0x1fffff
+		x |= y3 << 63
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y3 >> 1
+		x |= uint64(v[4]-base) & 0x1fffff << 20
+		x |= uint64(v[5]-base) & 0x1fffff << 41
+		y6 := uint64(v[6]-base) & 0x1fffff
+		x |= y6 << 62
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y6 >> 2
+		x |= uint64(v[7]-base) & 0x1fffff << 19
+		x |= uint64(v[8]-base) & 0x1fffff << 40
+		y9 := uint64(v[9]-base) & 0x1fffff
+		x |= y9 << 61
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y9 >> 3
+		x |= uint64(v[10]-base) & 0x1fffff << 18
+		x |= uint64(v[11]-base) & 0x1fffff << 39
+		y12 := uint64(v[12]-base) & 0x1fffff
+		x |= y12 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y12 >> 4
+		x |= uint64(v[13]-base) & 0x1fffff << 17
+		x |= uint64(v[14]-base) & 0x1fffff << 38
+		y15 := uint64(v[15]-base) & 0x1fffff
+		x |= y15 << 59
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y15 >> 5
+		x |= uint64(v[16]-base) & 0x1fffff << 16
+		x |= uint64(v[17]-base) & 0x1fffff << 37
+		y18 := uint64(v[18]-base) & 0x1fffff
+		x |= y18 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y18 >> 6
+		x |= uint64(v[19]-base) & 0x1fffff << 15
+		x |= uint64(v[20]-base) & 0x1fffff << 36
+		y21 := uint64(v[21]-base) & 0x1fffff
+		x |= y21 << 57
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y21 >> 7
+		x |= uint64(v[22]-base) & 0x1fffff << 14
+		x |= uint64(v[23]-base) & 0x1fffff << 35
+		y24 := uint64(v[24]-base) & 0x1fffff
+		x |= y24 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y24 >> 8
+		x |= uint64(v[25]-base) & 0x1fffff << 13
+		x |= uint64(v[26]-base) & 0x1fffff << 34
+		y27 := uint64(v[27]-base) & 0x1fffff
+		x |= y27 << 55
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y27 >> 9
+		x |= uint64(v[28]-base) & 0x1fffff << 12
+		x |= uint64(v[29]-base) & 0x1fffff << 33
+		y30 := uint64(v[30]-base) & 0x1fffff
+		x |= y30 << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y30 >> 10
+		x |= uint64(v[31]-base) & 0x1fffff << 11
+		x |= uint64(v[32]-base) & 0x1fffff << 32
+		y33 := uint64(v[33]-base) & 0x1fffff
+		x |= y33 << 53
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y33 >> 11
+		x |= uint64(v[34]-base) & 0x1fffff << 10
+		x |= uint64(v[35]-base) & 0x1fffff << 31
+		y36 := uint64(v[36]-base) & 0x1fffff
+		x |= y36 << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y36 >> 12
+		x |= uint64(v[37]-base) & 0x1fffff << 9
+		x |= uint64(v[38]-base) & 0x1fffff << 30
+		y39 := uint64(v[39]-base) & 0x1fffff
+		x |= y39 << 51
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y39 >> 13
+		x |= uint64(v[40]-base) & 0x1fffff << 8
+		x |= uint64(v[41]-base) & 0x1fffff << 29
+		y42 := uint64(v[42]-base) & 0x1fffff
+		x |= y42 << 50
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y42 >> 14
+		x |= uint64(v[43]-base) & 0x1fffff << 7
+		x |= uint64(v[44]-base) & 0x1fffff << 28
+		y45 := uint64(v[45]-base) & 0x1fffff
+		x |= y45 << 49
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y45 >> 15
+		x |= uint64(v[46]-base) & 0x1fffff << 6
+		x |= uint64(v[47]-base) & 0x1fffff << 27
+		y48 := uint64(v[48]-base) & 0x1fffff
+		x |= y48 << 48
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y48 >> 16
+		x |= uint64(v[49]-base) & 0x1fffff << 5
+		x |= uint64(v[50]-base) & 0x1fffff << 26
+		y51 := uint64(v[51]-base) & 0x1fffff
+		x |= y51 << 47
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y51 >> 17
+		x |= uint64(v[52]-base) & 0x1fffff << 4
+		x |= uint64(v[53]-base) & 0x1fffff << 25
+		y54 := uint64(v[54]-base) & 0x1fffff
+		x |= y54 << 46
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y54 >> 18
+		x |= uint64(v[55]-base) & 0x1fffff << 3
+		x |= uint64(v[56]-base) & 0x1fffff << 24
+		y57 := uint64(v[57]-base) & 0x1fffff
+		x |= y57 << 45
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y57 >> 19
+		x |= uint64(v[58]-base) & 0x1fffff << 2
+		x |= uint64(v[59]-base) & 0x1fffff << 23
+		y60 := uint64(v[60]-base) & 0x1fffff
+		x |= y60 << 44
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y60 >> 20
+		x |= uint64(v[61]-base) & 0x1fffff << 1
+		x |= uint64(v[62]-base) & 0x1fffff << 22
+		x |= uint64(v[63]-base) & 0x1fffff << 43
+		binary.LittleEndian.PutUint64(d[160:], x)
+		dst, vals = dst[168:], vals[64:]
+	}
+}
+
+func pack22(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 176 {
+		d, v := (*[176]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3fffff
+		x |= uint64(v[1]-base) & 0x3fffff << 22
+		y2 := uint64(v[2]-base) & 0x3fffff
+		x |= y2 << 44
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 20
+		x |= uint64(v[3]-base) & 0x3fffff << 2
+		x |= uint64(v[4]-base) & 0x3fffff << 24
+		y5 := uint64(v[5]-base) & 0x3fffff
+		x |= y5 << 46
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y5 >> 18
+		x |= uint64(v[6]-base) & 0x3fffff << 4
+		x |= uint64(v[7]-base) & 0x3fffff << 26
+		y8 := uint64(v[8]-base) & 0x3fffff
+		x |= y8 << 48
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y8 >> 16
+		x |= uint64(v[9]-base) & 0x3fffff << 6
+		x |= uint64(v[10]-base) & 0x3fffff << 28
+		y11 := uint64(v[11]-base) & 0x3fffff
+		x |= y11 << 50
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y11 >> 14
+		x |= uint64(v[12]-base) & 0x3fffff << 8
+		x |= uint64(v[13]-base) & 0x3fffff << 30
+		y14 := uint64(v[14]-base) & 0x3fffff
+		x |= y14 << 52
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y14 >> 12
+		x |= uint64(v[15]-base) & 0x3fffff << 10
+		x |= uint64(v[16]-base) & 0x3fffff << 32
+		y17 := uint64(v[17]-base) & 0x3fffff
+		x |= y17 << 54
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y17 >> 10
+		x |= uint64(v[18]-base) & 0x3fffff << 12
+		x |= uint64(v[19]-base) & 0x3fffff << 34
+		y20 := uint64(v[20]-base) & 0x3fffff
+		x |= y20 << 56
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y20 >> 8
+		x |= uint64(v[21]-base) & 0x3fffff << 14
+		x |= uint64(v[22]-base) & 0x3fffff << 36
+		y23 := uint64(v[23]-base) & 0x3fffff
+		x |= y23 << 58
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y23 >> 6
+		x |= uint64(v[24]-base) & 0x3fffff << 16
+		x |= uint64(v[25]-base) & 0x3fffff << 38
+		y26 := uint64(v[26]-base) & 0x3fffff
+		x |= y26 << 60
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y26 >> 4
+		x |= uint64(v[27]-base) & 0x3fffff << 18
+		x |= uint64(v[28]-base) & 0x3fffff << 40
+		y29 := uint64(v[29]-base) & 0x3fffff
+		x |= y29 << 62
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y29 >> 2
+		x |= uint64(v[30]-base) & 0x3fffff << 20
+		x |= uint64(v[31]-base) & 0x3fffff << 42
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = uint64(v[32]-base) & 0x3fffff
+		x |= uint64(v[33]-base) & 0x3fffff << 22
+		y34 := uint64(v[34]-base) & 0x3fffff
+		x |= y34 << 44
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y34 >> 20
+		x |= uint64(v[35]-base) & 0x3fffff << 2
+		x |= uint64(v[36]-base) & 0x3fffff << 24
+		y37 := uint64(v[37]-base) & 0x3fffff
+		x |= y37 << 46
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y37 >> 18
+		x |= uint64(v[38]-base) & 0x3fffff << 4
+		x |= uint64(v[39]-base) & 0x3fffff << 26
+		y40 := uint64(v[40]-base) & 0x3fffff
+		x |= y40 << 48
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y40 >> 16
+		x |= uint64(v[41]-base) & 0x3fffff << 6
+		x |= uint64(v[42]-base) & 0x3fffff << 28
+		y43 := uint64(v[43]-base) & 0x3fffff
+		x |= y43 << 50
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y43 >> 14
+		x |= uint64(v[44]-base) & 0x3fffff << 8
+		x |= uint64(v[45]-base) & 0x3fffff << 30
+		y46 := uint64(v[46]-base) & 0x3fffff
+		x |= y46 << 52
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y46 >> 12
+		x |= uint64(v[47]-base) & 0x3fffff << 10
+		x |= uint64(v[48]-base) & 0x3fffff << 32
+		y49 := uint64(v[49]-base) & 0x3fffff
+		x |= y49 << 54
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y49 >> 10
+		x |= uint64(v[50]-base) & 0x3fffff << 12
+		x |= uint64(v[51]-base) & 0x3fffff << 34
+		y52 := uint64(v[52]-base) & 0x3fffff
+		x |= y52 << 56
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y52 >> 8
+		x |= uint64(v[53]-base) & 0x3fffff << 14
+		x |= uint64(v[54]-base) & 0x3fffff << 36
+		y55 := uint64(v[55]-base) & 0x3fffff
+		x |= y55 << 58
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y55 >> 6
+		x |= uint64(v[56]-base) & 0x3fffff << 16
+		x |= uint64(v[57]-base) & 0x3fffff << 38
+		y58 := uint64(v[58]-base) & 0x3fffff
+		x |= y58 << 60
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y58 >> 4
+		x |= uint64(v[59]-base) & 0x3fffff << 18
+		x |= uint64(v[60]-base) & 0x3fffff << 40
+		y61 := uint64(v[61]-base) & 0x3fffff
+		x |= y61 << 62
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y61 >> 2
+		x |= uint64(v[62]-base) & 0x3fffff << 20
+		x |= uint64(v[63]-base) & 0x3fffff << 42
+		binary.LittleEndian.PutUint64(d[168:], x)
+		dst, vals = dst[176:], vals[64:]
+	}
+}
+
+func pack23(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 184 {
+		d, v := (*[184]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7fffff
+		x |= uint64(v[1]-base) & 0x7fffff << 23
+		y2 := uint64(v[2]-base) & 0x7fffff
+		x |= y2 << 46
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 18
+		x |= uint64(v[3]-base) & 0x7fffff << 5
+		x |= uint64(v[4]-base) & 0x7fffff << 28
+		y5 := uint64(v[5]-base) & 0x7fffff
+		x |= y5 << 51
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y5 >> 13
+		x |= uint64(v[6]-base) & 0x7fffff << 10
+		x |= uint64(v[7]-base) & 0x7fffff << 33
+		y8 := uint64(v[8]-base) & 0x7fffff
+		x |= y8 << 56
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y8 >> 8
+		x |= uint64(v[9]-base) & 0x7fffff << 15
+		x |= uint64(v[10]-base) & 0x7fffff << 38
+		y11 := uint64(v[11]-base) & 0x7fffff
+		x |= y11 << 61
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y11 >> 3
+		x |= uint64(v[12]-base) & 0x7fffff << 20
+		y13 := uint64(v[13]-base) & 0x7fffff
+		x |= y13 << 43
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y13 >> 21
+		x |= uint64(v[14]-base) & 0x7fffff << 2
+		x |= uint64(v[15]-base) & 0x7fffff << 25
+		y16 := uint64(v[16]-base) & 0x7fffff
+		x |= y16 << 48
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y16 >> 16
+		x |= uint64(v[17]-base) & 0x7fffff << 7
+		x |= uint64(v[18]-base) & 0x7fffff << 30
+		y19 := uint64(v[19]-base) & 0x7fffff
+		x |= y19 << 53
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y19 >> 11
+		x |= uint64(v[20]-base) & 0x7fffff << 12
+		x |= uint64(v[21]-base) & 0x7fffff << 35
+		y22 := uint64(v[22]-base) & 0x7fffff
+		x |= y22 << 58
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y22 >> 6
+		x |= uint64(v[23]-base) & 0x7fffff << 17
+		x |= uint64(v[24]-base) & 0x7fffff << 40
+		y25 := uint64(v[25]-base) & 0x7fffff
+		x |= y25 << 63
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y25 >> 1
+		x |= uint64(v[26]-base) & 0x7fffff << 22
+		y27 := uint64(v[27]-base) & 0x7fffff
+		x |= y27 << 45
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y27 >> 19
+		x |= uint64(v[28]-base) & 0x7fffff << 4
+		x |= uint64(v[29]-base) & 0x7fffff << 27
+		y30 := uint64(v[30]-base) & 0x7fffff
+		x |= y30 << 50
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y30 >> 14
+		x |= uint64(v[31]-base) & 0x7fffff << 9
+		x |= uint64(v[32]-base) & 0x7fffff << 32
+		y33 := uint64(v[33]-base) & 0x7fffff
+		x |= y33 << 55
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y33 >> 9
+		x |= uint64(v[34]-base) & 0x7fffff << 14
+		x |= uint64(v[35]-base) & 0x7fffff << 37
+		y36 := uint64(v[36]-base) & 0x7fffff
+		x |= y36 << 60
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y36 >> 4
+		x |= uint64(v[37]-base) & 0x7fffff << 19
+		y38 := uint64(v[38]-base) & 0x7fffff
+		x |= y38 << 42
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y38 >> 22
+		x |= uint64(v[39]-base) & 0x7fffff << 1
+		x |= uint64(v[40]-base) & 0x7fffff << 24
+		y41 := uint64(v[41]-base) & 0x7fffff
+		x |= y41 << 47
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y41 >> 17
+		x |= uint64(v[42]-base) & 0x7fffff << 6
+		x |= uint64(v[43]-base) & 0x7fffff << 29
+		y44 := uint64(v[44]-base) & 0x7fffff
+		x |= y44 << 52
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y44 >> 12
+		x |= uint64(v[45]-base) & 0x7fffff << 11
+		x |= uint64(v[46]-base) & 0x7fffff << 34
+		y47 := uint64(v[47]-base) & 0x7fffff
+		x |= y47 << 57
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y47 >> 7
+		x |= uint64(v[48]-base) & 0x7fffff << 16
+		x |= uint64(v[49]-base) & 0x7fffff << 39
+		y50 := uint64(v[50]-base) & 0x7fffff
+		x |= y50 << 62
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y50 >> 2
+		x |= uint64(v[51]-base) & 0x7fffff << 21
+		y52 := uint64(v[52]-base) & 0x7fffff
+		x |= y52 << 44
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y52 >> 20
+		x |= uint64(v[53]-base) & 0x7fffff << 3
+		x |= uint64(v[54]-base) & 0x7fffff << 26
+		y55 := uint64(v[55]-base) & 0x7fffff
+		x |= y55 << 49
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y55 >> 15
+		x |= uint64(v[56]-base) & 0x7fffff << 8
+		x |= uint64(v[57]-base) & 0x7fffff << 31
+		y58 := uint64(v[58]-base) & 0x7fffff
+		x |= y58 << 54
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y58 >> 10
+		x |= uint64(v[59]-base) & 0x7fffff << 13
+		x |= uint64(v[60]-base) & 0x7fffff << 36
+		y61 := uint64(v[61]-base) & 0x7fffff
+		x |= y61 << 59
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y61 >> 5
+		x |= uint64(v[62]-base) & 0x7fffff << 18
+		x |= uint64(v[63]-base) & 0x7fffff << 41
+		binary.LittleEndian.PutUint64(d[176:], x)
+		dst, vals = dst[184:], vals[64:]
+	}
+}
+
+func pack24(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 192 {
+		d, v := (*[192]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xffffff
+		x |= uint64(v[1]-base) & 0xffffff << 24
+		y2 := uint64(v[2]-base) & 0xffffff
+		x |= y2 << 48
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 16
+		x |= uint64(v[3]-base) & 0xffffff << 8
+		x |= uint64(v[4]-base) & 0xffffff << 32
+		y5 := uint64(v[5]-base) & 0xffffff
+		x |= y5 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y5 >> 8
+		x |= uint64(v[6]-base) & 0xffffff << 16
+		x |= uint64(v[7]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[8]-base) & 0xffffff
+		x |= uint64(v[9]-base) & 0xffffff << 24
+		y10 := uint64(v[10]-base) & 0xffffff
+		x |= y10 << 48
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y10 >> 16
+		x |= uint64(v[11]-base) & 0xffffff << 8
+		x |= uint64(v[12]-base) & 0xffffff << 32
+		y13 := uint64(v[13]-base) & 0xffffff
+		x |= y13 << 56
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y13 >> 8
+		x |= uint64(v[14]-base) & 0xffffff << 16
+		x |= uint64(v[15]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = uint64(v[16]-base) & 0xffffff
+		x |= uint64(v[17]-base) & 0xffffff << 24
+		y18 := uint64(v[18]-base) & 0xffffff
+		x |= y18 << 48
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y18 >> 16
+		x |= uint64(v[19]-base) & 0xffffff << 8
+		x |= uint64(v[20]-base) & 0xffffff << 32
+		y21 := uint64(v[21]-base) & 0xffffff
+		x |= y21 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y21 >> 8
+		x |= uint64(v[22]-base) & 0xffffff << 16
+		x |= uint64(v[23]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = uint64(v[24]-base) & 0xffffff
+		x |= uint64(v[25]-base) & 0xffffff << 24
+		y26 := uint64(v[26]-base) & 0xffffff
+		x |= y26 << 48
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y26 >> 16
+		x |= uint64(v[27]-base) & 0xffffff << 8
+		x |= uint64(v[28]-base) & 0xffffff << 32
+		y29 := uint64(v[29]-base) & 0xffffff
+		x |= y29 << 56
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y29 >> 8
+		x |= uint64(v[30]-base) & 0xffffff << 16
+		x |= uint64(v[31]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = uint64(v[32]-base) & 0xffffff
+		x |= uint64(v[33]-base) & 0xffffff << 24
+		y34 := uint64(v[34]-base) & 0xffffff
+		x |= y34 << 48
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y34 >> 16
+		x |= uint64(v[35]-base) & 0xffffff << 8
+		x |= uint64(v[36]-base) & 0xffffff << 32
+		y37 := uint64(v[37]-base) & 0xffffff
+		x |= y37 << 56
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y37 >> 8
+		x |= uint64(v[38]-base) & 0xffffff << 16
+		x |= uint64(v[39]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = uint64(v[40]-base) & 0xffffff
+		x |= uint64(v[41]-base) & 0xffffff << 24
+		y42 := uint64(v[42]-base) & 0xffffff
+		x |= y42 << 48
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y42 >> 16
+		x |= uint64(v[43]-base) & 0xffffff << 8
+		x |= uint64(v[44]-base) & 0xffffff << 32
+		y45 := uint64(v[45]-base) & 0xffffff
+		x |= y45 << 56
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y45 >> 8
+		x |= uint64(v[46]-base) & 0xffffff << 16
+		x |= uint64(v[47]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = uint64(v[48]-base) & 0xffffff
+		x |= uint64(v[49]-base) & 0xffffff << 24
+		y50 := uint64(v[50]-base) & 0xffffff
+		x |= y50 << 48
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y50 >> 16
+		x |= uint64(v[51]-base) & 0xffffff << 8
+		x |= uint64(v[52]-base) & 0xffffff << 32
+		y53 := uint64(v[53]-base) & 0xffffff
+		x |= y53 << 56
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y53 >> 8
+		x |= uint64(v[54]-base) & 0xffffff << 16
+		x |= uint64(v[55]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = uint64(v[56]-base) & 0xffffff
+		x |= uint64(v[57]-base) & 0xffffff << 24
+		y58 := uint64(v[58]-base) & 0xffffff
+		x |= y58 << 48
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y58 >> 16
+		x |= uint64(v[59]-base) & 0xffffff << 8
+		x |= uint64(v[60]-base) & 0xffffff << 32
+		y61 := uint64(v[61]-base) & 0xffffff
+		x |= y61 << 56
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y61 >> 8
+		x |= uint64(v[62]-base) & 0xffffff << 16
+		x |= uint64(v[63]-base) & 0xffffff << 40
+		binary.LittleEndian.PutUint64(d[184:], x)
+		dst, vals = dst[192:], vals[64:]
+	}
+}
+
+func pack25(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 200 {
+		d, v := (*[200]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1ffffff
+		x |= uint64(v[1]-base) & 0x1ffffff << 25
+		y2 := uint64(v[2]-base) & 0x1ffffff
+		x |= y2 << 50
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 14
+		x |= uint64(v[3]-base) & 0x1ffffff << 11
+		x |= uint64(v[4]-base) & 0x1ffffff << 36
+		y5 := uint64(v[5]-base) & 0x1ffffff
+		x |= y5 << 61
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y5 >> 3
+		x |= uint64(v[6]-base) & 0x1ffffff << 22
+		y7 := uint64(v[7]-base) & 0x1ffffff
+		x |= y7 << 47
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y7 >> 17
+		x |= uint64(v[8]-base) & 0x1ffffff << 8
+		x |= uint64(v[9]-base) & 0x1ffffff << 33
+		y10 := uint64(v[10]-base) & 0x1ffffff
+		x |= y10 << 58
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y10 >> 6
+		x |= uint64(v[11]-base) & 0x1ffffff << 19
+		y12 := uint64(v[12]-base) & 0x1ffffff
+		x |= y12 << 44
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y12 >> 20
+		x |= uint64(v[13]-base) & 0x1ffffff << 5
+		x |= uint64(v[14]-base) & 0x1ffffff << 30
+		y15 := uint64(v[15]-base) & 0x1ffffff
+		x |= y15 << 55
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y15 >> 9
+		x |= uint64(v[16]-base) & 0x1ffffff << 16
+		y17 := uint64(v[17]-base) & 0x1ffffff
+		x |= y17 << 41
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y17 >> 23
+		x |= uint64(v[18]-base) & 0x1ffffff << 2
+		x |= uint64(v[19]-base) & 0x1ffffff << 27
+		y20 := uint64(v[20]-base) & 0x1ffffff
+		x |= y20 << 52
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y20 >> 12
+		x |= uint64(v[21]-base) & 0x1ffffff << 13
+		x |= uint64(v[22]-base) & 0x1ffffff << 38
+		y23 := uint64(v[23]-base) & 0x1ffffff
+		x |= y23 << 63
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y23 >> 1
+		x |= uint64(v[24]-base) & 0x1ffffff << 24
+		y25 := uint64(v[25]-base) & 0x1ffffff
+		x |= y25 << 49
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y25 >> 15
+		x |= uint64(v[26]-base) & 0x1ffffff << 10
+		x |= uint64(v[27]-base) & 0x1ffffff << 35
+		y28 := uint64(v[28]-base) & 0x1ffffff
+		x |= y28 << 60
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y28 >> 4
+		x |= uint64(v[29]-base) & 0x1ffffff << 21
+		y30 := uint64(v[30]-base) & 0x1ffffff
+		x |= y30 << 46
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y30 >> 18
+		x |= uint64(v[31]-base) & 0x1ffffff << 7
+		x |= uint64(v[32]-base) & 0x1ffffff << 32
+		y33 := uint64(v[33]-base) & 0x1ffffff
+		x |= y33 << 57
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y33 >> 7
+		x |= uint64(v[34]-base) & 0x1ffffff << 18
+		y35 := uint64(v[35]-base) & 0x1ffffff
+		x |= y35 << 43
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y35 >> 21
+		x |= uint64(v[36]-base) & 0x1ffffff << 4
+		x |= uint64(v[37]-base) & 0x1ffffff << 29
+		y38 := uint64(v[38]-base) & 0x1ffffff
+		x |= y38 << 54
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y38 >> 10
+		x |= uint64(v[39]-base) & 0x1ffffff << 15
+		y40 := uint64(v[40]-base) & 0x1ffffff
+		x |= y40 << 40
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y40 >> 24
+		x |= uint64(v[41]-base) & 0x1ffffff << 1
+		x |= uint64(v[42]-base) & 0x1ffffff << 26
+		y43 := uint64(v[43]-base) & 0x1ffffff
+		x |= y43 << 51
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y43 >> 13
+		x |= uint64(v[44]-base) & 0x1ffffff << 12
+		x |= uint64(v[45]-base) & 0x1ffffff << 37
+		y46 := uint64(v[46]-base) & 0x1ffffff
+		x |= y46 << 62
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y46 >> 2
+		x |= uint64(v[47]-base) & 0x1ffffff << 23
+		y48 := uint64(v[48]-base) & 0x1ffffff
+		x |= y48 << 48
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y48 >> 16
+		x |= uint64(v[49]-base) & 0x1ffffff << 9
+		x |= uint64(v[50]-base) & 0x1ffffff << 34
+		y51 := uint64(v[51]-base) & 0x1ffffff
+		x |= y51 << 59
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y51 >> 5
+		x |= uint64(v[52]-base) & 0x1ffffff << 20
+		y53 := uint64(v[53]-base) & 0x1ffffff
+		x |= y53 << 45
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y53 >> 19
+		x |= uint64(v[54]-base) & 0x1ffffff << 6
+		x |= uint64(v[55]-base) & 0x1ffffff << 31
+		y56 := uint64(v[56]-base) & 0x1ffffff
+		x |= y56 << 56
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y56 >> 8
+		x |= uint64(v[57]-base) & 0x1ffffff << 17
+		y58 := uint64(v[58]-base) & 0x1ffffff
+		x |= y58 << 42
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y58 >> 22
+		x |= uint64(v[59]-base) & 0x1ffffff << 3
+		x |= uint64(v[60]-base) & 0x1ffffff << 28
+		y61 := uint64(v[61]-base) & 0x1ffffff
+		x |= y61 << 53
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y61 >> 11
+		x |= uint64(v[62]-base) & 0x1ffffff << 14
+		x |= uint64(v[63]-base) & 0x1ffffff << 39
+		binary.LittleEndian.PutUint64(d[192:], x)
+		dst, vals = dst[200:], vals[64:]
+	}
+}
+
+func pack26(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 208 {
+		d, v := (*[208]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3ffffff
+		x |= uint64(v[1]-base) & 0x3ffffff << 26
+		y2 := uint64(v[2]-base) & 0x3ffffff
+		x |= y2 << 52
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 12
+		x |= uint64(v[3]-base) & 0x3ffffff << 14
+		y4 := uint64(v[4]-base) & 0x3ffffff
+		x |= y4 << 40
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 24
+		x |= uint64(v[5]-base) & 0x3ffffff << 2
+		x |= uint64(v[6]-base) & 0x3ffffff << 28
+		y7 := uint64(v[7]-base) & 0x3ffffff
+		x |= y7 << 54
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y7 >> 10
+		x |= uint64(v[8]-base) & 0x3ffffff << 16
+		y9 := uint64(v[9]-base) & 0x3ffffff
+		x |= y9 << 42
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y9 >> 22
+		x |= uint64(v[10]-base) & 0x3ffffff << 4
+		x |= uint64(v[11]-base) & 0x3ffffff << 30
+		y12 := uint64(v[12]-base) & 0x3ffffff
+		x |= y12 << 56
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y12 >> 8
+		x |= uint64(v[13]-base) & 0x3ffffff << 18
+		y14 := uint64(v[14]-base) & 0x3ffffff
+		x |= y14 << 44
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y14 >> 20
+		x |= uint64(v[15]-base) & 0x3ffffff << 6
+		x |= uint64(v[16]-base) & 0x3ffffff << 32
+		y17 := uint64(v[17]-base) & 0x3ffffff
+		x |= y17 << 58
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y17 >> 6
+		x |= uint64(v[18]-base) & 0x3ffffff << 20
+		y19 := uint64(v[19]-base) & 0x3ffffff
+		x |= y19 << 46
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y19 >> 18
+		x |= uint64(v[20]-base) & 0x3ffffff << 8
+		x |= uint64(v[21]-base) & 0x3ffffff << 34
+		y22 := uint64(v[22]-base) & 0x3ffffff
+		x |= y22 << 60
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y22 >> 4
+		x |= uint64(v[23]-base) & 0x3ffffff << 22
+		y24 := uint64(v[24]-base) & 0x3ffffff
+		x |= y24 << 48
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y24 >> 16
+		x |= uint64(v[25]-base) & 0x3ffffff << 10
+		x |= uint64(v[26]-base) & 0x3ffffff << 36
+		y27 := uint64(v[27]-base) & 0x3ffffff
+		x |= y27 << 62
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y27 >> 2
+		x |= uint64(v[28]-base) & 0x3ffffff << 24
+		y29 := uint64(v[29]-base) & 0x3ffffff
+		x |= y29 << 50
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y29 >> 14
+		x |= uint64(v[30]-base) & 0x3ffffff << 12
+		x |= uint64(v[31]-base) & 0x3ffffff << 38
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = uint64(v[32]-base) & 0x3ffffff
+		x |= uint64(v[33]-base) & 0x3ffffff << 26
+		y34 := uint64(v[34]-base) & 0x3ffffff
+		x |= y34 << 52
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y34 >> 12
+		x |= uint64(v[35]-base) & 0x3ffffff << 14
+		y36 := uint64(v[36]-base) & 0x3ffffff
+		x |= y36 << 40
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y36 >> 24
+		x |= uint64(v[37]-base) & 0x3ffffff << 2
+		x |= uint64(v[38]-base) & 0x3ffffff << 28
+		y39 := uint64(v[39]-base) & 0x3ffffff
+		x |= y39 << 54
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y39 >> 10
+		x |= uint64(v[40]-base) & 0x3ffffff << 16
+		y41 := uint64(v[41]-base) & 0x3ffffff
+		x |= y41 << 42
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y41 >> 22
+		x |= uint64(v[42]-base) & 0x3ffffff << 4
+		x |= uint64(v[43]-base) & 0x3ffffff << 30
+		y44 := uint64(v[44]-base) & 0x3ffffff
+		x |= y44 << 56
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y44 >> 8
+		x |= uint64(v[45]-base) & 0x3ffffff << 18
+		y46 := uint64(v[46]-base) & 0x3ffffff
+		x |= y46 << 44
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y46 >> 20
+		x |= uint64(v[47]-base) & 0x3ffffff << 6
+		x |= uint64(v[48]-base) & 0x3ffffff << 32
+		y49 := uint64(v[49]-base) & 0x3ffffff
+		x |= y49 << 58
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y49 >> 6
+		x |= uint64(v[50]-base) & 0x3ffffff << 20
+		y51 := uint64(v[51]-base) & 0x3ffffff
+		x |= y51 << 46
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y51 >> 18
+		x |= uint64(v[52]-base) & 0x3ffffff << 8
+		x |= uint64(v[53]-base) & 0x3ffffff << 34
+		y54 := uint64(v[54]-base) & 0x3ffffff
+		x |= y54 << 60
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y54 >> 4
+		x |= uint64(v[55]-base) & 0x3ffffff << 22
+		y56 := uint64(v[56]-base) & 0x3ffffff
+		x |= y56 << 48
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y56 >> 16
+		x |= uint64(v[57]-base) & 0x3ffffff << 10
+		x |= uint64(v[58]-base) & 0x3ffffff << 36
+		y59 := uint64(v[59]-base) & 0x3ffffff
+		x |= y59 << 62
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y59 >> 2
+		x |= uint64(v[60]-base) & 0x3ffffff << 24
+		y61 := uint64(v[61]-base) & 0x3ffffff
+		x |= y61 << 50
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y61 >> 14
+		x |= uint64(v[62]-base) & 0x3ffffff << 12
+		x |= uint64(v[63]-base) & 0x3ffffff << 38
+		binary.LittleEndian.PutUint64(d[200:], x)
+		dst, vals = dst[208:], vals[64:]
+	}
+}
+
+func pack27(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 216 {
+		d, v := (*[216]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7ffffff
+		x |= uint64(v[1]-base) & 0x7ffffff << 27
+		y2 := uint64(v[2]-base) & 0x7ffffff
+		x |= y2 << 54
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 10
+		x |= uint64(v[3]-base) & 0x7ffffff << 17
+		y4 := uint64(v[4]-base) & 0x7ffffff
+		x |= y4 << 44
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 20
+		x |= uint64(v[5]-base) & 0x7ffffff << 7
+		x |= uint64(v[6]-base) & 0x7ffffff << 34
+		y7 := uint64(v[7]-base) & 0x7ffffff
+		x |= y7 << 61
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y7 >> 3
+		x |= uint64(v[8]-base) & 0x7ffffff << 24
+		y9 := uint64(v[9]-base) & 0x7ffffff
+		x |= y9 << 51
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y9 >> 13
+		x |= uint64(v[10]-base) & 0x7ffffff << 14
+		y11 := uint64(v[11]-base) & 0x7ffffff
+		x |= y11 << 41
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y11 >> 23
+		x |= uint64(v[12]-base) & 0x7ffffff << 4
+		x |= uint64(v[13]-base) & 0x7ffffff << 31
+		y14 := uint64(v[14]-base) & 0x7ffffff
+		x |= y14 << 58
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y14 >> 6
+		x |= uint64(v[15]-base) & 0x7ffffff << 21
+		y16 := uint64(v[16]-base) & 0x7ffffff
+		x |= y16 << 48
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y16 >> 16
+		x |= uint64(v[17]-base) & 0x7ffffff << 11
+		y18 := uint64(v[18]-base) & 0x7ffffff
+		x |= y18 << 38
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y18 >> 26
+		x |= uint64(v[19]-base) & 0x7ffffff << 1
+		x |= uint64(v[20]-base) & 0x7ffffff << 28
+		y21 := uint64(v[21]-base) & 0x7ffffff
+		x |= y21 << 55
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y21 >> 9
+		x |= uint64(v[22]-base) & 0x7ffffff << 18
+		y23 := uint64(v[23]-base) & 0x7ffffff
+		x |= y23 << 45
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y23 >> 19
+		x |= uint64(v[24]-base) & 0x7ffffff << 8
+		x |= uint64(v[25]-base) & 0x7ffffff << 35
+		y26 := uint64(v[26]-base) & 0x7ffffff
+		x |= y26 << 62
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y26 >> 2
+		x |= uint64(v[27]-base) & 0x7ffffff << 25
+		y28 := uint64(v[28]-base) & 0x7ffffff
+		x |= y28 << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y28 >> 12
+		x |= uint64(v[29]-base) & 0x7ffffff << 15
+		y30 := uint64(v[30]-base) & 0x7ffffff
+		x |= y30 << 42
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y30 >> 22
+		x |= uint64(v[31]-base) & 0x7ffffff << 5
+		x |= uint64(v[32]-base) & 0x7ffffff << 32
+		y33 := uint64(v[33]-base) & 0x7ffffff
+		x |= y33 << 59
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y33 >> 5
+		x |= uint64(v[34]-base) & 0x7ffffff << 22
+		y35 := uint64(v[35]-base) & 0x7ffffff
+		x |= y35 << 49
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y35 >> 15
+		x |= uint64(v[36]-base) & 0x7ffffff << 12
+		y37 := uint64(v[37]-base) & 0x7ffffff
+		x |= y37 << 39
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y37 >> 25
+		x |= uint64(v[38]-base) & 0x7ffffff << 2
+		x |= uint64(v[39]-base) & 0x7ffffff << 29
+		y40 := uint64(v[40]-base) & 0x7ffffff
+		x |= y40 << 56
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y40 >> 8
+		x |= uint64(v[41]-base) & 0x7ffffff << 19
+		y42 := uint64(v[42]-base) & 0x7ffffff
+		x |= y42 << 46
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y42 >> 18
+		x |= uint64(v[43]-base) & 0x7ffffff << 9
+		x |= uint64(v[44]-base) & 0x7ffffff << 36
+		y45 := uint64(v[45]-base) & 0x7ffffff
+		x |= y45 << 63
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y45 >> 1
+		x |= uint64(v[46]-base) & 0x7ffffff << 26
+		y47 := uint64(v[47]-base) & 0x7ffffff
+		x |= y47 << 53
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y47 >> 11
+		x |= uint64(v[48]-base) & 0x7ffffff << 16
+		y49 := uint64(v[49]-base) & 0x7ffffff
+		x |= y49 << 43
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y49 >> 21
+		x |= uint64(v[50]-base) & 0x7ffffff << 6
+		x |= uint64(v[51]-base) & 0x7ffffff << 33
+		y52 := uint64(v[52]-base) & 0x7ffffff
+		x |= y52 << 60
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y52 >> 4
+		x |= uint64(v[53]-base) & 0x7ffffff << 23
+		y54 := uint64(v[54]-base) & 0x7ffffff
+		x |= y54 << 50
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y54 >> 14
+		x |= uint64(v[55]-base) & 0x7ffffff << 13
+		y56 := uint64(v[56]-base) & 0x7ffffff
+		x |= y56 << 40
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y56 >> 24
+		x |= uint64(v[57]-base) & 0x7ffffff << 3
+		x |= uint64(v[58]-base) & 0x7ffffff << 30
+		y59 := uint64(v[59]-base) & 0x7ffffff
+		x |= y59 << 57
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y59 >> 7
+		x |= uint64(v[60]-base) & 0x7ffffff << 20
+		y61 := uint64(v[61]-base) & 0x7ffffff
+		x |= y61 << 47
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = y61 >> 17
+		x |= uint64(v[62]-base) & 0x7ffffff << 10
+		x |= uint64(v[63]-base) & 0x7ffffff << 37
+		binary.LittleEndian.PutUint64(d[208:], x)
+		dst, vals = dst[216:], vals[64:]
+	}
+}
+
+func pack28(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 224 {
+		d, v := (*[224]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xfffffff
+		x |= uint64(v[1]-base) & 0xfffffff << 28
+		y2 := uint64(v[2]-base) & 0xfffffff
+		x |= y2 << 56
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 8
+		x |= uint64(v[3]-base) & 0xfffffff << 20
+		y4 := uint64(v[4]-base) & 0xfffffff
+		x |= y4 << 48
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 16
+		x |= uint64(v[5]-base) & 0xfffffff << 12
+		y6 := uint64(v[6]-base) & 0xfffffff
+		x |= y6 << 40
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y6 >> 24
+		x |= uint64(v[7]-base) & 0xfffffff << 4
+		x |= uint64(v[8]-base) & 0xfffffff << 32
+		y9 := uint64(v[9]-base) & 0xfffffff
+		x |= y9 << 60
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y9 >> 4
+		x |= uint64(v[10]-base) & 0xfffffff << 24
+		y11 := uint64(v[11]-base) & 0xfffffff
+		x |= y11 << 52
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y11 >> 12
+		x |= uint64(v[12]-base) & 0xfffffff << 16
+		y13 := uint64(v[13]-base) & 0xfffffff
+		x |= y13 << 44
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y13 >> 20
+		x |= uint64(v[14]-base) & 0xfffffff << 8
+		x |= uint64(v[15]-base) & 0xfffffff << 36
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = uint64(v[16]-base) & 0xfffffff
+		x |= uint64(v[17]-base) & 0xfffffff << 28
+		y18 := uint64(v[18]-base) & 0xfffffff
+		x |= y18 << 56
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y18 >> 8
+		x |= uint64(v[19]-base) & 0xfffffff << 20
+		y20 := uint64(v[20]-base) & 0xfffffff
+		x |= y20 << 48
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y20 >> 16
+		x |= uint64(v[21]-base) & 0xfffffff << 12
+		y22 := uint64(v[22]-base) & 0xfffffff
+		x |= y22 << 40
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y22 >> 24
+		x |= uint64(v[23]-base) & 0xfffffff << 4
+		x |= uint64(v[24]-base) & 0xfffffff << 32
+		y25 := uint64(v[25]-base) & 0xfffffff
+		x |= y25 << 60
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y25 >> 4
+		x |= uint64(v[26]-base) & 0xfffffff << 24
+		y27 := uint64(v[27]-base) & 0xfffffff
+		x |= y27 << 52
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y27 >> 12
+		x |= uint64(v[28]-base) & 0xfffffff << 16
+		y29 := uint64(v[29]-base) & 0xfffffff
+		x |= y29 << 44
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y29 >> 20
+		x |= uint64(v[30]-base) & 0xfffffff << 8
+		x |= uint64(v[31]-base) & 0xfffffff << 36
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = uint64(v[32]-base) & 0xfffffff
+		x |= uint64(v[33]-base) & 0xfffffff << 28
+		y34 := uint64(v[34]-base) & 0xfffffff
+		x |= y34 << 56
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y34 >> 8
+		x |= uint64(v[35]-base) & 0xfffffff << 20
+		y36 := uint64(v[36]-base) & 0xfffffff
+		x |= y36 << 48
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y36 >> 16
+		x |= uint64(v[37]-base) & 0xfffffff << 12
+		y38 := uint64(v[38]-base) & 0xfffffff
+		x |= y38 << 40
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y38 >> 24
+		x |= uint64(v[39]-base) & 0xfffffff << 4
+		x |= uint64(v[40]-base) & 0xfffffff << 32
+		y41 := uint64(v[41]-base) & 0xfffffff
+		x |= y41 << 60
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y41 >> 4
+		x |= uint64(v[42]-base) & 0xfffffff << 24
+		y43 := uint64(v[43]-base) & 0xfffffff
+		x |= y43 << 52
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y43 >> 12
+		x |= uint64(v[44]-base) & 0xfffffff << 16
+		y45 := uint64(v[45]-base) & 0xfffffff
+		x |= y45 << 44
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y45 >> 20
+		x |= uint64(v[46]-base) & 0xfffffff << 8
+		x |= uint64(v[47]-base) & 0xfffffff << 36
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = uint64(v[48]-base) & 0xfffffff
+		x |= uint64(v[49]-base) & 0xfffffff << 28
+		y50 := uint64(v[50]-base) & 0xfffffff
+		x |= y50 << 56
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y50 >> 8
+		x |= uint64(v[51]-base) & 0xfffffff << 20
+		y52 := uint64(v[52]-base) & 0xfffffff
+		x |= y52 << 48
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y52 >> 16
+		x |= uint64(v[53]-base) & 0xfffffff << 12
+		y54 := uint64(v[54]-base) & 0xfffffff
+		x |= y54 << 40
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y54 >> 24
+		x |= uint64(v[55]-base) & 0xfffffff << 4
+		x |= uint64(v[56]-base) & 0xfffffff << 32
+		y57 := uint64(v[57]-base) & 0xfffffff
+		x |= y57 << 60
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y57 >> 4
+		x |= uint64(v[58]-base) & 0xfffffff << 24
+		y59 := uint64(v[59]-base) & 0xfffffff
+		x |= y59 << 52
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = y59 >> 12
+		x |= uint64(v[60]-base) & 0xfffffff << 16
+		y61 := uint64(v[61]-base) & 0xfffffff
+		x |= y61 << 44
+		binary.LittleEndian.PutUint64(d[208:], x)
+		x = y61 >> 20
+		x |= uint64(v[62]-base) & 0xfffffff << 8
+		x |= uint64(v[63]-base) & 0xfffffff << 36
+		binary.LittleEndian.PutUint64(d[216:], x)
+		dst, vals = dst[224:], vals[64:]
+	}
+}
+
+func pack29(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 232 {
+		d, v := (*[232]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x1fffffff
+		x |= uint64(v[1]-base) & 0x1fffffff << 29
+		y2 := uint64(v[2]-base) & 0x1fffffff
+		x |= y2 << 58
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 6
+		x |= uint64(v[3]-base) & 0x1fffffff << 23
+		y4 := uint64(v[4]-base) & 0x1fffffff
+		x |= y4 << 52
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 12
+		x |= uint64(v[5]-base) & 0x1fffffff << 17
+		y6 := uint64(v[6]-base) & 0x1fffffff
+		x |= y6 << 46
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y6 >> 18
+		x |= uint64(v[7]-base) & 0x1fffffff << 11
+		y8 := uint64(v[8]-base) & 0x1fffffff
+		x |= y8 << 40
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y8 >> 24
+		x |= uint64(v[9]-base) & 0x1fffffff << 5
+		x |= uint64(v[10]-base) & 0x1fffffff << 34
+		y11 := uint64(v[11]-base) & 0x1fffffff
+		x |= y11 << 63
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y11 >> 1
+		x |= uint64(v[12]-base) & 0x1fffffff << 28
+		y13 := uint64(v[13]-base) & 0x1fffffff
+		x |= y13 << 57
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y13 >> 7
+		x |= uint64(v[14]-base) & 0x1fffffff << 22
+		y15 := uint64(v[15]-base) & 0x1fffffff
+		x |= y15 << 51
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y15 >> 13
+		x |= uint64(v[16]-base) & 0x1fffffff << 16
+		y17 := uint64(v[17]-base) & 0x1fffffff
+		x |= y17 << 45
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y17 >> 19
+		x |= uint64(v[18]-base) & 0x1fffffff << 10
+		y19 := uint64(v[19]-base) & 0x1fffffff
+		x |= y19 << 39
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y19 >> 25
+		x |= uint64(v[20]-base) & 0x1fffffff << 4
+		x |= uint64(v[21]-base) & 0x1fffffff << 33
+		y22 := uint64(v[22]-base) & 0x1fffffff
+		x |= y22 << 62
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y22 >> 2
+		x |= uint64(v[23]-base) & 0x1fffffff << 27
+		y24 := uint64(v[24]-base) & 0x1fffffff
+		x |= y24 << 56
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y24 >> 8
+		x |= uint64(v[25]-base) & 0x1fffffff << 21
+		y26 := uint64(v[26]-base) & 0x1fffffff
+		x |= y26 << 50
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y26 >> 14
+		x |= uint64(v[27]-base) & 0x1fffffff << 15
+		y28 := uint64(v[28]-base) & 0x1fffffff
+		x |= y28 << 44
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y28 >> 20
+		x |= uint64(v[29]-base) & 0x1fffffff << 9
+		y30 := uint64(v[30]-base) & 0x1fffffff
+		x |= y30 << 38
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y30 >> 26
+		x |= uint64(v[31]-base) & 0x1fffffff << 3
+		x |= uint64(v[32]-base) & 0x1fffffff << 32
+		y33 := uint64(v[33]-base) & 0x1fffffff
+		x |= y33 << 61
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y33 >> 3
+		x |= uint64(v[34]-base) & 0x1fffffff << 26
+		y35 := uint64(v[35]-base) & 0x1fffffff
+		x |= y35 << 55
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y35 >> 9
+		x |= uint64(v[36]-base) & 0x1fffffff << 20
+		y37 := uint64(v[37]-base) & 0x1fffffff
+		x |= y37 << 49
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y37 >> 15
+		x |= uint64(v[38]-base) & 0x1fffffff << 14
+		y39 := uint64(v[39]-base) & 0x1fffffff
+		x |= y39 << 43
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y39 >> 21
+		x |= uint64(v[40]-base) & 0x1fffffff << 8
+		y41 := uint64(v[41]-base) & 0x1fffffff
+		x |= y41 << 37
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y41 >> 27
+		x |= uint64(v[42]-base) & 0x1fffffff << 2
+		x |= uint64(v[43]-base) & 0x1fffffff << 31
+		y44 := uint64(v[44]-base) & 0x1fffffff
+		x |= y44 << 60
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y44 >> 4
+		x |= uint64(v[45]-base) & 0x1fffffff << 25
+		y46 := uint64(v[46]-base) & 0x1fffffff
+		x |= y46 << 54
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y46 >> 10
+		x |= uint64(v[47]-base) & 0x1fffffff << 19
+		y48 := uint64(v[48]-base) & 0x1fffffff
+		x |= y48 << 48
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y48 >> 16
+		x |= uint64(v[49]-base) & 0x1fffffff << 13
+		y50 := uint64(v[50]-base) & 0x1fffffff
+		x |= y50 << 42
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y50 >> 22
+		x |= uint64(v[51]-base) & 0x1fffffff << 7
+		y52 := uint64(v[52]-base) & 0x1fffffff
+		x |= y52 << 36
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y52 >> 28
+		x |= uint64(v[53]-base) & 0x1fffffff << 1
+		x |= uint64(v[54]-base) & 0x1fffffff << 30
+		y55 := uint64(v[55]-base) & 0x1fffffff
+		x |= y55 << 59
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y55 >> 5
+		x |= uint64(v[56]-base) & 0x1fffffff << 24
+		y57 := uint64(v[57]-base) & 0x1fffffff
+		x |= y57 << 53
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = y57 >> 11
+		x |= uint64(v[58]-base) & 0x1fffffff << 18
+		y59 := uint64(v[59]-base) & 0x1fffffff
+		x |= y59 << 47
+		binary.LittleEndian.PutUint64(d[208:], x)
+		x = y59 >> 17
+		x |= uint64(v[60]-base) & 0x1fffffff << 12
+		y61 := uint64(v[61]-base) & 0x1fffffff
+		x |= y61 << 41
+		binary.LittleEndian.PutUint64(d[216:], x)
+		x = y61 >> 23
+		x |= uint64(v[62]-base) & 0x1fffffff << 6
+		x |= uint64(v[63]-base) & 0x1fffffff << 35
+		binary.LittleEndian.PutUint64(d[224:], x)
+		dst, vals = dst[232:], vals[64:]
+	}
+}
+
+func pack30(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 240 {
+		d, v := (*[240]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x3fffffff
+		x |= uint64(v[1]-base) & 0x3fffffff << 30
+		y2 := uint64(v[2]-base) & 0x3fffffff
+		x |= y2 << 60
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 4
+		x |= uint64(v[3]-base) & 0x3fffffff << 26
+		y4 := uint64(v[4]-base) & 0x3fffffff
+		x |= y4 << 56
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 8
+		x |= uint64(v[5]-base) & 0x3fffffff << 22
+		y6 := uint64(v[6]-base) & 0x3fffffff
+		x |= y6 << 52
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y6 >> 12
+		x |= uint64(v[7]-base) & 0x3fffffff << 18
+		y8 := uint64(v[8]-base) & 0x3fffffff
+		x |= y8 << 48
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y8 >> 16
+		x |= uint64(v[9]-base) & 0x3fffffff << 14
+		y10 := uint64(v[10]-base) & 0x3fffffff
+		x |= y10 << 44
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y10 >> 20
+		x |= uint64(v[11]-base) & 0x3fffffff << 10
+		y12 := uint64(v[12]-base) & 0x3fffffff
+		x |= y12 << 40
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y12 >> 24
+		x |= uint64(v[13]-base) & 0x3fffffff << 6
+		y14 := uint64(v[14]-base) & 0x3fffffff
+		x |= y14 << 36
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y14 >> 28
+		x |= uint64(v[15]-base) & 0x3fffffff << 2
+		x |= uint64(v[16]-base) & 0x3fffffff << 32
+		y17 := uint64(v[17]-base) & 0x3fffffff
+		x |= y17 << 62
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y17 >> 2
+		x |= uint64(v[18]-base) & 0x3fffffff << 28
+		y19 := uint64(v[19]-base) & 0x3fffffff
+		x |= y19 << 58
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y19 >> 6
+		x |= uint64(v[20]-base) & 0x3fffffff << 24
+		y21 := uint64(v[21]-base) & 0x3fffffff
+		x |= y21 << 54
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y21 >> 10
+		x |= uint64(v[22]-base) & 0x3fffffff << 20
+		y23 := uint64(v[23]-base) & 0x3fffffff
+		x |= y23 << 50
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y23 >> 14
+		x |= uint64(v[24]-base) & 0x3fffffff << 16
+		y25 := uint64(v[25]-base) & 0x3fffffff
+		x |= y25 << 46
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y25 >> 18
+		x |= uint64(v[26]-base) & 0x3fffffff << 12
+		y27 := uint64(v[27]-base) & 0x3fffffff
+		x |= y27 << 42
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y27 >> 22
+		x |= uint64(v[28]-base) & 0x3fffffff << 8
+		y29 := uint64(v[29]-base) & 0x3fffffff
+		x |= y29 << 38
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y29 >> 26
+		x |= uint64(v[30]-base) & 0x3fffffff << 4
+		x |= uint64(v[31]-base) & 0x3fffffff << 34
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = uint64(v[32]-base) & 0x3fffffff
+		x |= uint64(v[33]-base) & 0x3fffffff << 30
+		y34 := uint64(v[34]-base) & 0x3fffffff
+		x |= y34 << 60
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y34 >> 4
+		x |= uint64(v[35]-base) & 0x3fffffff << 26
+		y36 := uint64(v[36]-base) & 0x3fffffff
+		x |= y36 << 56
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y36 >> 8
+		x |= uint64(v[37]-base) & 0x3fffffff << 22
+		y38 := uint64(v[38]-base) & 0x3fffffff
+		x |= y38 << 52
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y38 >> 12
+		x |= uint64(v[39]-base) & 0x3fffffff << 18
+		y40 := uint64(v[40]-base) & 0x3fffffff
+		x |= y40 << 48
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y40 >> 16
+		x |= uint64(v[41]-base) & 0x3fffffff << 14
+		y42 := uint64(v[42]-base) & 0x3fffffff
+		x |= y42 << 44
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y42 >> 20
+		x |= uint64(v[43]-base) & 0x3fffffff << 10
+		y44 := uint64(v[44]-base) & 0x3fffffff
+		x |= y44 << 40
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y44 >> 24
+		x |= uint64(v[45]-base) & 0x3fffffff << 6
+		y46 := uint64(v[46]-base) & 0x3fffffff
+		x |= y46 << 36
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y46 >> 28
+		x |= uint64(v[47]-base) & 0x3fffffff << 2
+		x |= uint64(v[48]-base) & 0x3fffffff << 32
+		y49 := uint64(v[49]-base) & 0x3fffffff
+		x |= y49 << 62
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y49 >> 2
+		x |= uint64(v[50]-base) & 0x3fffffff << 28
+		y51 := uint64(v[51]-base) & 0x3fffffff
+		x |= y51 << 58
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y51 >> 6
+		x |= uint64(v[52]-base) & 0x3fffffff << 24
+		y53 := uint64(v[53]-base) & 0x3fffffff
+		x |= y53 << 54
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y53 >> 10
+		x |= uint64(v[54]-base) & 0x3fffffff << 20
+		y55 := uint64(v[55]-base) & 0x3fffffff
+		x |= y55 << 50
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = y55 >> 14
+		x |= uint64(v[56]-base) & 0x3fffffff << 16
+		y57 := uint64(v[57]-base) & 0x3fffffff
+		x |= y57 << 46
+		binary.LittleEndian.PutUint64(d[208:], x)
+		x = y57 >> 18
+		x |= uint64(v[58]-base) & 0x3fffffff << 12
+		y59 := uint64(v[59]-base) & 0x3fffffff
+		x |= y59 << 42
+		binary.LittleEndian.PutUint64(d[216:], x)
+		x = y59 >> 22
+		x |= uint64(v[60]-base) & 0x3fffffff << 8
+		y61 := uint64(v[61]-base) & 0x3fffffff
+		x |= y61 << 38
+		binary.LittleEndian.PutUint64(d[224:], x)
+		x = y61 >> 26
+		x |= uint64(v[62]-base) & 0x3fffffff << 4
+		x |= uint64(v[63]-base) & 0x3fffffff << 34
+		binary.LittleEndian.PutUint64(d[232:], x)
+		dst, vals = dst[240:], vals[64:]
+	}
+}
+
+func pack31(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 248 {
+		d, v := (*[248]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0x7fffffff
+		x |= uint64(v[1]-base) & 0x7fffffff << 31
+		y2 := uint64(v[2]-base) & 0x7fffffff
+		x |= y2 << 62
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = y2 >> 2
+		x |= uint64(v[3]-base) & 0x7fffffff << 29
+		y4 := uint64(v[4]-base) & 0x7fffffff
+		x |= y4 << 60
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = y4 >> 4
+		x |= uint64(v[5]-base) & 0x7fffffff << 27
+		y6 := uint64(v[6]-base) & 0x7fffffff
+		x |= y6 << 58
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = y6 >> 6
+		x |= uint64(v[7]-base) & 0x7fffffff << 25
+		y8 := uint64(v[8]-base) & 0x7fffffff
+		x |= y8 << 56
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = y8 >> 8
+		x |= uint64(v[9]-base) & 0x7fffffff << 23
+		y10 := uint64(v[10]-base) & 0x7fffffff
+		x |= y10 << 54
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = y10 >> 10
+		x |= uint64(v[11]-base) & 0x7fffffff << 21
+		y12 := uint64(v[12]-base) & 0x7fffffff
+		x |= y12 << 52
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = y12 >> 12
+		x |= uint64(v[13]-base) & 0x7fffffff << 19
+		y14 := uint64(v[14]-base) & 0x7fffffff
+		x |= y14 << 50
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = y14 >> 14
+		x |= uint64(v[15]-base) & 0x7fffffff << 17
+		y16 := uint64(v[16]-base) & 0x7fffffff
+		x |= y16 << 48
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = y16 >> 16
+		x |= uint64(v[17]-base) & 0x7fffffff << 15
+		y18 := uint64(v[18]-base) & 0x7fffffff
+		x |= y18 << 46
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = y18 >> 18
+		x |= uint64(v[19]-base) & 0x7fffffff << 13
+		y20 := uint64(v[20]-base) & 0x7fffffff
+		x |= y20 << 44
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = y20 >> 20
+		x |= uint64(v[21]-base) & 0x7fffffff << 11
+		y22 := uint64(v[22]-base) & 0x7fffffff
+		x |= y22 << 42
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = y22 >> 22
+		x |= uint64(v[23]-base) & 0x7fffffff << 9
+		y24 := uint64(v[24]-base) & 0x7fffffff
+		x |= y24 << 40
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = y24 >> 24
+		x |= uint64(v[25]-base) & 0x7fffffff << 7
+		y26 := uint64(v[26]-base) & 0x7fffffff
+		x |= y26 << 38
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = y26 >> 26
+		x |= uint64(v[27]-base) & 0x7fffffff << 5
+		y28 := uint64(v[28]-base) & 0x7fffffff
+		x |= y28 << 36
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = y28 >> 28
+		x |= uint64(v[29]-base) & 0x7fffffff << 3
+		y30 := uint64(v[30]-base) & 0x7fffffff
+		x |= y30 << 34
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = y30 >> 30
+		x |= uint64(v[31]-base) & 0x7fffffff << 1
+		x |= uint64(v[32]-base) & 0x7fffffff << 32
+		y33 := uint64(v[33]-base) & 0x7fffffff
+		x |= y33 << 63
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = y33 >> 1
+		x |= uint64(v[34]-base) & 0x7fffffff << 30
+		y35 := uint64(v[35]-base) & 0x7fffffff
+		x |= y35 << 61
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = y35 >> 3
+		x |= uint64(v[36]-base) & 0x7fffffff << 28
+		y37 := uint64(v[37]-base) & 0x7fffffff
+		x |= y37 << 59
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = y37 >> 5
+		x |= uint64(v[38]-base) & 0x7fffffff << 26
+		y39 := uint64(v[39]-base) & 0x7fffffff
+		x |= y39 << 57
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = y39 >> 7
+		x |= uint64(v[40]-base) & 0x7fffffff << 24
+		y41 := uint64(v[41]-base) & 0x7fffffff
+		x |= y41 << 55
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = y41 >> 9
+		x |= uint64(v[42]-base) & 0x7fffffff << 22
+		y43 := uint64(v[43]-base) & 0x7fffffff
+		x |= y43 << 53
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = y43 >> 11
+		x |= uint64(v[44]-base) & 0x7fffffff << 20
+		y45 := uint64(v[45]-base) & 0x7fffffff
+		x |= y45 << 51
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = y45 >> 13
+		x |= uint64(v[46]-base) & 0x7fffffff << 18
+		y47 := uint64(v[47]-base) & 0x7fffffff
+		x |= y47 << 49
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = y47 >> 15
+		x |= uint64(v[48]-base) & 0x7fffffff << 16
+		y49 := uint64(v[49]-base) & 0x7fffffff
+		x |= y49 << 47
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = y49 >> 17
+		x |= uint64(v[50]-base) & 0x7fffffff << 14
+		y51 := uint64(v[51]-base) & 0x7fffffff
+		x |= y51 << 45
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = y51 >> 19
+		x |= uint64(v[52]-base) & 0x7fffffff << 12
+		y53 := uint64(v[53]-base) & 0x7fffffff
+		x |= y53 << 43
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = y53 >> 21
+		x |= uint64(v[54]-base) & 0x7fffffff << 10
+		y55 := uint64(v[55]-base) & 0x7fffffff
+		x |= y55 << 41
+		binary.LittleEndian.PutUint64(d[208:], x)
+		x = y55 >> 23
+		x |= uint64(v[56]-base) & 0x7fffffff << 8
+		y57 := uint64(v[57]-base) & 0x7fffffff
+		x |= y57 << 39
+		binary.LittleEndian.PutUint64(d[216:], x)
+		x = y57 >> 25
+		x |= uint64(v[58]-base) & 0x7fffffff << 6
+		y59 := uint64(v[59]-base) & 0x7fffffff
+		x |= y59 << 37
+		binary.LittleEndian.PutUint64(d[224:], x)
+		x = y59 >> 27
+		x |= uint64(v[60]-base) & 0x7fffffff << 4
+		y61 := uint64(v[61]-base) & 0x7fffffff
+		x |= y61 << 35
+		binary.LittleEndian.PutUint64(d[232:], x)
+		x = y61 >> 29
+		x |= uint64(v[62]-base) & 0x7fffffff << 2
+		x |= uint64(v[63]-base) & 0x7fffffff << 33
+		binary.LittleEndian.PutUint64(d[240:], x)
+		dst, vals = dst[248:], vals[64:]
+	}
+}
+
+func pack32(dst []byte, vals []int64, base int64) {
+	for len(vals) >= 64 && len(dst) >= 256 {
+		d, v := (*[256]byte)(dst), (*[64]int64)(vals)
+		x := uint64(v[0]-base) & 0xffffffff
+		x |= uint64(v[1]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[0:], x)
+		x = uint64(v[2]-base) & 0xffffffff
+		x |= uint64(v[3]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[8:], x)
+		x = uint64(v[4]-base) & 0xffffffff
+		x |= uint64(v[5]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[16:], x)
+		x = uint64(v[6]-base) & 0xffffffff
+		x |= uint64(v[7]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[24:], x)
+		x = uint64(v[8]-base) & 0xffffffff
+		x |= uint64(v[9]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[32:], x)
+		x = uint64(v[10]-base) & 0xffffffff
+		x |= uint64(v[11]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[40:], x)
+		x = uint64(v[12]-base) & 0xffffffff
+		x |= uint64(v[13]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[48:], x)
+		x = uint64(v[14]-base) & 0xffffffff
+		x |= uint64(v[15]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[56:], x)
+		x = uint64(v[16]-base) & 0xffffffff
+		x |= uint64(v[17]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[64:], x)
+		x = uint64(v[18]-base) & 0xffffffff
+		x |= uint64(v[19]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[72:], x)
+		x = uint64(v[20]-base) & 0xffffffff
+		x |= uint64(v[21]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[80:], x)
+		x = uint64(v[22]-base) & 0xffffffff
+		x |= uint64(v[23]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[88:], x)
+		x = uint64(v[24]-base) & 0xffffffff
+		x |= uint64(v[25]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[96:], x)
+		x = uint64(v[26]-base) & 0xffffffff
+		x |= uint64(v[27]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[104:], x)
+		x = uint64(v[28]-base) & 0xffffffff
+		x |= uint64(v[29]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[112:], x)
+		x = uint64(v[30]-base) & 0xffffffff
+		x |= uint64(v[31]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[120:], x)
+		x = uint64(v[32]-base) & 0xffffffff
+		x |= uint64(v[33]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[128:], x)
+		x = uint64(v[34]-base) & 0xffffffff
+		x |= uint64(v[35]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[136:], x)
+		x = uint64(v[36]-base) & 0xffffffff
+		x |= uint64(v[37]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[144:], x)
+		x = uint64(v[38]-base) & 0xffffffff
+		x |= uint64(v[39]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[152:], x)
+		x = uint64(v[40]-base) & 0xffffffff
+		x |= uint64(v[41]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[160:], x)
+		x = uint64(v[42]-base) & 0xffffffff
+		x |= uint64(v[43]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[168:], x)
+		x = uint64(v[44]-base) & 0xffffffff
+		x |= uint64(v[45]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[176:], x)
+		x = uint64(v[46]-base) & 0xffffffff
+		x |= uint64(v[47]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[184:], x)
+		x = uint64(v[48]-base) & 0xffffffff
+		x |= uint64(v[49]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[192:], x)
+		x = uint64(v[50]-base) & 0xffffffff
+		x |= uint64(v[51]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[200:], x)
+		x = uint64(v[52]-base) & 0xffffffff
+		x |= uint64(v[53]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[208:], x)
+		x = uint64(v[54]-base) & 0xffffffff
+		x |= uint64(v[55]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[216:], x)
+		x = uint64(v[56]-base) & 0xffffffff
+		x |= uint64(v[57]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[224:], x)
+		x = uint64(v[58]-base) & 0xffffffff
+		x |= uint64(v[59]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[232:], x)
+		x = uint64(v[60]-base) & 0xffffffff
+		x |= uint64(v[61]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[240:], x)
+		x = uint64(v[62]-base) & 0xffffffff
+		x |= uint64(v[63]-base) & 0xffffffff << 32
+		binary.LittleEndian.PutUint64(d[248:], x)
+		dst, vals = dst[256:], vals[64:]
 	}
 }

@@ -126,13 +126,14 @@ func (m *codeMerger) unite(src []Source, v *Values) (ok bool) {
 	} else {
 		m.lists.sortNumbers()
 	}
+	phys := v.Leaf.Phys()
 	var last uint64
 	var text []byte
 	for k, x := range m.lists.nums {
 		i, code := m.source(x)
 		d := src[i].Chunk.dict
 		isNew := k == 0
-		if v.Leaf.Phys() == types.PhysBytes {
+		if phys == types.PhysBytes {
 			b := d.Bytes(code)
 			isNew = isNew || !bytes.Equal(b, text)
 			text = b
@@ -145,7 +146,16 @@ func (m *codeMerger) unite(src []Source, v *Values) (ok bool) {
 			if m.dict.N == MaxRows {
 				return false
 			}
-			m.dict.AppendFrom(d, code)
+			switch phys {
+			case types.PhysInt64:
+				m.dict.I64 = append(m.dict.I64, d.I64[code])
+				m.dict.N++
+			case types.PhysFloat64:
+				m.dict.F64 = append(m.dict.F64, d.F64[code])
+				m.dict.N++
+			default:
+				m.dict.AppendFrom(d, code)
+			}
 			m.total = append(m.total, 0)
 		}
 		m.table[x] = uint16(m.dict.N - 1)

@@ -1,6 +1,7 @@
 //go:build ignore
 
-// Writes bitpack_gen.go: for each width, a loop that turns w words into 64 values with constant shifts.
+// Writes bitpack_gen.go: for each width, loops that turn w words into 64 values, and 64 values into w words, with constant
+// shifts.
 package main
 
 import (
@@ -23,8 +24,17 @@ func main() {
 		fmt.Fprintf(&b, "%d: unpack%d,\n", w, w)
 	}
 	fmt.Fprintf(&b, "}\n")
+	fmt.Fprintf(&b, "\n// packers turn len(vals) values, a multiple of 64, into words of the width that is the index, their low bits.\n")
+	fmt.Fprintf(&b, "var packers = [generatedWidth + 1]func(dst []byte, vals []int64, base int64){\n")
+	for w := 1; w <= widest; w++ {
+		fmt.Fprintf(&b, "%d: pack%d,\n", w, w)
+	}
+	fmt.Fprintf(&b, "}\n")
 	for w := 1; w <= widest; w++ {
 		unpacker(&b, w)
+	}
+	for w := 1; w <= widest; w++ {
+		packer(&b, w)
 	}
 	out, err := format.Source(b.Bytes())
 	if err != nil {
@@ -64,4 +74,30 @@ func unpacker(b *bytes.Buffer, w int) {
 		}
 	}
 	fmt.Fprintf(b, "dst, src = dst[64:], src[%d:]\n}\n}\n", 8*w)
+}
+
+func packer(b *bytes.Buffer, w int) {
+	fmt.Fprintf(b, "\nfunc pack%d(dst []byte, vals []int64, base int64) {\n", w)
+	fmt.Fprintf(b, "for len(vals) >= 64 && len(dst) >= %d {\n", 8*w)
+	fmt.Fprintf(b, "d, v := (*[%d]byte)(dst), (*[64]int64)(vals)\n", 8*w)
+	op := ":="
+	for i := range 64 {
+		bit := i * w
+		at, shift := bit/64, bit%64
+		if shift == 0 {
+			fmt.Fprintf(b, "x %s uint64(v[%d]-base) & %#x\n", op, i, uint64(1)<<w-1)
+			op = "="
+		} else if shift+w <= 64 {
+			fmt.Fprintf(b, "x |= uint64(v[%d]-base) & %#x << %d\n", i, uint64(1)<<w-1, shift)
+		} else {
+			fmt.Fprintf(b, "y%d := uint64(v[%d]-base) & %#x\n", i, i, uint64(1)<<w-1)
+			fmt.Fprintf(b, "x |= y%d << %d\n", i, shift)
+			fmt.Fprintf(b, "binary.LittleEndian.PutUint64(d[%d:], x)\n", 8*at)
+			fmt.Fprintf(b, "x = y%d >> %d\n", i, 64-shift)
+		}
+		if shift+w == 64 {
+			fmt.Fprintf(b, "binary.LittleEndian.PutUint64(d[%d:], x)\n", 8*at)
+		}
+	}
+	fmt.Fprintf(b, "dst, vals = dst[%d:], vals[64:]\n}\n}\n", 8*w)
 }

@@ -88,10 +88,17 @@ func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 	return p
 }
 
-// scan finds the bounds of each block and of all, and, if they are asked for, the number of runs.
+// scan finds the bounds of each block and of all, and, if they are asked for, the number of runs, or a number beyond what
+// makes them worth while.
 func (w *intsWriter) scan(vals []int64, countRuns bool) (lo, hi int64, runs int) {
 	w.bounds = w.bounds[:0]
 	lo, hi, runs = vals[0], vals[0], 1
+	if countRuns && len(vals) > 4*blockValues { // where two blocks are full of changes, all of them are
+		a, b := vals[:blockValues], vals[len(vals)/2:][:blockValues]
+		if changes(a)*2 > blockValues && changes(b)*2 > blockValues {
+			runs, countRuns = len(vals), false
+		}
+	}
 	for i := 0; i < len(vals); i += blockValues {
 		block := vals[i:min(i+blockValues, len(vals))]
 		b := boundsOfInts(block)

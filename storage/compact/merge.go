@@ -33,7 +33,7 @@ type cursor struct {
 	done  bool
 	lead  uint64 // the key's bytes from merger.skip on, as far as they fit: see align
 	ties  int    // rows of others that lead did not tell from this one's
-	src   int // number of group among the sources of the output group being gathered, -1 if it is not yet one
+	src   int    // number of group among the sources of the output group being gathered, -1 if it is not yet one
 }
 
 // load opens the next group that has rows; ok is false at the end.
