@@ -17,7 +17,7 @@ type Source struct {
 	Chunk *Chunk
 	Data  []byte // of the chunk
 	// Want is row of the chunk << 16 | row of the merged chunk, ascending in both. Columns of one row group share it, so an
-	// Encoder looks at one it saw in the last call only once: it must not be changed.
+	// Encoder does not look again at lists it has seen: they must not be changed.
 	Want []uint32
 }
 
@@ -46,10 +46,11 @@ type merger struct {
 	uuids  uuidMerger
 	bits   []byte
 	floats floatMerger
-	// shared are the lists of the last call if all rows of its sources had a value, and sharedRows its rows: then from is
-	// theirs.
-	shared     [][]uint32
-	sharedRows int
+	// whole is from of the last column of which all rows had a value, shared its lists, and sharedRows its rows; part is
+	// the memory for other columns.
+	whole, part []uint16
+	shared      [][]uint32
+	sharedRows  int
 }
 
 // CanMerge tells whether Merge may know a shorter way for a chunk than to decode and encode it.
@@ -176,14 +177,19 @@ func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok boo
 	g := &e.merge
 	if g.isShared(rows, src) {
 		g.lists = append(g.lists[:0], g.shared...)
+		g.from = g.whole
 		g.ofRows(leaf, rows, rows)
 		return true, nil
 	}
-	g.shared = g.shared[:0]
-	g.from = slices.Grow(g.from[:0], rows)[:rows]
+	all := !slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.pres.kind != presentAll })
+	room := &g.part
+	if all {
+		room, g.shared = &g.whole, g.shared[:0]
+	}
+	*room = slices.Grow((*room)[:0], rows)[:rows]
+	g.from = *room
 	clear(g.from)
 	g.lists = g.lists[:0]
-	all := true
 	for len(g.room) < len(src) {
 		g.room = append(g.room, nil)
 	}
@@ -192,7 +198,6 @@ func (e *Encoder) mergePresence(leaf types.Leaf, rows int, src []Source) (ok boo
 		list := s.Want
 		if s.Chunk.pres.kind != presentAll {
 			list = e.presentOf(i, s)
-			all = false
 		}
 		last := -1
 		for _, w := range list {
@@ -227,7 +232,7 @@ func (g *merger) ofRows(leaf types.Leaf, rows, n int) {
 	g.values.Vec.N = n
 }
 
-// isShared tells whether all rows have a value and come from where those of the last call with such a column came from.
+// isShared tells whether all rows have a value and come from where those of the last such column came from.
 func (g *merger) isShared(rows int, src []Source) bool {
 	if len(g.shared) != len(src) || g.sharedRows != rows {
 		return false
