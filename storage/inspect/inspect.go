@@ -30,6 +30,9 @@ func Path(w io.Writer, fsys vfs.FS, name string, o Options) error {
 	if info.Dir {
 		return directory(w, fsys, name, o)
 	}
+	if small := smallFiles[path.Base(name)]; small != nil {
+		return small(w, fsys, name)
+	}
 	is := func(file func(vfs.FS, string) (bool, error)) bool {
 		ok, fileErr := file(fsys, name)
 		err = fileErr
@@ -43,7 +46,7 @@ func Path(w io.Writer, fsys vfs.FS, name string, o Options) error {
 	case err != nil:
 		return err
 	}
-	return fmt.Errorf("%s begins as no file of telemdb does: a segment (.seg), a log file (.wal), a catalog (DIR/meta) or a data directory can be inspected", name)
+	return fmt.Errorf("%s begins as no file of telemdb does: a segment (.seg), a log file (.wal), a catalog (DIR/meta), FORMAT, LOCK, ballast, RESTORING, backup.json or a data directory can be inspected", name)
 }
 
 func directory(w io.Writer, fsys vfs.FS, name string, o Options) error {
