@@ -53,7 +53,7 @@ func (db *DB) CheckFiles(problem func(where, format string, args ...any)) error 
 	return nil
 }
 
-// noteReads keeps the first error of a read that is not the end of the file.
+// noteReads keeps the first error of a file system that does not answer; the end of a file is an answer.
 type noteReads struct {
 	vfs.FS
 	failed error
@@ -70,6 +70,14 @@ func (n *noteReads) Open(name string) (vfs.File, error) {
 type notedFile struct {
 	vfs.File
 	n *noteReads
+}
+
+func (f *notedFile) Size() (int64, error) {
+	n, err := f.File.Size()
+	if err != nil && f.n.failed == nil {
+		f.n.failed = err
+	}
+	return n, err
 }
 
 func (f *notedFile) ReadAt(p []byte, off int64) (int, error) {
