@@ -80,6 +80,7 @@ func Open(o Options) (*DB, error) {
 		FS:                 pfs,
 		Lock:               lock,
 		FormatMajorVersion: pebble.FormatNewest,
+		DisableTableStats:  true, // their collector panics where an Open fails late and takes the file cache away from it
 		MemTableSize:       16 << 20,
 		CacheSize:          16 << 20,
 		Logger:             logger{db: db, to: o.Logger},

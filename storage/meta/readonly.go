@@ -32,7 +32,7 @@ func OpenReadOnly(fsys vfs.FS, dir string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open catalog: %w", err), lock.Close())
 	}
 	if err := db.open(dir, &pebble.Options{
-		FS: pfs, Lock: lock, ReadOnly: true, ErrorIfNotExists: true, FormatMajorVersion: pebble.FormatNewest, Logger: readOnlyLogger{db},
+		FS: pfs, Lock: lock, ReadOnly: true, DisableTableStats: true, ErrorIfNotExists: true, FormatMajorVersion: pebble.FormatNewest, Logger: readOnlyLogger{db},
 	}); err != nil {
 		return nil, fmt.Errorf("open catalog %s: %w", dir, err)
 	}
