@@ -37,10 +37,18 @@ type gatherer struct {
 func (g *gatherer) reset(src []column.Group, rows []RowRef) error {
 	g.src, g.rows, g.refs = src, len(rows), rows
 	g.want = make([][]uint32, len(src))
+	counts := make([]int, len(src))
 	for i, r := range rows {
 		if int(r.Group) >= len(src) || int(r.Row) >= src[r.Group].Rows() {
 			return fmt.Errorf("segment: row %d of the new group is row %d of source %d, which does not exist", i, r.Row, r.Group)
 		}
+		counts[r.Group]++
+	}
+	all := make([]uint32, len(rows)) // of its own for each group: an Encoder knows lists by their places
+	for i, n := range counts {
+		g.want[i], all = all[:0:n], all[n:]
+	}
+	for i, r := range rows {
 		g.want[r.Group] = append(g.want[r.Group], uint32(r.Row)<<16|uint32(i))
 	}
 	g.ordered = true
