@@ -196,6 +196,13 @@ func (m *segmentMorsel) MayHold(name string, p *column.Pred) (bool, error) {
 	return may || err != nil, ifNotCorrupt(err)
 }
 
+// PrefetchFilter implements column.FilterPrefetcher.
+func (m *segmentMorsel) PrefetchFilter(name string, leaf types.Leaf) {
+	if r, err := m.f.asked(m.s.files, m.s.cache); err == nil { // else MayHold will tell
+		r.PrefetchFilter(&m.f.Meta, m.i, name, leaf)
+	}
+}
+
 // ifNotCorrupt drops the error of a filter that is damaged, which has been recorded: the rows are asked instead.
 func ifNotCorrupt(err error) error {
 	if errors.Is(err, column.ErrCorrupt) {

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"math/bits"
 	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/expr"
@@ -36,7 +37,9 @@ const lookupFew = 8
 type finding struct {
 	state  findingState
 	m      column.Morsel
-	at     int // index of the morsel
+	at     int    // index of the morsel
+	dead   int    // deleted rows
+	ask64  uint64 // the conjuncts, of the first 64, that filters are asked about
 	group  column.Group
 	preds  []predState
 	out    []column.Column // stored columns of the output
@@ -138,20 +141,25 @@ func (w *Worker) search(i int) {
 // held returns those groups of a batch that may have a row, as far as can be told without opening them: nil if they are
 // most, and the scan no lookup.
 func (w *Worker) held(list []finding, first int) (held []*finding) {
-	asked := 0
+	var asked []*finding
 	for k := range list {
 		f := &list[k]
 		f.at, f.m = first+k, w.s.morsels[first+k]
-		rows, dead := f.m.Rows(), 0
 		if d := f.m.Deleted(); d != nil {
-			dead = d.Count()
+			f.dead = d.Count()
 		}
-		if rows == dead || w.pruned(f.m) {
+		if f.m.Rows() == f.dead || w.pruned(f.m) {
 			f.rule(w, &w.stats.MorselsPruned)
 			continue
 		}
-		asked++
-		hold, err := w.mayHold(f.m)
+		f.remember(w)
+		asked = append(asked, f)
+	}
+	for _, f := range asked {
+		f.prefetchFilters(w)
+	}
+	for _, f := range asked {
+		hold, err := f.mayHold(w)
 		switch {
 		case err != nil:
 		case !hold:
@@ -160,11 +168,39 @@ func (w *Worker) held(list []finding, first int) (held []*finding) {
 			held = append(held, f)
 		}
 	}
-	if len(held) > lookupFew && 2*len(held) > asked {
+	if len(held) > lookupFew && 2*len(held) > len(asked) {
 		w.s.lookup.off.Store(true)
 		return nil
 	}
 	return held
+}
+
+// remember keeps which conjuncts the filters are to be asked about, which pruned has decided.
+func (f *finding) remember(w *Worker) {
+	for k := range min(len(w.preds), 64) {
+		if w.preds[k].ask {
+			f.ask64 |= 1 << k
+		}
+	}
+}
+
+// prefetchFilters asks for the filters that mayHold will ask.
+func (f *finding) prefetchFilters(w *Worker) {
+	p, ok := f.m.(column.FilterPrefetcher)
+	if !ok {
+		return
+	}
+	for k := f.ask64; k != 0; k &= k - 1 {
+		pred := &w.preds[bits.TrailingZeros64(k)]
+		p.PrefetchFilter(w.s.node.Read[pred.pred.col].Column, pred.p.Leaf)
+	}
+}
+
+func (f *finding) mayHold(w *Worker) (bool, error) {
+	for k := range w.preds {
+		w.preds[k].ask = k < 64 && f.ask64>>k&1 != 0
+	}
+	return w.mayHold(f.m)
 }
 
 // rule leaves the group out, and counts it.
@@ -176,13 +212,9 @@ func (f *finding) rule(w *Worker, count *int64) {
 
 // count adds what every morsel adds to the worker's counts, once the finding stands in the place of reading it.
 func (f *finding) count(w *Worker) {
-	dead := 0
-	if d := f.m.Deleted(); d != nil {
-		dead = d.Count()
-	}
 	w.stats.Morsels++
-	w.stats.RowsIn += int64(f.m.Rows() - dead)
-	w.stats.RowsDeleted += int64(dead)
+	w.stats.RowsIn += int64(f.m.Rows() - f.dead)
+	w.stats.RowsDeleted += int64(f.dead)
 }
 
 // open opens the group. Its blocks begin with all rows that are not deleted. Without blocks, it stays unknown.

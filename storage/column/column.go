@@ -44,6 +44,12 @@ type Prefetcher interface {
 	Prefetch(from, to int)
 }
 
+// FilterPrefetcher is what a Morsel has besides if MayHold may have to wait.
+type FilterPrefetcher interface {
+	// PrefetchFilter begins to fetch what MayHold of equalities of the top-level column will need. It is a hint too.
+	PrefetchFilter(column string, leaf types.Leaf)
+}
+
 // Stats is what is known about a column without reading it. Min and Max are bounds, not necessarily attained for text
 // (which is cut to 32 bytes: MinB is a prefix, MaxB a prefix rounded up).
 type Stats struct {

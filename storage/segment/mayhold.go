@@ -61,7 +61,18 @@ func (r *Reader) askFilter(c *ColumnMeta, group int, p *column.Pred) (bool, erro
 
 // filters returns the bytes of a column's filters, pinned, and the offset in the file of the first.
 func (r *Reader) filters(name string, leaf types.Leaf, list []Filter) (*cacheEntry, int64, error) {
-	first, end := int64(0), int64(0)
+	first, end := extentOf(list)
+	e, err := r.cache.forIndex().get(cacheKey{r.number, first}, int(end-first), func(e *cacheEntry) error {
+		if err := readFull(r.file, e.data, first); err != nil {
+			return fmt.Errorf("segment %s, filters of column %s (%s): %w", r.path, name, leaf, err)
+		}
+		return r.verifyFilters(e.data, first, name, leaf, list)
+	})
+	return e, first, err
+}
+
+// extentOf returns the range of the file that filters lie in.
+func extentOf(list []Filter) (first, end int64) {
 	for i := range list {
 		if f := &list[i]; f.Bytes > 0 {
 			if end == 0 {
@@ -70,13 +81,7 @@ func (r *Reader) filters(name string, leaf types.Leaf, list []Filter) (*cacheEnt
 			end = f.Offset + int64(f.Bytes)
 		}
 	}
-	e, err := r.cache.forIndex().get(cacheKey{r.number, first}, int(end-first), func(e *cacheEntry) error {
-		if err := readFull(r.file, e.data, first); err != nil {
-			return fmt.Errorf("segment %s, filters of column %s (%s): %w", r.path, name, leaf, err)
-		}
-		return r.verifyFilters(e.data, first, name, leaf, list)
-	})
-	return e, first, err
+	return first, end
 }
 
 func (r *Reader) verifyFilters(b []byte, first int64, name string, leaf types.Leaf, list []Filter) error {

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 	"github.com/telemdb/telemdb/storage/vfs"
 )
@@ -42,5 +43,18 @@ func (c *chunkColumn) prefetchPages(e *cacheEntry, l pageLayout, at int64, from,
 	}
 	if k < end {
 		vfs.Prefetch(c.g.r.file, at+int64(l.start(k)), int64(l.start(end)-l.start(k)))
+	}
+}
+
+// PrefetchFilter begins to fetch the filters of a top-level column, unless they are in the cache: what MayHold of an
+// equality would read for a row group. Like that, it needs no directory.
+func (r *Reader) PrefetchFilter(m *Meta, group int, name string, leaf types.Leaf) {
+	c := m.Column(name, leaf)
+	if c == nil || group >= len(c.Filters) || c.Filters[group].Bytes == 0 {
+		return
+	}
+	first, end := extentOf(c.Filters)
+	if r.cache.forIndex().peek(cacheKey{r.number, first}) == nil {
+		vfs.Prefetch(r.file, first, end-first)
 	}
 }

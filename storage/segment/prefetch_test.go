@@ -101,3 +101,29 @@ func TestPrefetchOfAColumnWithoutPagesAsksForItsChunkOnce(t *testing.T) {
 		t.Errorf("asked for %d, read %d", fs.ahead, fs.read)
 	}
 }
+
+func TestFiltersAreAskedForAheadUntilTheyAreInTheCache(t *testing.T) {
+	inner := vfs.NewMem()
+	src, refs := []column.Group{idSource(5000)}, allRows(5000)
+	m := write(t, inner, WriterOptions{Path: "/seg", ID: 9, TableID: 2, Lookups: []string{"document_id"}}, adding(src, refs))
+	cache := NewCacheWithIndex(8<<20, 1<<20)
+	defer cache.Close()
+	fs := &tracing{FS: inner}
+	rd, err := OpenLater(fs, "/seg", cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rd.Close()
+	rd.PrefetchFilter(m, 0, "document_id", types.LeafText)
+	rd.PrefetchFilter(m, 0, "nothing", types.LeafText)
+	rd.PrefetchFilter(m, 1, "document_id", types.LeafText)
+	if _, err := rd.MayHold(m, 0, "document_id", &column.Pred{Op: column.OpEq, Leaf: types.LeafText, B: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(fs.ahead) != 1 || !slices.Equal(fs.ahead, fs.read) {
+		t.Fatalf("asked for %d, read %d", fs.ahead, fs.read)
+	}
+	if rd.PrefetchFilter(m, 0, "document_id", types.LeafText); len(fs.ahead) != 1 {
+		t.Errorf("filters in the cache are asked for: %d", fs.ahead)
+	}
+}
