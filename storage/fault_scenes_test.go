@@ -376,7 +376,7 @@ func keepsTwoDays(t *testing.T, fsys vfs.FS, _ scenePromise) {
 
 func historyDirectory(t *testing.T, fsys *vfs.Crash) scenePromise {
 	h := makeHistory(t, fsys, rand.New(rand.NewPCG(21, 22)))
-	return scenePromise{h.subs, h.gone}
+	return scenePromise(h)
 }
 
 func replaysToTheEnd(t *testing.T, fsys vfs.FS, p scenePromise) {
@@ -390,7 +390,7 @@ func replaysToTheEnd(t *testing.T, fsys vfs.FS, p scenePromise) {
 	defer func() { must(t, s.Close()) }()
 	_, err = s.Replay(ctx, ReplayOptions{Name: "x"})
 	must(t, err)
-	checkBut(t, s, history{p.subs, p.gone}.replayed(), p.gone)
+	checkBut(t, s, history(p).replayed(), p.gone)
 }
 
 func trimOptions(fsys vfs.FS) Options {

@@ -47,7 +47,7 @@ func fuzz(r *runner, o *outcome) (detail string, err error) {
 	}
 	a := r.amount(&o.suite)
 	seconds, turns := a.n, 1
-	for budget := a.minutes * 60 * r.stretch; float64(seconds*len(all)/turns) > budget; {
+	for budget := a.minutes * 60; float64(seconds*len(all)/turns) > budget; {
 		if r.release {
 			seconds = max(10, int(budget)/len(all))
 			break

@@ -44,7 +44,7 @@ func (r *runner) goTest(o *outcome) (detail string, err error) {
 // env is how much a suite runs.
 func (r *runner) env(s *suite) []string {
 	a := r.amount(s)
-	if a.n == 0 {
+	if a.n == 0 { // a suite without a size
 		return nil
 	}
 	name := s.count
@@ -53,16 +53,21 @@ func (r *runner) env(s *suite) []string {
 	}
 	env := []string{name + "=" + strconv.Itoa(a.n)}
 	if a.minutes > 0 {
-		env = append(env, fmt.Sprintf("TELEMDB_MINUTES=%g", a.minutes*r.stretch))
+		env = append(env, fmt.Sprintf("TELEMDB_MINUTES=%g", a.minutes))
 	}
 	return env
 }
 
 func (r *runner) amount(s *suite) amount {
+	a := s.ci
 	if r.release {
-		return s.full
+		a = s.full
 	}
-	return s.ci
+	if a.n > 1 {
+		a.n = max(1, int(float64(a.n)*r.scale))
+	}
+	a.minutes *= r.scale
+	return a
 }
 
 // tailLines is how much of a failed test's output is kept.

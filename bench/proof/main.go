@@ -23,7 +23,7 @@ func main() {
 	size := flag.String("size", "ci", "ci or release")
 	only := flag.String("only", "", "the suites to run, separated by commas; empty: all")
 	list := flag.Bool("list", false, "list the suites")
-	stretch := flag.Float64("stretch", 1, "multiplies every suite's share of minutes")
+	scale := flag.Float64("scale", 1, "multiplies every suite's number and its share of minutes")
 	report := flag.String("report", "", "file to write the page to; empty: bench/PROOF.md for a release, none for ci")
 	verbose := flag.Bool("v", false, "print what the tests print")
 	flag.Parse()
@@ -35,7 +35,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	r := &runner{ctx: ctx, stretch: *stretch, verbose: *verbose}
+	r := &runner{ctx: ctx, scale: *scale, verbose: *verbose}
 	switch *size {
 	case "ci":
 	case "release":
@@ -92,7 +92,7 @@ type outcome struct {
 type runner struct {
 	ctx      context.Context
 	release  bool
-	stretch  float64
+	scale    float64
 	verbose  bool
 	outcomes []outcome
 }
