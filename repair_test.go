@@ -8,7 +8,8 @@ import (
 )
 
 // Every segment of a small store is damaged in turn, with the real decoder and roll-up. What submissions made is made again,
-// and then every answer is right again and nothing is left to be found; rows of ordinary tables are only in backups, and the
+// and then every answer is right again and nothing is left to be found; rows of ordinary tables, and those of a group without
+// readable LSNs of which some are deleted, are only in backups, and the
 // repair says so.
 func TestWhatSubmissionsMadeIsRepairedWhateverSegmentIsDamaged(t *testing.T) {
 	clean := newFlipStore(t)
@@ -53,8 +54,8 @@ func TestWhatSubmissionsMadeIsRepairedWhateverSegmentIsDamaged(t *testing.T) {
 		}
 	}
 	t.Logf("%d segments repaired, %d refused", repaired, refused)
-	if repaired < 5 || refused == 0 || refused > 3 {
-		t.Errorf("%d segments were repaired, %d refused: want several of pings and states, and those of the table events", repaired, refused)
+	if repaired < 5 || refused == 0 || repaired < refused {
+		t.Errorf("%d segments were repaired, %d refused: want several of pings and states, and refused those of the table events and of deleted rows without their LSNs", repaired, refused)
 	}
 	db, err := Open("/db", flipOptions(clean.with("", nil)))
 	if err != nil {

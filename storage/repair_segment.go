@@ -146,7 +146,7 @@ func (r *salvage) judge(rd *segment.Reader) error {
 			}
 		case rd != nil && r.lsns(rd.Group(i), dead, uint32(first)):
 		case dead != nil && dead.Count() > 0:
-			return fmt.Errorf("the LSNs of row group %d cannot be read, and some of its rows are deleted: nobody knows which", i)
+			return fmt.Errorf("the LSNs of row group %d cannot be read, and some of its rows are deleted, and which cannot be told: only a backup has them", i)
 		default:
 			r.unknown += n
 		}

@@ -317,7 +317,7 @@ func TestDamagedRowsOfSubmissionsAreDecodedAgainFromTheLandfill(t *testing.T) {
 		{"a column of one row group", repeats, 1, "document_id", false, false, false, "", 13},
 		{"even where rows are deleted", repeats, 1, "document_id", true, false, false, "", 12},
 		{"the LSNs of a row group", repeats, 0, "_lsn", false, false, false, "", 13},
-		{"not if rows of it are deleted", repeats, 0, "_lsn", true, false, false, "nobody knows which", 0},
+		{"not if rows of it are deleted", repeats, 0, "_lsn", true, false, false, "which cannot be told: only a backup", 0},
 		{"nor if deleted rows are gone", repeats, 0, "_lsn", true, true, false, "only a backup", 0},
 		{"the directory", repeats, 0, "", false, false, false, "", 39},
 		{"the whole file", repeats, 0, "missing", false, false, false, "", 39},
