@@ -47,15 +47,10 @@ func main() {
 		fmt.Fprintf(os.Stderr, "proof: size %q is neither ci nor release\n", *size)
 		os.Exit(2)
 	}
+	r.report = *report
 	if err := r.all(chosen(*only)); err != nil {
 		fmt.Fprintln(os.Stderr, "proof:", err)
 		os.Exit(1)
-	}
-	if *report != "" {
-		if err := os.WriteFile(*report, []byte(r.page()), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, "proof:", err)
-			os.Exit(1)
-		}
 	}
 	if r.failed() {
 		os.Exit(1)
@@ -94,6 +89,7 @@ type runner struct {
 	release  bool
 	scale    float64
 	verbose  bool
+	report   string // the page's file, written after each suite; "" for none
 	outcomes []outcome
 }
 
@@ -108,9 +104,14 @@ func (r *runner) all(list []suite) error {
 			o.detail, o.err = r.goTest(&o)
 		}
 		o.took = time.Since(began)
-		r.outcomes = append(r.outcomes, o)
 		if r.ctx.Err() != nil {
 			return r.ctx.Err()
+		}
+		r.outcomes = append(r.outcomes, o)
+		if r.report != "" {
+			if err := os.WriteFile(r.report, []byte(r.page()), 0o644); err != nil {
+				return err
+			}
 		}
 		for _, line := range o.lines() {
 			fmt.Println("  ", line)
