@@ -69,6 +69,8 @@ func Open(dir string, o Options) (*DB, error) {
 		WALMaxBytes:       o.LogMaxBytes,
 		WALSyncEvery:      syncEvery,
 		StrictWAL:         o.StrictLog,
+		LandfillKeep:      o.LandfillKeep,
+		LandfillMaxBytes:  o.LandfillMaxBytes,
 		CompactionMemory:  o.CompactionMemory,
 		FilesMaxOpen:      o.FilesMaxOpen,
 

@@ -48,6 +48,11 @@ type Options struct {
 	StrictLog bool
 	// LogMaxBytes bounds the part of the log that is not sealed; beyond it submissions are refused with 507. Default 4 GiB.
 	LogMaxBytes int64
+	// LandfillKeep is how long log files are kept for replay after everything in them is sealed. Default 7 days (none in
+	// memory), at least a minute; negative: not at all.
+	LandfillKeep time.Duration
+	// LandfillMaxBytes bounds them; the oldest go first. Default 20 % of the disk; negative: no bound.
+	LandfillMaxBytes int64
 	// ScrubInterval is how often all files are read again in the background and their checksums compared. Default 7 days,
 	// at least a minute; negative: never.
 	ScrubInterval time.Duration
@@ -105,12 +110,16 @@ func (o Options) withDefaults() Options {
 
 // The least of options that have a bound; storage has those of the others.
 const (
+	landfillKeepMin  = time.Minute
 	scrubIntervalMin = time.Minute
 	scrubBytesMin    = 64 << 10
 )
 
 // validate refuses what could not work.
 func (o *Options) validate() error {
+	if o.LandfillKeep > 0 && o.LandfillKeep < landfillKeepMin {
+		return fmt.Errorf("landfill.retention is %v: it is at least %v, or negative for none", o.LandfillKeep, landfillKeepMin)
+	}
 	if o.ScrubInterval >= 0 && o.ScrubInterval < scrubIntervalMin {
 		return fmt.Errorf("scrub.interval is %v: it is at least %v, or negative for never", o.ScrubInterval, scrubIntervalMin)
 	}

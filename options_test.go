@@ -12,6 +12,10 @@ func TestOptionsAreTakenAtTheirLeastAndRefusedBelow(t *testing.T) {
 		set            func(*Options)
 		refused        bool
 	}{
+		{"landfill.retention", "1m0s", func(o *Options) { o.LandfillKeep = time.Minute }, false},
+		{"landfill.retention", "-1ns", func(o *Options) { o.LandfillKeep = -1 }, false},
+		{"landfill.retention", "", func(o *Options) { o.LandfillKeep = time.Minute - 1 }, true},
+		{"landfill.max_bytes", "1000", func(o *Options) { o.LandfillMaxBytes = 1000 }, false},
 		{"scrub.interval", "1m0s", func(o *Options) { o.ScrubInterval = time.Minute }, false},
 		{"scrub.interval", "1m0.000000001s", func(o *Options) { o.ScrubInterval = time.Minute + 1 }, false},
 		{"scrub.interval", "-1ns", func(o *Options) { o.ScrubInterval = -1 }, false},

@@ -174,6 +174,7 @@ func (d *database) damageRows(_ *storage.Snapshot, add func(...any)) error {
 
 func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 	o := d.opts
+	keep, landfill := d.store.Landfill()
 	for _, s := range []struct {
 		name, description string
 		value             any
@@ -183,6 +184,8 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		{"files.max_open", "descriptors kept for segments; at least 32", o.FilesMaxOpen},
 		{"ingest.max_body_bytes", "largest body of a submission, as sent", o.MaxBodyBytes},
 		{"ingest.max_lag", "decoding may be this far behind before submissions are refused with 503", o.MaxLag},
+		{"landfill.max_bytes", "bytes of sealed log files kept for replay; 0: 20 % of the disk, negative: no bound", landfill},
+		{"landfill.retention", "how long sealed log files are kept for replay; at least 1m, negative: not at all", keep},
 		{"query_memory", "memory one query may use", o.QueryMemory},
 		{"scrub.bytes_per_second", "how fast the scrub reads; at least 64 KiB, negative: no bound", o.ScrubBytesPerSecond},
 		{"scrub.interval", "how often all files are read again and their checksums compared; at least 1m, negative: never", o.ScrubInterval},

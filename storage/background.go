@@ -115,6 +115,12 @@ func (l *lane) oldest() *rowset {
 	return l.active
 }
 
+// Landfill tells how long log files are kept after they are sealed, and up to how many bytes: 0 is 20 % of the disk,
+// below 0 no bound.
+func (s *Store) Landfill() (keep time.Duration, maxBytes int64) {
+	return s.o.LandfillKeep, s.o.LandfillMaxBytes
+}
+
 // trimOnce removes log files that are sealed and past their time, and looks at the disk.
 func (s *Store) trimOnce(context.Context) (again bool, err error) {
 	if err := s.usable(); err != nil {

@@ -48,6 +48,8 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	sizeVar(f, &o.db.DiskReserve, "disk-reserve", 0, "free space below which submissions get 507 (default 2 % of the disk, at least 1GiB)")
 	sizeVar(f, &o.db.DiskBallast, "disk-ballast", 64<<20, "file given up when the disk is full, so that seals and a start have room")
 	sizeVar(f, &o.db.LogFileBytes, "log-file", 64<<20, "size of a log file")
+	f.DurationVar(&o.db.LandfillKeep, "landfill-retention", 7*24*time.Hour, "how long sealed log files are kept for replay, at least 1m; negative: not at all")
+	sizeVar(f, &o.db.LandfillMaxBytes, "landfill-max", 0, "bytes of sealed log files kept for replay (default 20 % of the disk)")
 	f.DurationVar(&o.db.ScrubInterval, "scrub-interval", 7*24*time.Hour, "how often all files are read again and their checksums compared, at least 1m; negative: never")
 	sizeVar(f, &o.db.ScrubBytesPerSecond, "scrub-rate", 10<<20, "bytes a second that the scrub reads, at least 64KiB")
 	f.IntVar(&o.db.FilesMaxOpen, "files-max-open", 0, "descriptors kept for segments, at least 32 (default half of the process's limit)")
