@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ type metaHistory struct {
 	t      *testing.T
 	seed   uint64
 	rng    *rand.Rand
-	now    time.Time
+	clock  atomic.Int64 // unix nanoseconds; the stores read it meanwhile
 	gen    *gen.Generator
 	sent   []telemdb.Submission
 	rows   []metaRow
@@ -64,15 +65,15 @@ type metaWorld struct {
 
 func playMetamorphic(t *testing.T, seed uint64) {
 	h := &metaHistory{
-		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
 		gen: gen.New(gen.Options{Seed: seed, Pings: -1, Clients: 12, Small: true}),
 	}
-	clock := func() time.Time { return h.now }
-	h.add("in memory, one worker", "", telemdb.Options{Now: clock, Workers: 1})
+	h.clock.Store(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC).UnixNano())
+	h.add("in memory, one worker", "", telemdb.Options{Now: h.now, Workers: 1})
 	for i := range 2 {
 		r := rand.New(rand.NewPCG(seed, uint64(100+i)))
 		h.add(fmt.Sprintf("on disk %d", i), t.TempDir(), telemdb.Options{
-			Now: clock, Workers: 1 + r.IntN(4), SealBytes: 1 << (12 + r.IntN(12)), CacheBytes: 1 << (16 + r.IntN(12)),
+			Now: h.now, Workers: 1 + r.IntN(4), SealBytes: 1 << (12 + r.IntN(12)), CacheBytes: 1 << (16 + r.IntN(12)),
 			LogFileBytes: 1 << (18 + r.IntN(6)), DiskReserve: -1,
 		})
 	}
@@ -96,6 +97,8 @@ func (h *metaHistory) fatalf(format string, args ...any) {
 	h.t.Helper()
 	h.t.Fatalf("seed %d (%s=%d plays it alone): %s\nhistory:\n  %s", h.seed, prove.EnvSeed, h.seed, fmt.Sprintf(format, args...), strings.Join(h.log, "\n  "))
 }
+
+func (h *metaHistory) now() time.Time { return time.Unix(0, h.clock.Load()).UTC() }
 
 func (h *metaHistory) add(name, dir string, o telemdb.Options) {
 	w := &metaWorld{h: h, name: name, dir: dir, opts: o, rng: rand.New(rand.NewPCG(h.seed, uint64(len(h.worlds))+50))}
@@ -187,8 +190,8 @@ func (h *metaHistory) step() {
 	case 7:
 		h.deletePings()
 	case 8:
-		h.now = h.now.Add(time.Duration(h.rng.IntN(30)) * time.Hour)
-		h.log = append(h.log, "-- it is "+h.now.Format(time.DateTime))
+		h.clock.Add(int64(time.Duration(h.rng.IntN(30)) * time.Hour))
+		h.log = append(h.log, "-- it is "+h.now().Format(time.DateTime))
 	}
 }
 
@@ -205,7 +208,7 @@ func (h *metaHistory) ingest(n int) {
 		if err := z.Close(); err != nil {
 			h.t.Fatal(err)
 		}
-		h.sent = append(h.sent, telemdb.Submission{URI: p.URI, Body: body.Bytes(), Received: h.now})
+		h.sent = append(h.sent, telemdb.Submission{URI: p.URI, Body: body.Bytes(), Received: h.now()})
 	}
 	for _, w := range h.worlds {
 		w.ingest(h.sent[len(h.sent)-n:])
@@ -401,7 +404,7 @@ func (h *metaHistory) compareWithSurvivors() {
 	for id := range strings.Lines(h.worlds[0].answer("SELECT document_id FROM main")) {
 		left[strings.TrimRight(id, "|\n")] = true
 	}
-	h.add("survivors", "", telemdb.Options{Now: func() time.Time { return h.now }, Workers: 1})
+	h.add("survivors", "", telemdb.Options{Now: h.now, Workers: 1})
 	fresh := h.worlds[len(h.worlds)-1]
 	for _, s := range h.sent {
 		id, _, _ := strings.Cut(strings.TrimPrefix(s.URI, "/submit/telemetry/"), "/")

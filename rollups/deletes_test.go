@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ type deleting struct {
 	t     *testing.T
 	rng   *rand.Rand
 	fs    vfs.FS
-	now   time.Time
+	now   atomic.Int64 // unix nanoseconds; the store reads it meanwhile
 	store *storage.Store
 	pings map[int64]kept // by LSN
 	old   []*storage.Snapshot
@@ -49,7 +50,7 @@ func (d *deleting) ok(err error) {
 func (d *deleting) open(r ...storage.Rollup) {
 	var err error
 	d.store, err = storage.Open("/db", storage.Options{
-		FS: d.fs, Manual: true, HardReserve: -1, SystemTables: ingest.SystemTables(), Rollups: r, Now: func() time.Time { return d.now },
+		FS: d.fs, Manual: true, HardReserve: -1, SystemTables: ingest.SystemTables(), Rollups: r, Now: func() time.Time { return time.Unix(0, d.now.Load()).UTC() },
 		Decoder: func(env storage.DecodeEnv) (storage.Decoder, error) {
 			return ingest.NewDecoder(env, ingest.DecodeOptions{}), nil
 		},
@@ -159,7 +160,7 @@ func TestDeletedPingsLeaveNothingInTheAggregates(t *testing.T) {
 		d.open(rollups.Aggregates{})
 		var p gen.Ping
 		for n := 1; g.Next(&p); n++ {
-			d.now = p.Received.Add(time.Duration(d.rng.IntN(100)) * time.Hour)
+			d.now.Store(p.Received.Add(time.Duration(d.rng.IntN(100)) * time.Hour).UnixNano())
 			d.submit(&p)
 			switch d.rng.IntN(20) {
 			case 0:
@@ -200,7 +201,7 @@ func TestARollupBuiltOverDeletedRowsCountsTheLiveOnes(t *testing.T) {
 	d.open()
 	var p gen.Ping
 	for g.Next(&p) {
-		d.now = p.Received
+		d.now.Store(p.Received.UnixNano())
 		d.submit(&p)
 	}
 	d.ok(d.store.Flush(background))
