@@ -33,9 +33,14 @@ var suites = []suite{
 		ci: amount{400, 2}, full: amount{4_000, 10}, asked: "part of the above",
 	},
 	{
-		name: "faults", about: "every file operation of a scenario fails, once and for good, with two errors, during recovery too",
-		packages: []string{"./storage", "./storage/wal", "./storage/meta"}, run: "Fault|MayFail|Fails", tags: true,
+		name: "faults", about: "every file operation of a scenario fails, once and for good, with two errors",
+		packages: []string{"./storage", "./storage/wal", "./storage/meta", "./storage/segment"}, run: "FileOperationMayFail|FailingOperation|EachFailing|FailedSync", tags: true,
 		ci: amount{1, 0}, full: amount{1, 0}, asked: ">= 10,000 distinct",
+	},
+	{
+		name: "scenes", about: "every call of 15 scenes of a store's life fails, recovery and reads among them; a change samples them",
+		packages: []string{"./storage"}, run: "EveryCall", tags: true,
+		ci: amount{0, 0}, full: amount{1, 0}, asked: "part of the above",
 	},
 	{
 		name: "flips", about: "every field of every kind of file flipped and cut: found, named, and never an answer",
