@@ -102,6 +102,7 @@ func TestRawRequestsGetTheirStatus(t *testing.T) {
 func rawStatus(t *testing.T, p *process, request string) int {
 	t.Helper()
 	c := dial(t, p)
+	defer c.Close() // a server that sees a thousand of them idle refuses the next
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
