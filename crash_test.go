@@ -260,8 +260,8 @@ func (h *history) rows(sn *storage.Snapshot, documents bool) map[uint64]foundRow
 		for _, m := range src.Morsels() {
 			g, err := m.Open()
 			h.ok(err)
-			for from := 0; from < g.Rows(); from += vec.BatchRows {
-				h.block(out, t, g, from, min(from+vec.BatchRows, g.Rows()), documents)
+			for from := 0; from < g.Rows(); from += vec.BlockRows {
+				h.block(out, t, g, from, min(from+vec.BlockRows, g.Rows()), documents)
 			}
 		}
 	}

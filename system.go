@@ -95,7 +95,7 @@ type tableBuilder struct {
 func newTableBuilder(c []plan.Col) *tableBuilder { return &tableBuilder{cols: c} }
 
 func (b *tableBuilder) add(vals ...any) {
-	if n := len(b.batches); n == 0 || b.batches[n-1].N == vec.BatchRows {
+	if n := len(b.batches); n == 0 || b.batches[n-1].N == vec.BlockRows {
 		batch := &vec.Batch{}
 		for _, c := range b.cols {
 			v := &vec.Vector{}

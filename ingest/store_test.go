@@ -45,8 +45,8 @@ func documents(t *testing.T, store *storage.Store) (docs map[int64]string, table
 			if err != nil {
 				t.Fatal(err)
 			}
-			for from := 0; from < g.Rows(); from += vec.BatchRows {
-				to := min(from+vec.BatchRows, g.Rows())
+			for from := 0; from < g.Rows(); from += vec.BlockRows {
+				to := min(from+vec.BlockRows, g.Rows())
 				var lsn, doc vec.Vector
 				c, ok := g.Find(types.ColLSN, types.LeafInt)
 				if !ok {
@@ -203,7 +203,7 @@ func BenchmarkReadSegments(b *testing.B) {
 			}
 		}
 	}
-	rows := min(group.Rows(), vec.BatchRows)
+	rows := min(group.Rows(), vec.BlockRows)
 	run := func(name string, read func(dst *vec.Vector) error) {
 		b.Run(name, func(b *testing.B) {
 			var v vec.Vector

@@ -31,13 +31,13 @@ type aggregator struct {
 }
 
 func newAggregator(rows int, tuples []tuple, of []int32) *aggregator {
-	blocks := (rows + vec.BatchRows - 1) / vec.BatchRows
+	blocks := (rows + vec.BlockRows - 1) / vec.BlockRows
 	a := &aggregator{rows: rows, of: of, wanted: make([]bool, blocks), blocks: make([]vec.Vector, blocks), labels: map[string]string{}}
 	a.layouts.of(countLayout)
 	a.layouts.of(simpleLayout)
 	a.order = orderByTuple(of, len(tuples))
 	for _, r := range a.order {
-		a.wanted[int(r)/vec.BatchRows] = true
+		a.wanted[int(r)/vec.BlockRows] = true
 	}
 	return a
 }
@@ -91,7 +91,7 @@ func (a *aggregator) column(pc probeColumn) error {
 	}
 	leaf := pc.col.Leaf()
 	for _, r := range a.order {
-		b, i := &a.blocks[int(r)/vec.BatchRows], int(r)%vec.BatchRows
+		b, i := &a.blocks[int(r)/vec.BlockRows], int(r)%vec.BlockRows
 		if b.Null(i) {
 			continue
 		}
@@ -121,8 +121,8 @@ func (a *aggregator) read(c column.Column) error {
 		if !a.wanted[b] {
 			continue
 		}
-		from := b * vec.BatchRows
-		if err := c.Read(from, min(from+vec.BatchRows, a.rows), &a.blocks[b]); err != nil {
+		from := b * vec.BlockRows
+		if err := c.Read(from, min(from+vec.BlockRows, a.rows), &a.blocks[b]); err != nil {
 			return err
 		}
 	}

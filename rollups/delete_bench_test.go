@@ -180,8 +180,8 @@ func rowsOfClient(b *testing.B, sn *storage.Snapshot, t *types.Table, client int
 }
 
 func passing(b *testing.B, c column.Column, n int, p *column.Pred) (rows []uint16) {
-	for from := 0; from < n; from += vec.BatchRows {
-		to := min(from+vec.BatchRows, n)
+	for from := 0; from < n; from += vec.BlockRows {
+		to := min(from+vec.BlockRows, n)
 		sel := vec.MakeBitmap(to - from)
 		sel.Fill(to - from)
 		if err := c.Filter(from, to, p, sel); err != nil {

@@ -106,8 +106,8 @@ func (d *deleting) delete(sn *storage.Snapshot, few int) {
 			d.t.Fatal("a group without LSNs")
 		}
 		var lsns vec.Vector
-		for from := 0; from < g.Rows(); from += vec.BatchRows {
-			to := min(from+vec.BatchRows, g.Rows())
+		for from := 0; from < g.Rows(); from += vec.BlockRows {
+			to := min(from+vec.BlockRows, g.Rows())
 			d.ok(c.Read(from, to, &lsns))
 			for r := range to - from {
 				if d.rng.IntN(few) == 0 {

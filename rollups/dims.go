@@ -137,8 +137,8 @@ func readWhole(g column.Group, p types.Path, leaf types.Leaf) (*vec.Vector, erro
 func readColumn(c column.Column, rows int, out *vec.Vector) error {
 	out.Reset(c.Leaf().Type())
 	var block vec.Vector
-	for from := 0; from < rows; from += vec.BatchRows {
-		to := min(from+vec.BatchRows, rows)
+	for from := 0; from < rows; from += vec.BlockRows {
+		to := min(from+vec.BlockRows, rows)
 		if err := c.Read(from, to, &block); err != nil {
 			return err
 		}

@@ -142,8 +142,8 @@ func eachValue(g column.Group, of []int32, p types.Path, leaf types.Leaf, f func
 	}
 	var parser fastjson.Parser
 	var block vec.Vector
-	for from := 0; from < len(of); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, len(of))
+	for from := 0; from < len(of); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, len(of))
 		if err := c.Read(from, to, &block); err != nil {
 			return err
 		}

@@ -115,7 +115,7 @@ func newCursor(g column.Group, ord int, preds []statePred) (*cursor, error) {
 			return nil, nil
 		}
 	}
-	c.from = -vec.BatchRows
+	c.from = -vec.BlockRows
 	ok, err := c.nextBlock(preds)
 	if !ok {
 		return nil, err
@@ -126,11 +126,11 @@ func newCursor(g column.Group, ord int, preds []statePred) (*cursor, error) {
 // nextBlock reads the next block that has a row for which all preds hold and stands before its first such row.
 func (c *cursor) nextBlock(preds []statePred) (bool, error) {
 	for {
-		c.from += vec.BatchRows
+		c.from += vec.BlockRows
 		if c.from >= c.rows {
 			return false, nil
 		}
-		n := min(vec.BatchRows, c.rows-c.from)
+		n := min(vec.BlockRows, c.rows-c.from)
 		c.sel = c.sel.Resize(n)
 		c.sel.Fill(n)
 		for _, p := range preds {
@@ -153,7 +153,7 @@ func (c *cursor) nextBlock(preds []statePred) (bool, error) {
 
 // advance moves to the next selected row; false at the end of the group.
 func (c *cursor) advance(preds []statePred) (bool, error) {
-	n := min(vec.BatchRows, c.rows-c.from)
+	n := min(vec.BlockRows, c.rows-c.from)
 	for c.at++; c.at < n; c.at++ {
 		if c.sel.Get(c.at) {
 			c.key = c.appendKey(c.key[:0])

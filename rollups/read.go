@@ -86,12 +86,12 @@ func allRows(n int) []uint16 {
 	return rows
 }
 
-// Next returns up to vec.BatchRows rows of HistogramColumns, nil at the end. The batch is valid until the next call.
+// Next returns up to vec.BlockRows rows of HistogramColumns, nil at the end. The batch is valid until the next call.
 func (r *Reader) Next() (*vec.Batch, error) {
 	for c, v := range r.rows {
 		v.Reset(stateLeafType(c))
 	}
-	for r.rows[0].N < vec.BatchRows && r.m.next(r.rows) {
+	for r.rows[0].N < vec.BlockRows && r.m.next(r.rows) {
 	}
 	if r.m.err != nil {
 		return nil, r.m.err

@@ -150,8 +150,8 @@ func ofDays(g column.Group, date string, days *column.Pred) (column.Group, error
 		return column.NewMem(0), nil
 	}
 	var rows []uint16
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		sel := vec.MakeBitmap(to - from)
 		sel.Fill(to - from)
 		if err := col.Filter(from, to, days, sel); err != nil {

@@ -37,8 +37,8 @@ func (c *checker) within(f *file, g column.Group, name string, low, high int64) 
 		return
 	}
 	var v vec.Vector
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		if err := col.Read(from, to, &v); err != nil {
 			c.corrupt(f, err)
 			return
@@ -164,8 +164,8 @@ func (s *Store) documentsOf(g column.Group, t *types.Table, keyer DocumentKeyer,
 	}
 	var id, lsn, day vec.Vector
 	d := document{table: t.FullName()}
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		if err := errors.Join(ids.Read(from, to, &id), readInts(g, types.ColLSN, from, to, &lsn), readInts(g, t.PartitionBy, from, to, &day)); err != nil {
 			return err
 		}

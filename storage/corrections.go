@@ -192,10 +192,10 @@ func (a *rowGatherer) add(g column.Group, rows []uint16) error {
 // between the first and the last row.
 func (a *rowGatherer) column(c column.Column, rows []uint16, out **vec.Vector) error {
 	for i := 0; i < len(rows); {
-		from, block := rows[i], rows[i]/vec.BatchRows
+		from, block := rows[i], rows[i]/vec.BlockRows
 		a.at = a.at[:0]
 		j := i
-		for ; j < len(rows) && rows[j]/vec.BatchRows == block; j++ {
+		for ; j < len(rows) && rows[j]/vec.BlockRows == block; j++ {
 			a.at = append(a.at, rows[j]-from)
 		}
 		if err := c.Read(int(from), int(rows[j-1])+1, &a.block); err != nil {

@@ -211,8 +211,8 @@ func wholeColumn(g column.Group, p types.Path, leaf types.Leaf) (*vec.Vector, er
 	out, block := &vec.Vector{}, vec.Vector{}
 	out.Reset(leaf.Type())
 	c, ok := g.Find(p, leaf)
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		if ok {
 			if err := c.Read(from, to, &block); err != nil {
 				return nil, err

@@ -159,8 +159,8 @@ func (r *salvage) judge(rd *segment.Reader) error {
 func (r *salvage) readable(g column.Group) error {
 	var v vec.Vector
 	for _, c := range g.Under("") {
-		for from := 0; from < g.Rows(); from += vec.BatchRows {
-			if err := c.Read(from, min(from+vec.BatchRows, g.Rows()), &v); err != nil {
+		for from := 0; from < g.Rows(); from += vec.BlockRows {
+			if err := c.Read(from, min(from+vec.BlockRows, g.Rows()), &v); err != nil {
 				return err
 			}
 		}

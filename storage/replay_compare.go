@@ -145,9 +145,9 @@ func (r *replayer) lose(sw *swap) error {
 	if !ok {
 		return nil
 	}
-	b := int(sw.old.row) / vec.BatchRows * vec.BatchRows
+	b := int(sw.old.row) / vec.BlockRows * vec.BlockRows
 	var v vec.Vector
-	if err := c.Read(b, min(b+vec.BatchRows, sw.old.group.Rows()), &v); err != nil {
+	if err := c.Read(b, min(b+vec.BlockRows, sw.old.group.Rows()), &v); err != nil {
 		return err
 	}
 	if i := int(sw.old.row) - b; !v.Null(i) {
@@ -223,11 +223,11 @@ func rowsOf(g column.Group, low, high uint64, dead vec.Bitmap, f func(lsn uint64
 		return nil
 	}
 	var v vec.Vector
-	for b, from := 0, 0; from < g.Rows(); b, from = b+1, from+vec.BatchRows {
+	for b, from := 0, 0; from < g.Rows(); b, from = b+1, from+vec.BlockRows {
 		if s := c.BlockStats(b); s.Bounded && (uint64(s.MaxI) < low || uint64(s.MinI) > high) {
 			continue
 		}
-		to := min(from+vec.BatchRows, g.Rows())
+		to := min(from+vec.BlockRows, g.Rows())
 		if err := c.Read(from, to, &v); err != nil {
 			return err
 		}

@@ -153,8 +153,8 @@ func (w *parquetRows) layoutsOf(c *leafColumn, col column.Column, rows int) erro
 
 // each calls f for every row; v is nil for a row without a value, and for all if col is.
 func (w *parquetRows) each(col column.Column, rows int, f func(v *vec.Vector, i int) error) error {
-	for from := 0; from < rows; from += vec.BatchRows {
-		to := min(rows, from+vec.BatchRows)
+	for from := 0; from < rows; from += vec.BlockRows {
+		to := min(rows, from+vec.BlockRows)
 		if col != nil {
 			if err := col.Read(from, to, &w.v); err != nil {
 				return err

@@ -19,7 +19,7 @@ import (
 // time.
 func Assemble(g column.Group, root types.Path, from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 	t := newTree()
-	t.add(inBlock(g.Under(root), from/vec.BatchRows), root, t.root)
+	t.add(inBlock(g.Under(root), from/vec.BlockRows), root, t.root)
 	return parts(from, to, sel, types.Of(types.JSONB), dst, func(a *assembler) error { return a.walk(t.root) })
 }
 

@@ -14,7 +14,7 @@ import (
 // value of a path above: an array, a keyed map, or an object that was stored as one value. Only columns that have a
 // value in the block are read.
 func Extract(g column.Group, root types.Path, keys []string, from, to int, sel vec.Bitmap, asText bool, dst *vec.Vector) error {
-	block := from / vec.BatchRows
+	block := from / vec.BlockRows
 	path := types.MakePath(string(root), keys...)
 	at := inBlock(g.Under(path), block)
 	above := ancestors(g, root, keys, block)
@@ -112,7 +112,7 @@ func (a *assembler) below(c column.Column, keys []string) error {
 // stands under that name, and the members of rest (the column of members without one of their own, additional_properties)
 // stand beside them. Rows that are not wanted are NULL; a wanted row with none of the columns is {}.
 func DocumentValue(g column.Group, cols []types.Column, rest string, from, to int, sel vec.Bitmap, dst *vec.Vector) error {
-	block := from / vec.BatchRows
+	block := from / vec.BlockRows
 	t := newTree()
 	for _, c := range cols {
 		if c.Source != "" {

@@ -166,9 +166,9 @@ func groupOf(t tb, in *column.Interner, rows []*column.RowBuf) column.Group {
 func assembleAll(t tb, g column.Group, root types.Path) []string {
 	t.Helper()
 	var out []string
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
 		var v vec.Vector
-		if err := Assemble(g, root, from, min(from+vec.BatchRows, g.Rows()), nil, &v); err != nil {
+		if err := Assemble(g, root, from, min(from+vec.BlockRows, g.Rows()), nil, &v); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, strs(&v)...)

@@ -60,12 +60,12 @@ func (o *Outline) Read(from, to int, sel vec.Bitmap, dst *vec.Vector) error {
 	a := assemblers.Get().(*assembler)
 	defer assemblers.Put(a)
 	a.begin(from, to, sel)
-	own := treeNode{values: inBlock(o.own, from/vec.BatchRows)}
+	own := treeNode{values: inBlock(o.own, from/vec.BlockRows)}
 	if err := a.values(&own); err != nil {
 		return err
 	}
 	if o.above {
-		for _, c := range ancestors(o.group, o.root, o.keys, from/vec.BatchRows) {
+		for _, c := range ancestors(o.group, o.root, o.keys, from/vec.BlockRows) {
 			if err := a.below(c.column, c.keys); err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (o *Outline) without(from, to int) error {
 		if o.rem.Count() == 0 {
 			return nil
 		}
-		switch st := c.BlockStats(from / vec.BatchRows); st.Present {
+		switch st := c.BlockStats(from / vec.BlockRows); st.Present {
 		case 0:
 			continue
 		case st.Rows:

@@ -14,7 +14,7 @@ const (
 	MaxRows       = 1 << 16
 	MaxValueBytes = 1 << 28 // one value of the bytes class
 	MaxChunkBytes = 1 << 31 // all values of the bytes class of one chunk
-	blockValues   = vec.BatchRows
+	blockValues   = vec.BlockRows
 )
 
 // ErrTooLarge is returned for values that no chunk can hold.

@@ -26,15 +26,30 @@ type Column interface {
 	Leaf() types.Leaf
 	// Stats describes the whole column. It is read from the directory, never from the values.
 	Stats() Stats
-	// BlockStats describes rows [b*vec.BatchRows, (b+1)*vec.BatchRows): a subset of what Stats knows.
+	// BlockStats describes rows [b*vec.BlockRows, (b+1)*vec.BlockRows): a subset of what Stats knows.
 	BlockStats(b int) Stats
 	// Read makes dst the rows [from, to) of the column, a row without a value being NULL. It may leave dst in any
-	// vec.Form, with a Dict shared with the column and valid as long as the group. to-from is at most vec.BatchRows and
-	// the range does not cross a multiple of vec.BatchRows.
+	// vec.Form, with a Dict shared with the column and valid as long as the group. to-from is at most vec.BlockRows and
+	// the range does not cross a multiple of vec.BlockRows.
 	Read(from, to int, dst *vec.Vector) error
 	// Filter clears the bits of sel (one per row of [from, to), same range rule) whose row has no value or a value for
 	// which p does not hold. It works on the encoded form where the encoding allows it.
 	Filter(from, to int, p *Pred, sel vec.Bitmap) error
+}
+
+// RangeFilter is what a Column has besides if it filters many blocks faster at once than one by one.
+type RangeFilter interface {
+	// FilterRange is Column.Filter for a range that starts at a block's first row and may span blocks: up to the whole
+	// group. The bits of sel from row to on are not touched.
+	FilterRange(from, to int, p *Pred, sel vec.Bitmap) error
+}
+
+// Coded is what a Column has besides if its chunk may be a dictionary with codes of one or two bytes each.
+type Coded interface {
+	// Codes lends the codes of rows [from, to), which start and end as FilterRange's: exactly one of c8 and c16 is not nil,
+	// ok is false if the column is stored otherwise or some row of the range has no value. Nobody changes them; they may alias
+	// the cache and are valid until release is called, from the goroutine that asked. Code c is row c of dict.
+	Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.Vector, release func(), ok bool, err error)
 }
 
 // Prefetcher is what a Column has besides if its values may have to be waited for.

@@ -66,7 +66,7 @@ func (c *memColumn) Leaf() types.Leaf { return c.leaf }
 func (c *memColumn) Stats() Stats     { return StatsOf(c.v, c.leaf, 0, c.v.N) }
 
 func (c *memColumn) BlockStats(b int) Stats {
-	return StatsOf(c.v, c.leaf, b*vec.BatchRows, min((b+1)*vec.BatchRows, c.v.N))
+	return StatsOf(c.v, c.leaf, b*vec.BlockRows, min((b+1)*vec.BlockRows, c.v.N))
 }
 
 func (c *memColumn) Read(from, to int, dst *vec.Vector) error {

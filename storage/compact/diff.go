@@ -67,8 +67,8 @@ func readColumn(g column.Group, p types.Path, leaf types.Leaf) (*vec.Vector, err
 	}
 	out.Reset(leaf.Type())
 	var block vec.Vector
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		if err := c.Read(from, to, &block); err != nil {
 			return nil, err
 		}

@@ -58,9 +58,9 @@ func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) {
 			cols[i].col = c
 		}
 	}
-	var at [vec.BatchRows]uint32
-	for from := 0; from < g.Rows(); from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.Rows())
+	var at [vec.BlockRows]uint32
+	for from := 0; from < g.Rows(); from += vec.BlockRows {
+		to := min(from+vec.BlockRows, g.Rows())
 		rows := at[:to-from]
 		clear(rows)
 		for i := range cols {

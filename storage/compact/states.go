@@ -116,7 +116,7 @@ func rowsOf(g column.Group, from, to int) (column.Group, error) {
 		v := &vec.Vector{}
 		v.Reset(c.Leaf().Type())
 		for at := from; at < to; {
-			end := min(to, (at/vec.BatchRows+1)*vec.BatchRows)
+			end := min(to, (at/vec.BlockRows+1)*vec.BlockRows)
 			if err := c.Read(at, end, &block); err != nil {
 				return nil, err
 			}

@@ -31,7 +31,7 @@ func (c *cut) Leaf() types.Leaf { return c.leaf }
 func (c *cut) Stats() column.Stats { return column.Stats{Rows: c.n, Present: len(c.rows)} }
 
 func (c *cut) BlockStats(b int) column.Stats {
-	from, to := b*vec.BatchRows, min((b+1)*vec.BatchRows, c.n)
+	from, to := b*vec.BlockRows, min((b+1)*vec.BlockRows, c.n)
 	i, j := c.span(from, to)
 	return column.Stats{Rows: to - from, Present: j - i}
 }

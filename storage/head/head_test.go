@@ -108,11 +108,11 @@ func compareGroup(t *testing.T, seed uint64, rng *rand.Rand, g column.Group, m *
 		}
 		want := m.col(c.Path(), c.Leaf())
 		present := 0
-		for from := 0; from < g.Rows(); from += vec.BatchRows {
-			a := from + rng.IntN(min(vec.BatchRows, g.Rows()-from))
-			b := a + 1 + rng.IntN(min(from+vec.BatchRows, g.Rows())-a)
+		for from := 0; from < g.Rows(); from += vec.BlockRows {
+			a := from + rng.IntN(min(vec.BlockRows, g.Rows()-from))
+			b := a + 1 + rng.IntN(min(from+vec.BlockRows, g.Rows())-a)
 			compareRange(t, seed, rng, c, want, a, b)
-			present += c.BlockStats(from / vec.BatchRows).Present
+			present += c.BlockStats(from / vec.BlockRows).Present
 		}
 		n := 0
 		for r := range g.Rows() {
@@ -250,8 +250,8 @@ func TestReadersSeeWhatTheirCutSawWhileRowsAreAppended(t *testing.T) {
 				sum, rows := int64(0), 0
 				if c, ok := cut.Find("n", types.LeafInt); ok {
 					var v vec.Vector
-					for from := 0; from < n; from += vec.BatchRows {
-						to := min(from+vec.BatchRows, n)
+					for from := 0; from < n; from += vec.BlockRows {
+						to := min(from+vec.BlockRows, n)
 						if err := c.Read(from, to, &v); err != nil {
 							t.Error(err)
 							return

@@ -112,8 +112,8 @@ func BenchmarkReadAllColumns(b *testing.B) {
 			var v vec.Vector
 			for b.Loop() {
 				for _, c := range r.Group(0).Under("") {
-					for from := 0; from < r.GroupRows(0); from += vec.BatchRows {
-						if err := c.Read(from, min(from+vec.BatchRows, r.GroupRows(0)), &v); err != nil {
+					for from := 0; from < r.GroupRows(0); from += vec.BlockRows {
+						if err := c.Read(from, min(from+vec.BlockRows, r.GroupRows(0)), &v); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -136,7 +136,7 @@ func BenchmarkFindAndReadOneColumn(b *testing.B) {
 		if !ok {
 			b.Fatal("no such column")
 		}
-		if err := c.Read(0, vec.BatchRows, &v); err != nil {
+		if err := c.Read(0, vec.BlockRows, &v); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -144,7 +144,7 @@ func (c *checker) fragments(col *restColumn, section string) (used []extent) {
 			c.notRead(k, int(first+pages))
 			return used // values reports it
 		}
-		rows := codec.NewRows(col.Leaf(), 0, min(col.g.dir.rows, vec.BatchRows), &c.v)
+		rows := codec.NewRows(col.Leaf(), 0, min(col.g.dir.rows, vec.BlockRows), &c.v)
 		n, size, err := rows.Add(e.data[min(int(at), len(e.data)):], col.g.dir.rows)
 		e.unpin()
 		if err != nil {
@@ -179,8 +179,8 @@ func (c *checker) values(g *group, col column.Column, section string) {
 	present := 0
 	whole := col.Stats()
 	index := c.indexCheck(col, g.dir.rows)
-	for b := 0; b*vec.BatchRows < g.dir.rows; b++ {
-		from, to := b*vec.BatchRows, min((b+1)*vec.BatchRows, g.dir.rows)
+	for b := 0; b*vec.BlockRows < g.dir.rows; b++ {
+		from, to := b*vec.BlockRows, min((b+1)*vec.BlockRows, g.dir.rows)
 		if err := col.Read(from, to, &c.v); err != nil {
 			c.problem(section, g.dir.base, err)
 			return
@@ -248,9 +248,9 @@ func (c *checker) sortOrder() {
 	for i := range c.r.groups {
 		g := &c.r.groups[i]
 		cols := c.keyColumns(g)
-		for from := 0; from < g.dir.rows; from += vec.BatchRows {
+		for from := 0; from < g.dir.rows; from += vec.BlockRows {
 			keys := make([]vec.Vector, len(cols))
-			to := min(from+vec.BatchRows, g.dir.rows)
+			to := min(from+vec.BlockRows, g.dir.rows)
 			for k, col := range cols {
 				if col == nil {
 					keys[k].SetConstNull(types.Of(types.Text), to-from)

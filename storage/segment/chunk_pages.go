@@ -14,7 +14,7 @@ import (
 // rest. The pages' checksums are in the index area; the chunk's own, in the directory, is for readers that know no pages.
 
 // A page is the packed ids of a block of values; the first one has what stands in front of them too. Part of the format.
-const chunkPageBytes = codec.PageableBytes * vec.BatchRows
+const chunkPageBytes = codec.PageableBytes * vec.BlockRows
 
 // chunkPagesMin is the length from which a chunk has pages.
 const chunkPagesMin = 4 * chunkPageBytes

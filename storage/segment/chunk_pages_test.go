@@ -75,7 +75,7 @@ func TestAFewRowsOfAnIdColumnAreReadByThePage(t *testing.T) {
 		var v, w vec.Vector
 		read := func(block int) (bytes, reads int64) {
 			bytes, reads = fs.bytes, fs.reads
-			from, to := block*vec.BatchRows, min((block+1)*vec.BatchRows, rows)
+			from, to := block*vec.BlockRows, min((block+1)*vec.BlockRows, rows)
 			if err := errors.Join(c.Read(from, to, &v), want.Read(from, to, &w)); err != nil {
 				t.Fatal(err)
 			}
@@ -94,11 +94,11 @@ func TestAFewRowsOfAnIdColumnAreReadByThePage(t *testing.T) {
 			t.Errorf("%s: the same block again took %d bytes", name, bytes)
 		}
 		var sum, count int64
-		for b := 0; b*vec.BatchRows < rows; b++ {
+		for b := 0; b*vec.BlockRows < rows; b++ {
 			bytes, reads := read(b)
 			sum, count = sum+bytes, count+reads
 		}
-		if sum > rows*chunkPageBytes/vec.BatchRows+2*chunkPageBytes || count > 12 {
+		if sum > rows*chunkPageBytes/vec.BlockRows+2*chunkPageBytes || count > 12 {
 			t.Errorf("%s: all blocks one after the other took %d bytes in %d reads", name, sum, count)
 		}
 	}
@@ -118,10 +118,10 @@ func TestADamagedPageFailsTheRowsInItAlone(t *testing.T) {
 	writeFile(t, fs, "/bad", b)
 	bad := open(t, fs, "/bad", 9, nil)
 	failed := 0
-	for from := 0; from < rows; from += vec.BatchRows {
+	for from := 0; from < rows; from += vec.BlockRows {
 		c, _ := bad.Group(0).Find("document_id", types.LeafText)
 		var v vec.Vector
-		err := c.Read(from, min(from+vec.BatchRows, rows), &v)
+		err := c.Read(from, min(from+vec.BlockRows, rows), &v)
 		var corrupt *CorruptError
 		switch {
 		case err == nil:

@@ -40,8 +40,8 @@ func TestManyReadersOfOneColumnAgree(t *testing.T) {
 }
 
 func readOnce(c column.Column, want *vec.Vector, block int) error {
-	from := block * vec.BatchRows
-	to := min(from+vec.BatchRows, want.N)
+	from := block * vec.BlockRows
+	to := min(from+vec.BlockRows, want.N)
 	var v vec.Vector
 	if err := c.Read(from, to, &v); err != nil {
 		return err

@@ -42,8 +42,8 @@ func TestDictionaryOfStatsIsTheOneOfEveryBlock(t *testing.T) {
 				t.Fatalf("%s: dictionary %+v", name, dict)
 			}
 			var v vec.Vector
-			for from := 0; from < 5000; from += vec.BatchRows {
-				if err := c.Read(from, min(from+vec.BatchRows, 5000), &v); err != nil {
+			for from := 0; from < 5000; from += vec.BlockRows {
+				if err := c.Read(from, min(from+vec.BlockRows, 5000), &v); err != nil {
 					t.Fatal(err)
 				}
 				if v.Form != vec.Dict || v.Dict != dict {
@@ -65,8 +65,8 @@ func TestMatchIsAskedOncePerDictionary(t *testing.T) {
 	}}
 	other := &column.Pred{Op: column.OpNe, Leaf: types.LeafText, B: []byte("beta")}
 	rows := 0
-	for from := 0; from < 5000; from += vec.BatchRows {
-		to := min(from+vec.BatchRows, 5000)
+	for from := 0; from < 5000; from += vec.BlockRows {
+		to := min(from+vec.BlockRows, 5000)
 		sel := vec.MakeBitmap(to - from)
 		sel.Fill(to - from)
 		for _, p := range []*column.Pred{other, match} {

@@ -90,7 +90,7 @@ func useGroup(t *testing.T, g *group) {
 			t.Fatalf("%+v", s)
 		}
 		_ = c.BlockStats(0)
-		_ = c.Read(0, min(g.Rows(), vec.BatchRows), &v) // an error is fine, a panic is not
+		_ = c.Read(0, min(g.Rows(), vec.BlockRows), &v) // an error is fine, a panic is not
 	}
 	_ = g.Under(types.MakePath("p"))
 }

@@ -147,13 +147,13 @@ func (g *gatherer) source(s sourceColumn) error {
 	want := g.want[s.group]
 	rows := g.src[s.group].Rows()
 	for len(want) > 0 {
-		b := int(want[0]>>16) / vec.BatchRows
+		b := int(want[0]>>16) / vec.BlockRows
 		end := 0
-		for end < len(want) && int(want[end]>>16)/vec.BatchRows == b {
+		for end < len(want) && int(want[end]>>16)/vec.BlockRows == b {
 			end++
 		}
-		from := b * vec.BatchRows
-		if err := s.col.Read(from, min(from+vec.BatchRows, rows), &g.block); err != nil {
+		from := b * vec.BlockRows
+		if err := s.col.Read(from, min(from+vec.BlockRows, rows), &g.block); err != nil {
 			return err
 		}
 		g.scatter(want[:end], from)

@@ -125,7 +125,7 @@ func (s Selection) has(p types.Path) bool {
 
 // inspectBlocks prints the zone map of each block of a column.
 func inspectBlocks(out io.Writer, col column.Column, rows int) {
-	for b := 0; b*vec.BatchRows < rows; b++ {
+	for b := 0; b*vec.BlockRows < rows; b++ {
 		s := col.BlockStats(b)
 		fmt.Fprintf(out, "    block %d: %d of %d rows%s\n", b, s.Present, s.Rows, zoneText(s, col.Leaf()))
 	}

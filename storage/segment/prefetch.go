@@ -28,7 +28,7 @@ func (c *chunkColumn) Prefetch(from, to int) {
 // prefetchPages asks for the pages of rows [from, to) of a chunk in which every row has a value. e is nil if nothing of
 // the chunk is in the cache.
 func (c *chunkColumn) prefetchPages(e *cacheEntry, l pageLayout, at int64, from, to int) {
-	const perRow = chunkPageBytes / vec.BatchRows
+	const perRow = chunkPageBytes / vec.BlockRows
 	k, end := l.page(l.head+from*perRow), l.page(l.head+to*perRow-1)+1
 	if e != nil {
 		select {

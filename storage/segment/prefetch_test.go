@@ -50,12 +50,12 @@ func TestPrefetchAsksForWhatIsReadThenAndForNothingElse(t *testing.T) {
 		c := column1()
 		fs.read, fs.ahead = nil, nil
 		last := blocks[len(blocks)-1]
-		c.(column.Prefetcher).Prefetch(blocks[0]*vec.BatchRows, min((last+1)*vec.BatchRows, rows))
+		c.(column.Prefetcher).Prefetch(blocks[0]*vec.BlockRows, min((last+1)*vec.BlockRows, rows))
 		if len(fs.read) != 0 {
 			t.Fatalf("blocks %d: asking ahead reads %d", blocks, fs.read)
 		}
 		for _, b := range blocks {
-			if err := c.Read(b*vec.BatchRows, min((b+1)*vec.BatchRows, rows), &v); err != nil {
+			if err := c.Read(b*vec.BlockRows, min((b+1)*vec.BlockRows, rows), &v); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -142,8 +142,8 @@ func expected(src []column.Group, rows []RowRef, p types.Path, leaf types.Leaf) 
 		whole[i] = &vec.Vector{}
 		whole[i].Reset(leaf.Type())
 		var v vec.Vector
-		for from := 0; from < g.Rows(); from += vec.BatchRows {
-			if err := c.Read(from, min(from+vec.BatchRows, g.Rows()), &v); err != nil {
+		for from := 0; from < g.Rows(); from += vec.BlockRows {
+			if err := c.Read(from, min(from+vec.BlockRows, g.Rows()), &v); err != nil {
 				return nil, err
 			}
 			for k := range v.N {

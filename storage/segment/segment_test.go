@@ -85,8 +85,8 @@ func requireColumn(t *testing.T, r *rand.Rand, c column.Column, want *vec.Vector
 		t.Fatalf("%s: stats %+v, want %+v", c.Path(), s, whole)
 	}
 	var got vec.Vector
-	for from := 0; from < want.N; from += vec.BatchRows {
-		to := min(from+vec.BatchRows, want.N)
+	for from := 0; from < want.N; from += vec.BlockRows {
+		to := min(from+vec.BlockRows, want.N)
 		if k := r.IntN(3); k > 0 && to-from > 4 { // parts of blocks too
 			from, to = from+r.IntN((to-from)/2), to-r.IntN((to-from)/2)
 		}
@@ -99,7 +99,7 @@ func requireColumn(t *testing.T, r *rand.Rand, c column.Column, want *vec.Vector
 			}
 		}
 		requireFilter(t, r, c, want, from, to)
-		from -= from % vec.BatchRows
+		from -= from % vec.BlockRows
 	}
 }
 
@@ -481,8 +481,8 @@ func TestRareColumnReadsOnlyItsPage(t *testing.T) {
 	rd := open(t, fs, "/s", 1, cache)
 	c, _ := rd.Group(0).Find(types.MakePath("payload", "k200"), types.LeafJSON)
 	var v vec.Vector
-	for from := 0; from < 3000; from += vec.BatchRows {
-		if err := c.Read(from, min(from+vec.BatchRows, 3000), &v); err != nil {
+	for from := 0; from < 3000; from += vec.BlockRows {
+		if err := c.Read(from, min(from+vec.BlockRows, 3000), &v); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,7 +10,10 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// BatchRows is the number of rows a scan works on at a time, and the number of rows of a block in a segment.
+// BlockRows is the number of rows of a block of a column chunk: the unit of decoding and of zone maps.
+const BlockRows = 1024
+
+// BatchRows is the most rows of a batch between operators: whole blocks.
 const BatchRows = 1024
 
 // Form tells how a vector's values are laid out.
