@@ -12,12 +12,15 @@ import (
 type memory struct {
 	limit  int64
 	used   atomic.Int64
+	peak   atomic.Int64
 	parent *memory // of a part of the execution that ends before the whole: counts there too
 }
 
 // add reserves n bytes (or gives them back) for an operator; error 53200 if the query's limit is passed.
 func (m *memory) add(operator string, n int64) error {
 	used := m.used.Add(n)
+	for p := m.peak.Load(); used > p && !m.peak.CompareAndSwap(p, used); p = m.peak.Load() {
+	}
 	if m.parent != nil {
 		return m.parent.add(operator, n)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/scan"
+	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -37,7 +38,16 @@ type terminal interface {
 type worker struct {
 	x      *exec
 	ctx    *expr.Ctx
+	slot   *sched.Slot
 	morsel int
+}
+
+// turn takes a core again after the worker has given it back in the midst of a morsel.
+func (w *worker) turn() error {
+	if err := w.slot.Turn(w.ctx.Context); err != nil {
+		return expr.Canceled(w.ctx)
+	}
+	return nil
 }
 
 // pipeline is a chain of stages over a stored table or over rows.
@@ -107,6 +117,7 @@ func (p *pipeline) descend(n plan.Node) error {
 		if p.scan, err = scan.New(p.b.ctx, src, n); err != nil {
 			return err
 		}
+		p.b.x.env.Progress.scanBegins(p.scan.Morsels())
 		if skip := p.b.x.env.Skip; skip != nil {
 			p.scan.SkipCorrupt(skip)
 		}
@@ -154,6 +165,7 @@ type chain struct {
 	first sink
 	end   terminal
 	scan  *scan.Worker
+	slot  *sched.Slot // of chains over a scan: others wait for rows that workers below make
 	meter []*meter
 	buf   vec.Bitmap
 }
@@ -161,7 +173,11 @@ type chain struct {
 func (p *pipeline) newChain(ctx context.Context, end func(w *worker) (terminal, error)) (*chain, error) {
 	own := *p.b.ctx
 	own.Context = ctx
-	c := &chain{p: p, w: &worker{x: p.b.x, ctx: &own}}
+	slot := p.b.x.slot(ctx)
+	if p.scan != nil {
+		own.Context = sched.Within(ctx)
+	}
+	c := &chain{p: p, w: &worker{x: p.b.x, ctx: &own, slot: slot}, slot: slot}
 	var err error
 	if c.end, err = end(c.w); err != nil {
 		return nil, err
@@ -195,6 +211,12 @@ func (c *chain) measure(n plan.Node, next sink) sink {
 
 // run does morsel i, or all rows.
 func (c *chain) run(i int) error {
+	if c.scan != nil {
+		if err := c.w.turn(); err != nil {
+			return err
+		}
+		defer c.p.b.x.env.Progress.morselDone()
+	}
 	start := time.Time{}
 	if c.meter != nil {
 		start = time.Now()
@@ -245,6 +267,7 @@ func (c *chain) settle(total time.Duration) {
 }
 
 func (c *chain) close() {
+	c.slot.Release()
 	if c.scan == nil {
 		return
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/scan"
+	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -35,6 +36,10 @@ type Env struct {
 	Workers int       // 0: one for each core
 	Memory  int64     // query_memory in bytes; 0: no limit
 	Analyze *Analysis // nil: nothing is measured
+	// Cores is what this execution shares the machine's cores by, morsel by morsel; nil: it waits for nobody.
+	Cores *sched.Pool
+	// Progress is told how far the execution is; nil: nobody asks.
+	Progress *Progress
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
 }
@@ -48,6 +53,12 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers, once: &sync.Map{}}
+	if env.Cores != nil {
+		x.turns = env.Cores.Query()
+	}
+	if env.Progress != nil {
+		env.Progress.begin(x)
+	}
 	if x.workers <= 0 {
 		x.workers = runtime.GOMAXPROCS(0)
 	}
@@ -120,13 +131,22 @@ type exec struct {
 	env     *Env
 	mem     *memory
 	workers int
-	once    *sync.Map // any -> *onceValue
+	turns   *sched.Query // nil: nobody waits
+	once    *sync.Map    // any -> *onceValue
+}
+
+// slot returns a worker's claim to a core. What runs inside the work of one that has a core does not wait for another.
+func (x *exec) slot(ctx context.Context) *sched.Slot {
+	if x.turns == nil || sched.Held(ctx) {
+		return (*sched.Query)(nil).Slot()
+	}
+	return x.turns.Slot()
 }
 
 // part returns the execution of a plan that runs once per row of an enclosing one: on that row's goroutine, and what it
 // holds is given back by its memory's release.
 func (x *exec) part() *exec {
-	return &exec{env: x.env, mem: &memory{parent: x.mem}, workers: 1, once: x.once}
+	return &exec{env: x.env, mem: &memory{parent: x.mem}, workers: 1, turns: x.turns, once: x.once}
 }
 
 type onceValue struct {

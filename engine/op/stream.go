@@ -190,6 +190,7 @@ func (s *serial) advance() error {
 			return s.g.flush()
 		}
 		s.morsel++
+		defer s.c.slot.Release() // whoever asked for rows may take long to come back
 		return s.c.run(s.morsel - 1)
 	}
 	more, err := s.c.step()
@@ -266,6 +267,12 @@ func (s *stream) newEnd(w *worker) (terminal, error) {
 		select {
 		case s.out[w.morsel] <- b:
 			return nil
+		default:
+		}
+		w.slot.Release() // the reader is slow: others work meanwhile
+		select {
+		case s.out[w.morsel] <- b:
+			return w.turn()
 		case <-w.ctx.Context.Done():
 			if err := expr.Canceled(s.p.b.ctx); err != nil {
 				return err
