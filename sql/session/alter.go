@@ -35,6 +35,10 @@ func (c *conn) alterTable(ctx context.Context, st *ast.AlterTable) (string, erro
 			return "", sqlstate.New(sqlstate.FeatureNotSupported, "the partition column of a table cannot be changed").At(o.Pos()).
 				WithHint("CREATE TABLE … WITH (partition_by = …) AS SELECT … makes a table of the same rows.")
 		}
+		if o.Name == "sort_key" {
+			return "", sqlstate.New(sqlstate.FeatureNotSupported, "the sort key of a table cannot be changed").At(o.Pos()).
+				WithHint("CREATE TABLE … WITH (sort_key = …) AS SELECT … makes a table of the same rows.")
+		}
 		if err := tableOption(&keep, o); err != nil {
 			return "", err
 		}
@@ -124,6 +128,9 @@ func TableOptions(t *types.Table) []string {
 	var out []string
 	if t.PartitionBy != "" {
 		out = append(out, "partition_by="+t.PartitionBy)
+	}
+	if len(t.SortKey) > 0 && t.Kind == types.TableUser {
+		out = append(out, "sort_key="+strings.Join(t.SortKey, ", "))
 	}
 	if t.Retention.Days > 0 {
 		out = append(out, fmt.Sprintf("retention=%d days", t.Retention.Days))

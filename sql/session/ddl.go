@@ -125,11 +125,16 @@ func columnType(d ast.ColumnDef) (types.Type, error) {
 
 func tableOptions(t *types.Table, os []ast.Option) error {
 	for _, o := range os {
-		if o.Name == "partition_by" {
+		var err error
+		switch o.Name {
+		case "partition_by":
 			t.PartitionBy = o.Value
-			continue
+		case "sort_key":
+			err = sortKeyOption(t, o)
+		default:
+			err = tableOption(&t.Retention, o)
 		}
-		if err := tableOption(&t.Retention, o); err != nil {
+		if err != nil {
 			return err
 		}
 	}
