@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/ingest"
 	"github.com/telemdb/telemdb/rollups"
 	"github.com/telemdb/telemdb/sql/pgcatalog"
@@ -31,6 +32,7 @@ type DB struct {
 	opts     Options
 	started  time.Time
 	sessions session.Config
+	spill    *spill.Space
 	wire     *wire.Server
 	handler  *ingest.Handler
 	http     *http.Server
@@ -101,11 +103,13 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := db.ensureSchema("public"); err != nil && !o.ReadOnly {
 		return nil, errors.Join(err, store.Close())
 	}
+	db.openSpill(dir)
 	db.sessions = session.Config{
 		DB:      &database{DB: db},
 		Catalog: pgcatalog.New(),
 		Workers: o.Workers,
 		Memory:  o.QueryMemory,
+		Spill:   db.spill,
 		Now:     func() int64 { return o.Now().UnixMicro() },
 	}
 	db.httpOpts = db.httpOptions()
@@ -233,7 +237,7 @@ func (db *DB) Close() error {
 	db.closing.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // running statements are cancelled now
-		db.closeErr = errors.Join(db.http.Close(), ignoreCancel(db.wire.Shutdown(ctx)), db.store.Close())
+		db.closeErr = errors.Join(db.http.Close(), ignoreCancel(db.wire.Shutdown(ctx)), db.store.Close(), db.closeSpill())
 	})
 	return db.closeErr
 }

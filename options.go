@@ -19,8 +19,11 @@ type Options struct {
 	SealBytes int64
 	// SealMaxAge is the age at which a quiet table is sealed. Default 10 minutes.
 	SealMaxAge time.Duration
-	// QueryMemory bounds one query; beyond it the query fails with SQLSTATE 53200. Default 2 GiB.
+	// QueryMemory bounds one query; beyond it the query goes on with the help of the disk, or fails with SQLSTATE 53200. Default 2 GiB.
 	QueryMemory int64
+	// SpillBytes bounds what running queries keep on disk because it does not fit in QueryMemory, all together; beyond it, and
+	// where free space falls below DiskReserve, they fail with SQLSTATE 53100. Default a quarter of the disk; negative: none.
+	SpillBytes int64
 	// CompactionMemory bounds what a merge of segments holds in memory. Default a tenth of storage.MemoryBudget, which is
 	// 60 % of what the container or the machine has; at least 32 MiB.
 	CompactionMemory int64

@@ -191,6 +191,7 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		{"scrub.interval", "how often all files are read again and their checksums compared; at least 1m, negative: never", o.ScrubInterval},
 		{"seal.bytes", "a table is sealed when its head holds this many bytes of values", o.SealBytes},
 		{"seal.max_age", "or when its oldest unsealed row is this old", o.SealMaxAge},
+		{"spill_bytes", "disk that running queries may use for intermediate results; 0: a quarter of it, negative: no bound", o.SpillBytes},
 		{"strict_wal", "a start fails where records of the log are lost", o.StrictLog},
 		{"wal.durability", "a submission is acknowledged when it is synced (sync), or before (interval:<ms>, none)", o.durability()},
 	} {

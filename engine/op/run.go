@@ -21,6 +21,7 @@ import (
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/engine/sched"
+	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -33,13 +34,18 @@ type Env struct {
 	Ctx *expr.Ctx
 	// Source opens a stored table. It is called once per scan, and the source stays readable until Close.
 	Source  func(*types.Table) (column.Source, error)
-	Workers int       // 0: one for each core
-	Memory  int64     // query_memory in bytes; 0: no limit
+	Workers int   // 0: one for each core
+	Memory  int64 // query_memory in bytes; 0: no limit
+	// Spill is where operators put what does not fit into Memory; nil: they fail with error 53200 instead.
+	Spill   *spill.Space
 	Analyze *Analysis // nil: nothing is measured
 	// Cores is what this execution shares the machine's cores by, morsel by morsel; nil: it waits for nobody.
 	Cores *sched.Pool
 	// Progress is told how far the execution is; nil: nobody asks.
 	Progress *Progress
+	// HashEqual makes all hashes of grouping keys equal, and ForceSpill makes operators that can spill do so from the first
+	// row. The answers stay the same: they are for tests.
+	HashEqual, ForceSpill bool
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
 }

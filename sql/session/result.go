@@ -25,7 +25,8 @@ func (c *conn) env(ctx context.Context, args []*vec.Vector) (*op.Env, *snapshotR
 	if len(c.tx.changes) > 0 {
 		source = withChanges(source, c.tx.changes)
 	}
-	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory}
+	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory, Spill: c.cfg.Spill}
+	c.tune(env)
 	if c.set.value("skip_corrupt") == "on" {
 		env.Skip = &scan.Skipped{}
 	}

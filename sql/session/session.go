@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
 	"github.com/telemdb/telemdb/sql/parse"
@@ -23,6 +24,7 @@ type Config struct {
 	Catalog CatalogProvider
 	Workers int          // of a query; 0: one for each core
 	Memory  int64        // of a query, in bytes; 0: no limit
+	Spill   *spill.Space // of all queries together; nil: what does not fit in Memory is an error
 	Now     func() int64 // microseconds since 1970; nil: the clock
 }
 
