@@ -3,9 +3,11 @@ package codec
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/telemdb/telemdb/storage/simd"
 )
 
-//go:generate go run gen_unpack.go
+//go:generate go run gen_pack.go
 
 // packedLen is the number of bytes n values of w bits take.
 func packedLen(n int, w uint) int { return (n*int(w) + 7) >> 3 }
@@ -82,75 +84,14 @@ func packDistances(out []byte, vals []int64, base int64, w uint) {
 }
 
 // unpack reads len(dst) values of w bits that begin at value number first of src, and adds base to each. src may go on
-// behind the packed values: what follows is read but not used. The caller has checked that src holds the values.
+// behind the packed values. The caller has checked that src holds the values.
 func unpack(dst []int64, src []byte, first int, w uint, base int64) {
-	if w == 0 {
-		fill(dst, base)
-		return
-	}
-	if w <= generatedWidth && first&63 == 0 {
-		n := len(dst) >> 6
-		src = src[first*int(w)>>3:]
-		unpackers[w](dst[:n<<6], src, base)
-		dst, src, first = dst[n<<6:], src[n*int(w)<<3:], 0
-	}
-	if w == 64 {
-		unpack64(dst, src[8*first:], base)
-		return
-	}
-	if w > 57 {
-		unpackWide(dst, src, first, w, base)
-		return
-	}
-	n := unpackAny(dst, src, uint(first)*w, w, base)
-	unpackWide(dst[n:], src, first+n, w, base)
+	simd.UnpackAdd(dst, src, first, w, base)
 }
 
 func fill(dst []int64, v int64) {
 	for i := range dst {
 		dst[i] = v
-	}
-}
-
-func unpack64(dst []int64, src []byte, base int64) {
-	src = src[:8*len(dst)]
-	for i := range dst {
-		dst[i] = base + int64(binary.LittleEndian.Uint64(src[8*i:]))
-	}
-}
-
-// unpackAny unpacks values of at most 57 bits with one load each, as many as have 8 readable bytes, and returns their
-// number.
-func unpackAny(dst []int64, src []byte, bit, w uint, base int64) int {
-	if len(src) < 8 {
-		return 0
-	}
-	last := uint(len(src)-8)<<3 + 7 // the highest bit at which a load may start
-	if bit > last {
-		return 0
-	}
-	n := min(uint(len(dst)), (last-bit)/w+1)
-	dst = dst[:n]
-	mask := uint64(1)<<w - 1
-	for i := range dst {
-		dst[i] = base + int64(binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
-		bit += w
-	}
-	return int(n)
-}
-
-// unpackWide unpacks values of any width anywhere, byte by byte at the end of src: the plain twin of the other loops.
-func unpackWide(dst []int64, src []byte, first int, w uint, base int64) {
-	mask := ^uint64(0) >> (64 - w)
-	bit := uint(first) * w
-	for i := range dst {
-		at, shift := bit>>3, bit&7
-		v := loadTail(src, at) >> shift
-		if shift+w > 64 {
-			v |= uint64(src[at+8]) << (64 - shift)
-		}
-		dst[i] = base + int64(v&mask)
-		bit += w
 	}
 }
 
