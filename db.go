@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/ingest"
 	"github.com/telemdb/telemdb/rollups"
@@ -105,12 +107,14 @@ func Open(dir string, o Options) (*DB, error) {
 	}
 	db.openSpill(dir)
 	db.sessions = session.Config{
-		DB:      &database{DB: db},
-		Catalog: pgcatalog.New(),
-		Workers: o.Workers,
-		Memory:  o.QueryMemory,
-		Spill:   db.spill,
-		Now:     func() int64 { return o.Now().UnixMicro() },
+		DB:       &database{DB: db},
+		Catalog:  pgcatalog.New(),
+		Workers:  o.Workers,
+		Memory:   o.QueryMemory,
+		Spill:    db.spill,
+		Cores:    sched.NewPool(runtime.GOMAXPROCS(0)),
+		Activity: &session.Activity{},
+		Now:      func() int64 { return o.Now().UnixMicro() },
 	}
 	db.httpOpts = db.httpOptions()
 	db.handler = ingest.NewHandler(&sink{db}, db.httpOpts)

@@ -29,6 +29,7 @@ func (d *database) SystemTables() []session.SystemTable {
 		d.system("status", statusCols, d.statusRows),
 		d.system("tables", tableCols, d.tableRows),
 		d.system("check", checkCols, d.checkRows),
+		d.system("queries", queryCols, d.queryRows),
 		d.system("settings", settingCols, d.settingRows),
 		d.system("metrics", metricCols, d.metricRows),
 	}

@@ -35,6 +35,9 @@ type conn struct {
 	empty   map[string]bool // named statements without a statement
 	portals map[string]*portal
 
+	// stop is closed when the session is to end.
+	stop     chan struct{}
+	stopOnce sync.Once
 	// interrupted wakes a COPY FROM STDIN that waits for its client when its statement is to be cancelled.
 	interrupted chan string
 
@@ -62,6 +65,7 @@ func (f fatal) Unwrap() error { return f.e }
 func (c *conn) serve() {
 	defer c.nc.Close()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.stop = make(chan struct{})
 	defer c.cancel()
 	var known sync.Once
 	familiar := func() { c.srv.known(c) }
@@ -122,6 +126,7 @@ func (c *conn) open(o session.Options) (err error) {
 	}
 	c.key = binary.BigEndian.Uint32(key[:])
 	o.PID, o.Remote = c.pid, c.nc.RemoteAddr().String()
+	o.End = c.terminate
 	sess, err := c.srv.o.Open(c.ctx, o)
 	if err != nil {
 		return err
@@ -220,6 +225,8 @@ func (c *conn) next(w waiting) (message, error) {
 		}
 		select {
 		case <-c.in.ready:
+		case <-c.stop:
+			return message{}, fatal{sqlstate.New(sqlstate.AdminShutdown, textShutdown)}
 		case <-quit:
 			return message{}, fatal{sqlstate.New(sqlstate.AdminShutdown, textShutdown)}
 		case reason := <-interrupted:
@@ -352,6 +359,12 @@ func (c *conn) interrupt(reason string) {
 	case c.interrupted <- reason:
 	default:
 	}
+}
+
+// terminate ends the session when its statement, which is cancelled, has ended. Safe from any goroutine.
+func (c *conn) terminate() {
+	c.stopOnce.Do(func() { close(c.stop) })
+	c.interrupt(textShutdown)
 }
 
 // abort ends the connection now. Safe from any goroutine.

@@ -26,6 +26,7 @@ func init() {
 		"pg_catalog.pg_user":             fresh(fillUsers),
 		"pg_catalog.pg_shadow":           fresh(fillUsers),
 		"pg_catalog.pg_settings":         fresh(fillSettings),
+		"pg_catalog.pg_stat_activity":    fresh(fillActivity),
 		"pg_catalog.pg_tables":           kept(fillTables),
 		"pg_catalog.pg_views":            kept(fillViews),
 		"pg_catalog.pg_timezone_names":   fresh(fillZones),

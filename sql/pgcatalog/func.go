@@ -33,7 +33,7 @@ type setFunc = func(e *env, args []*vec.Vector, i int, out []*vec.Vector) (int, 
 
 func (c *Catalog) functions() (map[string][]*expr.Func, map[string][]*plan.TableFunc) {
 	f := &funcs{c: c, oids: parseProcOIDs(), scalars: map[string][]*expr.Func{}, sets: map[string][]*plan.TableFunc{}}
-	for _, add := range []func(*funcs){addTypeFuncs, addVisibility, addDefinitions, addPrivileges, addSizes, addSession, addRegFuncs, addSetFuncs} {
+	for _, add := range []func(*funcs){addTypeFuncs, addVisibility, addDefinitions, addPrivileges, addSizes, addSession, addRegFuncs, addSetFuncs, addActivity} {
 		add(f)
 	}
 	return f.scalars, f.sets

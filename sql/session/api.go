@@ -116,5 +116,6 @@ type Options struct {
 	User, Database string
 	PID            int32
 	Remote         string
+	End            func()            // ends the client's connection; nil: there is none. Called from any goroutine
 	Settings       map[string]string // from the start-up packet or the DSN; an unknown one is FATAL 42704
 }

@@ -50,6 +50,8 @@ type Info interface {
 	PID() int32
 	Version() string
 	Flush(ctx context.Context) error
+	// Activity lists the sessions of the process, and stops them; nil if nobody keeps a list.
+	Activity() *Activity
 	// Replay decodes records of the landfill again; see Replayer.
 	Replay(ctx context.Context, r Replay) (string, error)
 	// Repair makes again what is damaged; see Repairer.

@@ -115,6 +115,8 @@ func (i *info) SetConfig(name, value string, local bool) (string, error) {
 	return v, err
 }
 
+func (i *info) Activity() *Activity { return i.c.cfg.Activity }
+
 func (i *info) Flush(ctx context.Context) error { return i.c.cfg.DB.Flush(ctx) }
 
 func (i *info) Replay(ctx context.Context, r Replay) (string, error) {

@@ -214,12 +214,12 @@ func (p *prepared) Execute(ctx context.Context, args []*vec.Vector) (Result, err
 			len(args), len(p.params))
 	}
 	p.c.now()
-	s := p.c.begin(ctx)
+	s := p.c.begin(ctx, p.text)
 	r, err := p.execute(s, args)
 	if err != nil {
 		err = s.explain(err)
-		s.end()
 		p.c.fail()
+		s.end()
 		return nil, err
 	}
 	return r, nil

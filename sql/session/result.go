@@ -25,8 +25,12 @@ func (c *conn) env(ctx context.Context, args []*vec.Vector) (*op.Env, *snapshotR
 	if len(c.tx.changes) > 0 {
 		source = withChanges(source, c.tx.changes)
 	}
-	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory, Spill: c.cfg.Spill}
+	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory,
+		Spill: c.cfg.Spill, Cores: c.cfg.Cores}
 	c.tune(env)
+	if st, ok := ctx.(*statementCtx); ok {
+		env.Progress = &st.progress
+	}
 	if c.set.value("skip_corrupt") == "on" {
 		env.Skip = &scan.Skipped{}
 	}
@@ -74,11 +78,10 @@ func (r *queryResult) Next() (*vec.Batch, error) {
 	}
 	b, err := r.rows.Next()
 	if err != nil || b == nil {
-		err = r.s.explain(err)
-		r.finish()
-		if err != nil {
+		if err = r.s.explain(err); err != nil {
 			r.c.fail()
 		}
+		r.finish()
 		return nil, err
 	}
 	r.count += int64(b.N)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/telemdb/telemdb/engine/datum"
+	"github.com/telemdb/telemdb/engine/op"
+	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
@@ -25,7 +27,10 @@ type Config struct {
 	Workers int          // of a query; 0: one for each core
 	Memory  int64        // of a query, in bytes; 0: no limit
 	Spill   *spill.Space // of all queries together; nil: what does not fit in Memory is an error
-	Now     func() int64 // microseconds since 1970; nil: the clock
+	Cores   *sched.Pool  // what all queries share; nil: they do not wait for each other
+	// Activity lists the sessions; nil: nobody asks.
+	Activity *Activity
+	Now      func() int64 // microseconds since 1970; nil: the clock
 }
 
 // conn implements Conn.
@@ -69,6 +74,7 @@ func New(cfg Config, o Options) (Conn, error) {
 		}
 	}
 	c.base = c.set.clone()
+	cfg.Activity.enter(c)
 	return c, nil
 }
 
@@ -222,6 +228,7 @@ func (c *conn) Close() {
 		delete(c.cursors, name)
 	}
 	c.tx.drop()
+	c.cfg.Activity.leave(c)
 }
 
 // statementCtx is the context of one running statement.
@@ -230,10 +237,12 @@ type statementCtx struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	c      *conn
+
+	progress op.Progress
 }
 
 // begin makes a statement the running one: the one Cancel and statement_timeout stop.
-func (c *conn) begin(parent context.Context) *statementCtx {
+func (c *conn) begin(parent context.Context, text string) *statementCtx {
 	ctx, cancel := context.WithCancelCause(parent)
 	s := &statementCtx{Context: ctx, cancel: cancel, c: c}
 	if ms, err := millis(c.set.value("statement_timeout")); err == nil && ms > 0 {
@@ -244,6 +253,7 @@ func (c *conn) begin(parent context.Context) *statementCtx {
 	c.mu.Lock()
 	c.mu.running = s
 	c.mu.Unlock()
+	c.cfg.Activity.begins(c, s, text)
 	return s
 }
 
@@ -263,6 +273,7 @@ func (s *statementCtx) end() {
 		s.c.mu.running = nil
 	}
 	s.c.mu.Unlock()
+	s.c.cfg.Activity.ends(s.c, s)
 	s.cancel(nil)
 }
 
