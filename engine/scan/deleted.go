@@ -3,7 +3,7 @@ package scan
 // Deleted rows are still in their group. A block begins without them, so that no predicate, count, limit or output ever
 // sees one. Statistics may count them: that prunes less, never more.
 
-// bury takes the deleted rows out of the current block's selection. A block begins at a multiple of 64 rows, so the words
+// bury takes the deleted rows out of the current rows' selection. A block begins at a multiple of 64 rows, so the words
 // of the two bitmaps meet.
 func (w *Worker) bury() {
 	dead := w.dead[min(w.from/64, len(w.dead)):]

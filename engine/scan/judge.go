@@ -1,25 +1,17 @@
 package scan
 
 import (
-	"bytes"
-	"cmp"
-	"math"
-	"sort"
-
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
-	"github.com/telemdb/telemdb/storage/vec"
 )
 
-var nan = math.NaN()
-
 // verdict is what statistics say of a predicate over a set of rows.
-type verdict uint8
+type verdict = column.Verdict
 
 const (
-	some verdict = iota // the values have to be looked at
-	none                // no row passes
-	all                 // every row passes
+	some = column.Some
+	none = column.None
+	all  = column.All
 )
 
 // judge decides a predicate by the statistics of a column of the group.
@@ -35,7 +27,7 @@ func (p *predState) judge(w *Worker, st *column.Stats) verdict {
 		}
 		return p.judgeDict(w, st)
 	}
-	return judge(&p.push, st)
+	return p.push.Judge(st)
 }
 
 func byPresence(st *column.Stats, empty, full verdict) verdict {
@@ -74,118 +66,6 @@ func counted(passing int, st *column.Stats) verdict {
 	return some
 }
 
-// judge decides a comparison by presence, bounds and distinct values.
-func judge(p *column.Pred, st *column.Stats) verdict {
-	if st.Present == 0 {
-		return none
-	}
-	v := byBounds(p, st)
-	if v == all && st.Present < st.Rows {
-		v = some
-	}
-	if v != some || st.Dict == nil || st.Dict.N == 0 || st.Dict.N > 1<<12 {
-		return v
-	}
-	sel := vec.MakeBitmap(st.Dict.N)
-	sel.Fill(st.Dict.N)
-	if p.Apply(st.Dict, sel) != nil {
-		return some
-	}
-	return counted(sel.Count(), st)
-}
-
-func byBounds(p *column.Pred, st *column.Stats) verdict {
-	if !st.Bounded {
-		return some
-	}
-	if p.Op == column.OpIn {
-		return inBounds(p, st)
-	}
-	var lo, hi int // signs of least - constant and greatest - constant
-	exact := true
-	switch p.Leaf {
-	case types.LeafBool, types.LeafInt:
-		lo, hi = cmp.Compare(st.MinI, p.I), cmp.Compare(st.MaxI, p.I)
-	case types.LeafFloat:
-		lo, hi = column.CompareFloat(st.MinF, p.F), column.CompareFloat(st.MaxF, p.F)
-		if st.HasNaN {
-			hi = column.CompareFloat(nan, p.F)
-			exact = false
-		}
-	case types.LeafText:
-		lo, hi = bytes.Compare(st.MinB, p.B), bytes.Compare(st.MaxB, p.B)
-		exact = false
-	default:
-		return some
-	}
-	return byRange(p.Op, lo, hi, exact)
-}
-
-// byRange decides op for values between two bounds whose comparisons with the constant are lo and hi.
-func byRange(op column.Op, lo, hi int, exact bool) verdict {
-	switch op {
-	case column.OpEq:
-		switch {
-		case lo > 0 || hi < 0:
-			return none
-		case exact && lo == 0 && hi == 0:
-			return all
-		}
-	case column.OpNe:
-		switch {
-		case lo > 0 || hi < 0:
-			return all
-		case exact && lo == 0 && hi == 0:
-			return none
-		}
-	case column.OpLt:
-		return within(lo >= 0, hi < 0)
-	case column.OpLe:
-		return within(lo > 0, hi <= 0)
-	case column.OpGt:
-		return within(hi <= 0, lo > 0)
-	case column.OpGe:
-		return within(hi < 0, lo >= 0)
-	}
-	return some
-}
-
-func within(isNone, isAll bool) verdict {
-	switch {
-	case isNone:
-		return none
-	case isAll:
-		return all
-	}
-	return some
-}
-
-// inBounds is none if no item of the list lies within the bounds.
-func inBounds(p *column.Pred, st *column.Stats) verdict {
-	l := p.List
-	var from int
-	switch p.Leaf {
-	case types.LeafInt:
-		from = sort.Search(l.N, func(k int) bool { return l.I64[k] >= st.MinI })
-		if from < l.N && l.I64[from] <= st.MaxI {
-			return some
-		}
-	case types.LeafFloat:
-		from = sort.Search(l.N, func(k int) bool { return column.CompareFloat(l.F64[k], st.MinF) >= 0 })
-		if st.HasNaN || (from < l.N && column.CompareFloat(l.F64[from], st.MaxF) <= 0) {
-			return some
-		}
-	case types.LeafText:
-		from = sort.Search(l.N, func(k int) bool { return bytes.Compare(l.Bytes(k), st.MinB) >= 0 })
-		if from < l.N && bytes.Compare(l.Bytes(from), st.MaxB) <= 0 {
-			return some
-		}
-	default:
-		return some
-	}
-	return none
-}
-
 // pruned reports whether the manifest alone rules the morsel out.
 func (w *Worker) pruned(m column.Morsel) bool {
 	for k := range w.preds {
@@ -213,7 +93,7 @@ func (w *Worker) pruned(m column.Morsel) bool {
 		if st.Present == 0 {
 			st.Present = st.Rows // what a manifest does not count it does not know
 		}
-		switch judge(&p.p, &st) {
+		switch p.p.Judge(&st) {
 		case none:
 			return true
 		case some:

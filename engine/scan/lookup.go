@@ -54,7 +54,7 @@ const (
 	found                       // blocks have the rows that pass
 )
 
-// foundBlock is the rows of a block, of vec.BatchRows but for the last, that pass.
+// foundBlock is the rows of a block, of vec.BlockRows but for the last, that pass.
 type foundBlock struct {
 	sel   vec.Bitmap
 	alive int
@@ -247,8 +247,8 @@ func (f *finding) open(w *Worker) {
 }
 
 func (f *finding) begin(rows int) {
-	n := (rows + vec.BatchRows - 1) / vec.BatchRows
-	words := make(vec.Bitmap, n*(vec.BatchRows/64))
+	n := (rows + vec.BlockRows - 1) / vec.BlockRows
+	words := make(vec.Bitmap, n*(vec.BlockRows/64))
 	dead := f.m.Deleted()
 	words.Fill(rows)
 	for i := range min(len(words), len(dead)) {
@@ -264,7 +264,7 @@ func (f *finding) begin(rows int) {
 
 // rows returns the range of a block.
 func (f *finding) rows(b int) (from, to int) {
-	return b * vec.BatchRows, min((b+1)*vec.BatchRows, f.m.Rows())
+	return b * vec.BlockRows, min((b+1)*vec.BlockRows, f.m.Rows())
 }
 
 // prefetch asks for what conjunct k will read.
@@ -276,7 +276,7 @@ func (f *finding) prefetch(k int) {
 	f.ask(p.col, func(b int) bool {
 		st := p.col.BlockStats(b)
 		st.Dict = nil
-		return judge(&p.push, &st) == some
+		return p.push.Judge(&st) == some
 	})
 }
 

@@ -1,9 +1,10 @@
 package scan
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"sort"
+	"time"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/ingest/shred"
@@ -223,7 +224,8 @@ type predState struct {
 	push    column.Pred
 	any     []column.Column // NULL tests of jsonb: a row with a value in any of these is not NULL
 	in, out int64
-	one     vec.Batch // input of match
+	took    time.Duration // for in rows
+	one     vec.Batch     // input of match
 	val     vec.Vector
 	dict    *vec.Vector // what pass was computed for
 	pass    vec.Bitmap
@@ -238,25 +240,30 @@ func newPredState(w *Worker, p *pred) predState {
 	return st
 }
 
-// reorder sorts the predicates by cost per row that they remove, as far as the rows seen tell.
+// reorder sorts the predicates by time per row that they remove, as far as the rows seen tell.
 func (w *Worker) reorder() {
 	w.seen = 0
 	for i := range w.order {
 		w.order[i] = i
 	}
-	rank := func(i int) float64 {
-		p := &w.preds[i]
-		removed := 0.5
-		if p.in > 0 {
-			removed = 1 - float64(p.out)/float64(p.in)
-		}
-		return p.cost / max(removed, 0.001)
-	}
-	sort.SliceStable(w.order, func(a, b int) bool { return rank(w.order[a]) < rank(w.order[b]) })
+	slices.SortStableFunc(w.order, func(a, b int) int { return cmp.Compare(w.preds[a].rank(), w.preds[b].rank()) })
 	for i := range w.preds {
-		w.preds[i].in /= 2 // old groups count less
-		w.preds[i].out /= 2
+		p := &w.preds[i]
+		p.in, p.out, p.took = p.in/2, p.out/2, p.took/2 // old groups count less
 	}
+}
+
+// guessed is the time per row, in nanoseconds, of a predicate of cost 1 that has not been measured.
+const guessed = 0.1
+
+// rank is the predicate's time per row that it removes, in nanoseconds.
+func (p *predState) rank() float64 {
+	cost, removed := guessed*p.cost, 0.5
+	if p.in > 0 {
+		cost = float64(p.took) / float64(p.in)
+		removed = 1 - float64(p.out)/float64(p.in)
+	}
+	return cost / max(removed, 0.001)
 }
 
 // begin looks at the group's statistics and decides how the predicate is applied to its blocks.
@@ -282,9 +289,27 @@ func (p *predState) begin(w *Worker) verdict {
 		return some
 	}
 	p.col = r.direct
+	if d, ok := r.direct.(column.Decider); ok && p.form != match {
+		p.verdict = d.Decide(&p.push)
+		if p.form == isNull {
+			p.verdict = opposite(p.verdict)
+		}
+		return p.verdict
+	}
 	st := r.direct.Stats()
 	p.verdict = p.judge(w, &st)
 	return p.verdict
+}
+
+// opposite returns what is known of a predicate that holds where another, of which v is known, does not.
+func opposite(v verdict) verdict {
+	switch v {
+	case none:
+		return all
+	case all:
+		return none
+	}
+	return some
 }
 
 // pushable sets push to the predicate in the stored column's own domain.
@@ -345,9 +370,9 @@ func (p *predState) apply(w *Worker) error {
 	}
 	st := some
 	if p.form == compare {
-		b := p.col.BlockStats(w.from / vec.BatchRows)
+		b := p.col.BlockStats(w.from / vec.BlockRows)
 		b.Dict = nil
-		st = judge(&p.push, &b)
+		st = p.push.Judge(&b)
 	}
 	switch {
 	case st == none:
@@ -373,7 +398,7 @@ func (p *predState) apply(w *Worker) error {
 func (p *predState) applyAny(w *Worker) error {
 	w.rem = append(w.rem[:0], w.sel...) // rows without a value so far
 	for _, c := range p.any {
-		st := c.BlockStats(w.from / vec.BatchRows)
+		st := c.BlockStats(w.from / vec.BlockRows)
 		if st.Present == 0 {
 			continue
 		}

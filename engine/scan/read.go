@@ -123,6 +123,17 @@ func (r *reader) assembled() bool {
 	return r.kind == whole || r.kind == outlined && !r.above || (r.kind == shredded && !r.above && !r.col.AsText && r.col.Type.Kind == types.JSONB)
 }
 
+// manyBlocks reports whether read takes rows of several blocks at once.
+func (r *reader) manyBlocks() bool {
+	switch r.kind {
+	case absent, place:
+		return true
+	case plain, widened, printed:
+		return !r.others
+	}
+	return false
+}
+
 // takes reports whether values of the leaf kind are values of the wanted type as they stand.
 func (r *reader) takes(leaf types.Leaf) bool {
 	switch r.col.Type.Kind {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -96,26 +97,30 @@ type Emit func(b *vec.Batch, sel vec.Bitmap) error
 
 // Worker reads morsels for one goroutine.
 type Worker struct {
-	s     *Scan
-	ctx   *expr.Ctx
-	cols  []reader
-	vecs  []vec.Vector
-	batch vec.Batch // all columns of Read
-	out   vec.Batch // the first Out of them
-	fresh []bool    // per column: vecs holds the current block
-	preds []predState
-	order []int
-	sel   vec.Bitmap
-	tmp   vec.Bitmap
-	rem   vec.Bitmap
-	group column.Group
-	dead  vec.Bitmap // rows of the group that have been deleted; nil: none
-	base  int64      // types.ColRow of the group's first row
-	from  int
-	to    int
-	step  int // rows of a block: a part of vec.BatchRows, a power of two
-	seen  int // morsels since the order was chosen
-	stats Stats
+	s      *Scan
+	ctx    *expr.Ctx
+	cols   []reader
+	vecs   []vec.Vector
+	batch  vec.Batch // all columns of Read
+	out    vec.Batch // the first Out of them
+	fresh  []bool    // per column: vecs holds the current block
+	preds  []predState
+	order  []int
+	sel    vec.Bitmap // rows [from, to) that are alive: often a part of passed
+	tmp    vec.Bitmap
+	rem    vec.Bitmap
+	passed vec.Bitmap // the group's rows that are alive, as far as they have been filtered
+	wide   vec.Bitmap
+	group  column.Group
+	dead   vec.Bitmap // rows of the group that have been deleted; nil: none
+	base   int64      // types.ColRow of the group's first row
+	from   int
+	to     int
+	step   int  // rows of a batch at most: a power of two
+	most   int  // the most rows of a batch in the current group: vec.BatchRows, or vec.BlockRows where a reader takes no more
+	long   bool // step depends on how long values are
+	seen   int  // morsels since the order was chosen
+	stats  Stats
 }
 
 // NewWorker returns a worker. ctx belongs to its goroutine.
@@ -129,9 +134,9 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	for _, p := range s.preds {
 		w.preds = append(w.preds, newPredState(w, p))
 	}
-	w.step = vec.BatchRows
+	w.step, w.most = vec.BatchRows, vec.BatchRows
 	if slices.ContainsFunc(s.node.Read[:s.node.Out], mayBeLong) {
-		w.step = stepMin
+		w.step, w.long = stepMin, true
 	}
 	w.order = make([]int, len(s.preds))
 	w.reorder()
@@ -151,34 +156,17 @@ func (w *Worker) Morsel(i int, emit Emit) error {
 	if f := w.finding(i); f != nil {
 		return w.found(f, emit)
 	}
-	m := w.s.morsels[i]
-	rows := m.Rows()
-	w.dead, w.base = m.Deleted(), int64(i)<<16
-	if w.dead != nil {
-		n := w.dead.Count()
-		w.stats.RowsDeleted += int64(n)
-		rows -= n
-	}
-	w.stats.Morsels++
-	w.stats.RowsIn += int64(rows)
-	if w.s.never || rows == 0 || w.pruned(m) {
-		w.stats.MorselsPruned++
-		return nil
-	}
 	if len(w.s.preds) == 0 && len(w.s.node.Read) == 0 {
-		return w.countOnly(rows, emit)
+		return w.countOnly(i, emit)
 	}
-	if w.seen++; w.seen >= 8 {
-		w.reorder()
-	}
-	read, err := w.open(m)
+	rows, read, err := w.enter(i)
 	if err != nil {
 		return w.unreadable(err, rows, true)
 	}
 	if !read {
 		return nil
 	}
-	return w.blocks(emit)
+	return w.spans(emit)
 }
 
 // open begins a group; false if no row of it can pass.
@@ -205,32 +193,111 @@ func (w *Worker) open(m column.Morsel) (bool, error) {
 			return false, nil
 		}
 	}
+	w.most = w.mostRows()
+	if w.step = min(w.step, w.most); !w.long {
+		w.step = w.most
+	}
 	return true, nil
 }
 
-// blocks reads the group's blocks.
-func (w *Worker) blocks(emit Emit) error {
+// mostRows returns how many rows of the group all readers can read at once.
+func (w *Worker) mostRows() int {
+	for c := range w.cols {
+		if !w.cols[c].manyBlocks() {
+			return vec.BlockRows
+		}
+	}
+	return vec.BatchRows
+}
+
+// spanFirst is how many rows a scan filters at first that may soon have enough: a limit, or blocks that cannot be read.
+const spanFirst = vec.BatchRows
+
+// spans reads the group: at once, or a growing part at a time where there is a limit; block by block where what cannot be
+// read is to be left out.
+func (w *Worker) spans(emit Emit) error {
+	rows := w.group.Rows()
+	if w.s.skipped != nil {
+		return w.readable(emit)
+	}
+	size := rows
+	if w.s.node.Limit > 0 {
+		size = spanFirst
+	}
+	for from := 0; from < rows && !w.s.Done(); size *= 2 {
+		to := min(from+size, rows)
+		alive, err := w.filter(from, to)
+		if err == nil {
+			err = w.batches(from, to, alive, emit)
+		}
+		if err != nil {
+			return w.unreadable(err, 0, false)
+		}
+		from = to
+	}
+	return nil
+}
+
+// readable reads the group block by block, and leaves out, and counts, those that cannot be read.
+func (w *Worker) readable(emit Emit) error {
 	rows := w.group.Rows()
 	whole := true // no block has been left out yet
-	for from := 0; from < rows; from = w.to {
-		if err := expr.Canceled(w.ctx); err != nil {
-			return err
+	var failed error
+	once := func(b *vec.Batch, sel vec.Bitmap) error { // an error of whoever takes the rows is none of reading them
+		failed = emit(b, sel)
+		return failed
+	}
+	for from := 0; from < rows && !w.s.Done(); {
+		to := min(from+min(w.step, vec.BlockRows), rows)
+		alive, err := w.filter(from, to)
+		if err == nil {
+			err = w.batches(from, to, alive, once)
 		}
-		alive, err := w.block(from, min(from+w.step, rows))
 		switch {
+		case failed != nil:
+			return failed
 		case err != nil:
+			w.from, w.to = from, to
 			if err := w.unreadable(err, w.liveInBlock(), whole); err != nil {
 				return err
 			}
 			whole = false
-		case alive > 0:
+		}
+		from = to
+	}
+	return nil
+}
+
+// batches emits rows [from, to), which have been filtered.
+func (w *Worker) batches(from, to, alive int, emit Emit) error {
+	w.stats.Blocks += int64((to - from + vec.BlockRows - 1) / vec.BlockRows)
+	if alive == 0 {
+		w.stats.BlocksSkipped += int64((to - from + vec.BlockRows - 1) / vec.BlockRows)
+		return nil
+	}
+	for at := from; at < to && !w.s.Done(); {
+		if err := expr.Canceled(w.ctx); err != nil {
+			return err
+		}
+		end := min(at+w.step, to)
+		alive := w.enterBatch(at, end)
+		skipped := (end - at - (w.to - w.from)) / vec.BlockRows
+		if alive > 0 {
+			var err error
+			if alive, err = w.decode(alive); err != nil {
+				return err
+			}
+		}
+		if alive == 0 {
+			skipped = (end - at + vec.BlockRows - 1) / vec.BlockRows
+		}
+		w.stats.BlocksSkipped += int64(skipped)
+		if alive > 0 {
 			if err := w.hand(alive, emit); err != nil {
 				return err
 			}
 		}
-		if w.s.Done() {
-			return nil
-		}
+		at = end
 	}
 	return nil
 }
@@ -246,9 +313,17 @@ func (w *Worker) hand(alive int, emit Emit) error {
 }
 
 // countOnly answers a scan that reads nothing: rows without columns.
-func (w *Worker) countOnly(rows int, emit Emit) error {
-	rows = w.take(rows)
+func (w *Worker) countOnly(i int, emit Emit) error {
+	m := w.s.morsels[i]
+	rows := column.Live(m)
+	w.stats.Morsels++
+	w.stats.RowsIn += int64(rows)
+	w.stats.RowsDeleted += int64(m.Rows() - rows)
 	if rows == 0 {
+		w.stats.MorselsPruned++
+		return nil
+	}
+	if rows = w.take(rows); rows == 0 {
 		return nil
 	}
 	w.stats.RowsOut += int64(rows)
@@ -268,37 +343,22 @@ func (w *Worker) take(n int) int {
 	return n
 }
 
-// block decides which rows of [from, to) pass, and decodes the output for them. It returns their number.
-func (w *Worker) block(from, to int) (alive int, err error) {
-	w.from, w.to = from, to
-	n := to - from
-	clear(w.fresh)
-	w.batch.N, w.out.N = n, n
-	w.sel = w.sel.Resize(n)
-	w.sel.Fill(n)
-	w.stats.Blocks++
-	alive = n
-	if w.dead != nil {
-		w.bury()
-		if alive = w.sel.Count(); alive == 0 {
-			w.stats.BlocksSkipped++
-			return 0, nil
-		}
-	}
+// decode decides the conjuncts that need decoded columns for the current batch, and decodes the output for the rows that
+// pass. It returns their number.
+func (w *Worker) decode(alive int) (int, error) {
 	for _, k := range w.order {
 		p := &w.preds[k]
-		if p.verdict == all {
+		if p.verdict == all || !p.decoded() {
 			continue
 		}
-		before := alive
-		if err := p.apply(w); err != nil {
+		start := time.Now()
+		if err := p.evaluate(w); err != nil {
 			return 0, err
 		}
+		before := alive
 		alive = w.sel.Count()
-		p.in += int64(before)
-		p.out += int64(alive)
+		p.seen(before, alive, time.Since(start))
 		if alive == 0 {
-			w.stats.BlocksSkipped++
 			return 0, nil
 		}
 	}
@@ -347,7 +407,7 @@ func (w *Worker) adapt() {
 	for w.step > stepMin && size/n*w.step > stepMost {
 		w.step /= 2
 	}
-	if w.step < vec.BatchRows && size/n*w.step < stepMost/4 && w.to%(2*w.step) == 0 {
+	if w.step < w.most && size/n*w.step < stepMost/4 && w.to%(2*w.step) == 0 {
 		w.step *= 2
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -47,6 +48,8 @@ type Chunk struct {
 	hex  hexLayout
 	time *timeLayout
 	rare rareLists
+
+	codesChecked atomic.Bool // every code is one of dict's
 }
 
 // Open reads the header of a chunk. rows and present are what the directory says.
@@ -157,7 +160,7 @@ const PageableAll = presentAll<<6 | encUUID
 // Extent returns the bytes that Read and Filter of rows [from, to) need besides those in front of the values. A chunk that
 // is not pageable needs all.
 func (c *Chunk) Extent(data []byte, from, to int) (lo, hi int) {
-	if c.enc != encUUID || c.checkRange(from, to) != nil {
+	if c.enc != encUUID || from < 0 || from >= to || to > c.pres.rows {
 		return 0, len(data)
 	}
 	return c.at + uuidBytes*c.pres.before(data, from), c.at + uuidBytes*c.pres.before(data, to)

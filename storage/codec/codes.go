@@ -171,32 +171,28 @@ func (k *codes) filterRuns(data []byte, a, b int, pass []uint8, out bitset) erro
 	if k.runs.kind != intsRuns {
 		sc := getScratch()
 		defer sc.put()
-		if err := k.read(data, a, b, sc.codes[:]); err != nil {
-			return err
+		for at := a; at < b; at += blockValues {
+			end := min(at+blockValues, b)
+			if err := k.read(data, at, end, sc.codes[:]); err != nil {
+				return err
+			}
+			look32(sc.codes[:end-at], pass, out[(at-a)/64:])
 		}
-		look32(sc.codes[:b-a], pass, out)
 		return nil
 	}
-	s := k.runs
-	first, last := s.runOf(data, a), s.runOf(data, b-1)
-	sc := getScratch()
-	defer sc.put()
-	if err := s.vals.read(data, first, last+1, sc.a[:]); err != nil {
-		return err
-	}
-	at := a
-	for r := first; r <= last; r++ {
-		end := min(s.runLast(data, r)+1, b)
-		c := sc.a[r-first]
-		if c < 0 || c >= int64(k.limit) {
-			return corrupt("code %d in a dictionary of %d", c, k.limit)
+	bad, broken := int64(0), false
+	err := k.runs.eachRun(data, a, b, func(c int64, from, to int) {
+		switch {
+		case c < 0 || c >= int64(k.limit):
+			bad, broken = c, true
+		case pass[c] != 0:
+			out.setRange(from-a, to-a)
 		}
-		if pass[c] != 0 {
-			out.setRange(at-a, end-a)
-		}
-		at = end
+	})
+	if err == nil && broken {
+		err = corrupt("code %d in a dictionary of %d", bad, k.limit)
 	}
-	return nil
+	return err
 }
 
 func (k *codes) name() string {

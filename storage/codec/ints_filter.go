@@ -155,19 +155,9 @@ func (b *forBlock) filter(data []byte, from, to int, lo, hi int64, out bitset, a
 }
 
 func (s *ints) filterRuns(data []byte, a, b int, lo, hi int64, out bitset) error {
-	first, last := s.runOf(data, a), s.runOf(data, b-1)
-	sc := getScratch()
-	defer sc.put()
-	if err := s.vals.read(data, first, last+1, sc.a[:]); err != nil {
-		return err
-	}
-	at := a
-	for r := first; r <= last; r++ {
-		end := min(s.runLast(data, r)+1, b)
-		if v := sc.a[r-first]; v >= lo && v <= hi {
-			out.setRange(at-a, end-a)
+	return s.eachRun(data, a, b, func(v int64, from, to int) {
+		if v >= lo && v <= hi {
+			out.setRange(from-a, to-a)
 		}
-		at = end
-	}
-	return nil
+	})
 }

@@ -44,6 +44,14 @@ type RangeFilter interface {
 	FilterRange(from, to int, p *Pred, sel vec.Bitmap) error
 }
 
+// Decider is what a Column has besides if it knows more about a predicate than its Stats tell, or knows it faster.
+type Decider interface {
+	// Decide tells what is known of p over all rows: by presence and bounds, and where these do not decide, by the distinct
+	// values, for which the column may be read. What it prepares serves the filters that follow. For OpMatch it calls Match.
+	// An error of reading is Some: the one who reads the values is told of it.
+	Decide(p *Pred) Verdict
+}
+
 // Coded is what a Column has besides if its chunk may be a dictionary with codes of one or two bytes each.
 type Coded interface {
 	// Codes lends the codes of rows [from, to), which start and end as FilterRange's: exactly one of c8 and c16 is not nil,

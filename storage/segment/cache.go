@@ -170,6 +170,7 @@ func (c *Cache) Drop(indexes bool) {
 		case !c.emptyLocked(a):
 			kept = append(kept, a)
 		case len(a.mem) == c.arenaBytes:
+			a.forget()
 			kept = append(kept, &arena{mem: a.mem})
 		default:
 			c.releaseLocked(a)
@@ -361,6 +362,7 @@ func (c *Cache) emptyLocked(a *arena) bool {
 }
 
 func (c *Cache) releaseLocked(a *arena) {
+	a.forget()
 	c.used -= int64(len(a.mem))
 	_ = unmapArena(a.mem) // fails only for memory that was not mapped; then there is nothing to free
 	a.mem = nil
@@ -386,8 +388,17 @@ func (c *Cache) reuseLocked(old *arena, room int) *arena {
 		a.entries = append(a.entries, moved)
 		c.entries[e.key] = moved
 	}
+	old.forget()
 	c.arenas = append(c.arenas, a)
 	return a
+}
+
+// forget lets go of what an emptied arena's entries hold: row groups may still know the entries.
+func (a *arena) forget() {
+	for _, e := range a.entries {
+		e.chunk.Store(nil)
+	}
+	a.entries = nil
 }
 
 // keep attaches an opened chunk to its entry, so that the next column that asks finds it; size is its heap memory.

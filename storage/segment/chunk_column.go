@@ -88,6 +88,9 @@ func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
 	if c.kind() == kindConst {
 		return c.loadConstant()
 	}
+	if o, data, ok := c.recall(old); ok {
+		return o, data, nil
+	}
 	off, size, crc := c.place()
 	key := cacheKey{c.g.r.number, g.base + int64(off)}
 	e, err := c.g.r.cache.get(key, int(size), func(e *cacheEntry) error {
@@ -112,12 +115,40 @@ func (c *chunkColumn) load(old *openChunk) (*openChunk, []byte, error) {
 		}
 		c.g.r.cache.keep(e, o.chunk, o.chunk.HeapBytes())
 	}
-	if !c.open.CompareAndSwap(old, o) { // another goroutine was first: its chunk is the one the column shows
+	c.g.held.put(c.i, e)
+	c.show(old, o)
+	return o, e.data, nil
+}
+
+// show makes o what the column reads from. If another goroutine was first, its chunk is the one the column shows.
+func (c *chunkColumn) show(old, o *openChunk) {
+	if !c.open.CompareAndSwap(old, o) {
 		if now := c.open.Load(); now.chunk != o.chunk {
 			o.chunk = now.chunk
 		}
 	}
-	return o, e.data, nil
+}
+
+// recall is load from the entry that the group remembers; false if there is none, or it has been evicted.
+func (c *chunkColumn) recall(old *openChunk) (*openChunk, []byte, bool) {
+	e := c.g.held.get(c.i)
+	if e == nil {
+		return nil, nil, false
+	}
+	data, ok := e.pin()
+	if !ok {
+		return nil, nil, false
+	}
+	o := &openChunk{chunk: e.chunk.Load(), entry: e}
+	if old != nil {
+		o.chunk = old.chunk
+	}
+	if o.chunk == nil {
+		e.unpin()
+		return nil, nil, false
+	}
+	c.show(old, o)
+	return o, data, true
 }
 
 func (c *chunkColumn) loadConstant() (*openChunk, []byte, error) {

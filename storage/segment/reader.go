@@ -200,6 +200,7 @@ type group struct {
 	index    int
 	dir      *groupDir
 	uncached atomic.Pointer[cacheEntry] // see page
+	held     held
 }
 
 // Rows implements column.Group.

@@ -1,0 +1,264 @@
+package codec
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// A filter over a whole row group asks its leaf loops for thousands of values a call instead of a block's: what a call
+// costs beside its loop is paid once. Where the encoding has no loop that gains by it, or where few blocks have a row left,
+// the blocks are filtered one by one.
+
+// wide is the working memory of a filter over a whole chunk.
+type wide struct {
+	out   [MaxRows/64 + 1]uint64 // outcomes of the packed values; a word more, for depositRange
+	valid [MaxRows / 64]uint64
+}
+
+var wides = sync.Pool{New: func() any { return new(wide) }}
+
+// Verdict returns what is known without looking at a row.
+func (f *Filter) Verdict() column.Verdict {
+	switch {
+	case f.none:
+		return column.None
+	case f.all && f.c.pres.present == f.c.pres.rows:
+		return column.All
+	}
+	return column.Some
+}
+
+// Cheap reports whether a whole block is filtered in less time than its zone map is looked at.
+func (f *Filter) Cheap() bool {
+	c := f.c
+	return f.all || f.none || c.dict != nil || c.enc == encBits || f.isRange && c.ints.kind == intsFOR
+}
+
+// FilterRange is Filter for rows [from, to), which begin with a block and may span blocks: see column.RangeFilter.
+func (f *Filter) FilterRange(data []byte, from, to int, sel vec.Bitmap) error {
+	if to-from <= blockValues {
+		return f.Filter(data, from, to, sel)
+	}
+	if err := f.c.checkSpan(from, to); err != nil {
+		return err
+	}
+	sel = sel[:vec.Words(to-from)]
+	keep := tailOf(sel, to-from)
+	defer keep.restore()
+	switch {
+	case f.none:
+		clear(sel)
+		return nil
+	case f.all && f.c.pres.kind == presentAll:
+		return nil
+	case !f.all && (!f.wide() || sparse(sel)):
+		return f.byBlock(data, from, to, sel)
+	}
+	return f.filterWide(data, from, to, sel)
+}
+
+// checkSpan refuses a range that does not begin with a block.
+func (c *Chunk) checkSpan(from, to int) error {
+	if from%blockValues != 0 {
+		return c.checkRange(from, from+blockValues+1)
+	}
+	if from < 0 || from >= to || to > c.pres.rows {
+		return c.checkRange(from, to)
+	}
+	return nil
+}
+
+// tail is the bits of a selection's last word that belong to rows behind the range.
+type tail struct {
+	word *uint64
+	bits uint64
+}
+
+func tailOf(sel vec.Bitmap, n int) tail {
+	t := tail{word: &sel[len(sel)-1]}
+	if r := uint(n) & 63; r != 0 {
+		t.bits = *t.word &^ (1<<r - 1)
+	}
+	return t
+}
+
+func (t tail) restore() { *t.word |= t.bits }
+
+// sparse reports whether most blocks have no row left.
+func sparse(sel vec.Bitmap) bool {
+	full, blocks := 0, 0
+	for len(sel) > 0 {
+		n := min(len(sel), blockValues/64)
+		if anyBit(sel[:n]) {
+			full++
+		}
+		blocks++
+		sel = sel[n:]
+	}
+	return 8*full < blocks
+}
+
+func anyBit(words []uint64) bool {
+	or := uint64(0)
+	for _, w := range words {
+		or |= w
+	}
+	return or != 0
+}
+
+// byBlock filters the blocks that have a row left.
+func (f *Filter) byBlock(data []byte, from, to int, sel vec.Bitmap) error {
+	for at := from; at < to; at += blockValues {
+		end := min(at+blockValues, to)
+		part := sel[(at-from)/64 : (end-from+63)/64]
+		if !anyBit(part) {
+			continue
+		}
+		if err := f.Filter(data, at, end, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wide reports whether evalWide has a loop for the encoding.
+func (f *Filter) wide() bool {
+	c := f.c
+	switch {
+	case f.rare != nil, f.isRange:
+		return true
+	case c.enc == encDict || c.enc == encDictRare:
+		return true
+	}
+	return c.enc == encBits && f.p.Op <= column.OpGe
+}
+
+func (f *Filter) filterWide(data []byte, from, to int, sel vec.Bitmap) error {
+	p := &f.c.pres
+	w := wides.Get().(*wide)
+	defer wides.Put(w)
+	a, b := p.before(data, from), p.before(data, to)
+	if a == b {
+		clear(sel)
+		return nil
+	}
+	valid := vec.Bitmap(nil)
+	if b-a < to-from {
+		valid = w.valid[:vec.Words(to-from)]
+		p.bits(data, from, to, a, valid)
+		if f.all {
+			sel.And(valid)
+			return nil
+		}
+	} else if f.all {
+		return nil
+	}
+	first := a &^ (blockValues - 1) // the values' blocks are not the rows'
+	out := bitset(w.out[:vec.Words(b-first)+1])
+	clear(out)
+	if err := f.evalWide(data, first, b, out[:len(out)-1]); err != nil {
+		return err
+	}
+	if valid == nil {
+		sel.And(vec.Bitmap(out[(a-first)/64:]))
+		return nil
+	}
+	depositRange(sel, valid, out, uint(a-first))
+	return nil
+}
+
+// evalWide sets the bits of those packed values [a, b) for which the predicate holds. a is a multiple of blockValues, out is
+// zero.
+func (f *Filter) evalWide(data []byte, a, b int, out bitset) error {
+	c := f.c
+	switch {
+	case f.rare != nil:
+		filterRare(f.rare, a, b, out)
+	case c.enc == encDict || c.enc == encDictRare:
+		return f.codesWide(data, a, b, out)
+	case f.isRange:
+		if err := c.ints.filterWide(data, a, b, f.lo, f.hi, out); err != nil {
+			return err
+		}
+		if f.negate {
+			out.invert(b - a)
+		}
+	default: // encBits
+		readBits(data[c.at:], a, b, vec.Bitmap(out))
+		f.boolBits(out, b-a)
+	}
+	return nil
+}
+
+// filterWide is filterRange for any number of values, beginning with a block of them.
+func (s *ints) filterWide(data []byte, a, b int, lo, hi int64, out bitset) error {
+	if s.kind == intsConst || s.kind == intsRuns {
+		return s.filterRange(data, a, b, lo, hi, out)
+	}
+	for a < b {
+		end := min(b, a+blockValues)
+		if err := s.filterRange(data, a, end, lo, hi, out[:vec.Words(end-a)]); err != nil {
+			return err
+		}
+		out = out[vec.Words(end-a):]
+		a = end
+	}
+	return nil
+}
+
+// depositRange clears the bits of sel that are not in mask, or whose outcome is 0: the i-th set bit of mask is bit first+i
+// of packed, which has a word more than its values need.
+func depositRange(sel, mask vec.Bitmap, packed bitset, first uint) {
+	k := first
+	for i, m := range mask {
+		n := uint(bits.OnesCount64(m))
+		if n == 0 {
+			sel[i] = 0
+			continue
+		}
+		v := packed[k>>6] >> (k & 63)
+		if s := k & 63; s+n > 64 {
+			v |= packed[k>>6+1] << (64 - s)
+		}
+		k += n
+		if sel[i] != 0 {
+			sel[i] &= expand(m, v)
+		}
+	}
+}
+
+// expand moves the low bits of v, in order, to the set bits of m: PDEP, eight bits at a time.
+func expand(m, v uint64) uint64 {
+	if m == ^uint64(0) {
+		return v
+	}
+	t := expands()
+	out := uint64(0)
+	for shift := uint(0); shift < 64; shift += 8 {
+		b := uint8(m >> shift)
+		out |= uint64(t[int(b)<<8|int(uint8(v))]) << shift
+		v >>= uint(bits.OnesCount8(b)) & 63
+	}
+	return out
+}
+
+// expands returns the table of expand for masks and values of eight bits.
+var expands = sync.OnceValue(func() *[1 << 16]uint8 {
+	t := new([1 << 16]uint8)
+	for m := range 256 {
+		for v := range 256 {
+			out, k := 0, 0
+			for bit := range 8 {
+				if m>>bit&1 != 0 {
+					out |= v >> k & 1 << bit
+					k++
+				}
+			}
+			t[m<<8|v] = uint8(out)
+		}
+	}
+	return t
+})
