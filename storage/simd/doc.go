@@ -18,3 +18,4 @@
 package simd
 
 //go:generate go run gen_unpack.go
+//go:generate sh -c "cd gen && go run . -out ../asm_amd64.s -stubs ../asm_amd64.go -pkg simd"

@@ -3,8 +3,7 @@ package simd
 import "math/bits"
 
 // Integer sums are exact: a value is split into a signed high and an unsigned low half of 32 bits, and each half is
-// summed in 64 bits, so that neither overflows for fewer than 2^31 values. The total is hi*2^32 + lo. The halves
-// themselves are defined, not only the total: hi is the sum of x>>32, lo the sum of uint32(x).
+// summed in 64 bits, so that neither overflows for fewer than 2^31 values. The total is hi*2^32 + lo.
 
 // SumI64 sums all of xs.
 func SumI64(xs []int64) (hi int64, lo uint64) {
@@ -65,7 +64,8 @@ func sumI64BitsGo(xs []int64, sel []uint64) (hi int64, lo uint64) {
 	return hi, lo
 }
 
-// SumRangeI64 sums and counts the values in [from, to].
+// SumRangeI64 sums and counts the values in [from, to]. How the total is split into hi and lo is not defined, but that
+// neither has overflowed.
 func SumRangeI64(xs []int64, from, to int64) (hi int64, lo uint64, count int) {
 	if from > to {
 		return 0, 0, 0

@@ -39,7 +39,7 @@ func TestSumsAgree(t *testing.T) {
 			if hi, lo := SumI64Bits(xs.s, sel); hi != some.hi || lo != some.lo {
 				t.Fatalf("SumI64Bits at %v, %d rows: %d %d, want %+v", Active(), n, hi, lo, some)
 			}
-			if hi, lo, k := SumRangeI64(xs.s, from, to); (sum{hi, lo, k}) != within {
+			if hi, lo, k := SumRangeI64(xs.s, from, to); total(GroupSum{hi, lo, int64(k)}) != total(GroupSum{within.hi, within.lo, int64(within.n)}) {
 				t.Fatalf("SumRangeI64 at %v, %d rows: %d %d %d, want %+v", Active(), n, hi, lo, k, within)
 			}
 		})
