@@ -55,6 +55,8 @@ func Exprs(n Node) []expr.Expr {
 		return append(append(slices.Clone(n.LeftKeys), n.RightKeys...), some(n.Cond)...)
 	case *Apply:
 		return some(n.Cond)
+	case *Window:
+		return n.Exprs()
 	}
 	return nil
 }

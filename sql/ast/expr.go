@@ -101,7 +101,7 @@ type Func struct {
 	Within       bool // WITHIN GROUP: Order is its ORDER BY
 	Order        []SortBy
 	Filter       Expr
-	Over         bool // a window function call
+	Over         *Window // OVER: a window function call; nil: a plain one
 }
 
 // Value is a function without parentheses: current_date, current_user …; Prec is -1 if none was given.

@@ -10,6 +10,7 @@ type Select struct {
 	Where      Expr
 	GroupBy    []Expr
 	Having     Expr
+	Windows    []Window // the WINDOW clause
 	Values     [][]Expr // VALUES; then Targets is empty
 	SetOp      SetOp    // not SetNone: L and R are the operands
 	All        bool

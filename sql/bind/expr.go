@@ -21,7 +21,9 @@ type env struct {
 	clause string  // for messages: WHERE, GROUP BY …
 	aggs   *aggSet // nil: aggregates are not allowed here
 	sets   *setSet // nil: set-returning functions are not allowed here
+	wins   *winSet // nil: window functions are not allowed here
 	inAgg  bool
+	inWin  bool // in the arguments of a window function
 }
 
 // cond binds a condition.

@@ -53,13 +53,16 @@ type setSet struct {
 
 // call binds a function call of any kind.
 func (en *env) call(f *ast.Func) (expr.Expr, error) {
-	if f.Over {
-		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "window functions are not supported: %s() OVER", f.Name).At(f.Pos())
-	}
 	if f.ArgNames != nil {
 		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "named arguments are not supported: %s(%s => …)", f.Name, strings.Trim(strings.Join(f.ArgNames, ""), ", ")).At(f.Pos())
 	}
+	if f.Over != nil {
+		return en.windowCall(f)
+	}
 	cands := en.b.candidates(f)
+	if len(cands) == 0 && len(builtin.Windows(f.Name)) > 0 && (f.Schema == "" || f.Schema == "pg_catalog") {
+		return nil, sqlstate.New(sqlstate.WrongObjectType, "window function %s requires an OVER clause", f.Name).At(f.Pos())
+	}
 	if anyAggSyntax(f) && len(cands) > 0 && !hasAgg(cands) {
 		return nil, sqlstate.New(sqlstate.WrongObjectType, "%s specified, but %s is not an aggregate function", aggSyntax(f), f.Name).At(f.Pos())
 	}

@@ -15,6 +15,9 @@ func (k *block) groupBy() error {
 		if err != nil {
 			return err
 		}
+		if hasWinRef(x) {
+			return sqlstate.New(sqlstate.Windowing, "window functions are not allowed in GROUP BY").At(g.Pos())
+		}
 		if hasAggRef(x) {
 			return sqlstate.New(sqlstate.Grouping, "aggregate functions are not allowed in GROUP BY").At(g.Pos())
 		}
@@ -145,6 +148,7 @@ func (k *block) aggregate() error {
 		}
 	}
 	k.having = g.over(k.having)
+	k.wins.overGroups(g.over)
 	if g.err != nil {
 		return g.err
 	}
@@ -211,7 +215,7 @@ func (g *grouping) mapOne(e expr.Expr, depth int) (expr.Expr, bool) {
 	case *aggRef:
 		i := len(g.node.Keys) + x.idx
 		return col(i, g.node.Out[i]), true
-	case *setRef:
+	case *setRef, *winRef:
 		return e, true
 	case *expr.Const:
 		return e, true

@@ -58,6 +58,7 @@ type block struct {
 	ctes    *cteEnv
 	aggs    aggSet
 	sets    setSet
+	wins    winSet
 	targets []target
 	visible int
 	kept    int // the visible ones, and fields of row values that are hidden
@@ -85,8 +86,9 @@ func (b *binder) block(q *ast.Select, o outerEnv, keepUnknown bool) (*relation, 
 	}
 	k := &block{b: b, q: q, sc: &scope{parent: o.scope, cols: from.cols, rels: from.rels}, ctes: o.ctes, node: from.node}
 	k.fieldsToo = fields
+	k.wins.k = k
 	steps := []func() error{k.where, func() error { return k.selectList(keepUnknown) }, k.groupBy, k.havingClause, k.orderBy,
-		k.distinctOn, k.aggregate, k.projectSets}
+		k.distinctOn, k.windowClause, k.aggregate, k.windows, k.projectSets}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -114,7 +116,7 @@ func (k *block) where() error {
 // full is the environment of the select list and ORDER BY.
 func (k *block) full(clause string) *env {
 	en := k.env(clause)
-	en.aggs, en.sets = &k.aggs, &k.sets
+	en.aggs, en.sets, en.wins = &k.aggs, &k.sets, &k.wins
 	return en
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// candidate is one overload. Exactly one of fn, agg and set is there.
+// candidate is one overload. Exactly one of fn, agg, set and win is there.
 type candidate struct {
 	args   []types.Type // as many as there are arguments: a variadic one is spread
 	spread bool
@@ -17,6 +17,7 @@ type candidate struct {
 	fn     *expr.Func
 	agg    *plan.AggFunc
 	set    *plan.TableFunc
+	win    *plan.WindowFunc
 }
 
 // fit spreads a variadic signature over n arguments; ok is false if the count does not fit.

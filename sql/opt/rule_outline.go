@@ -118,7 +118,7 @@ func storedColumn(n plan.Node, i int) bool {
 	case *plan.Scan:
 		c := n.Read[i]
 		return c.Type.Kind == types.JSONB && c.Column != types.ColDocument && !c.AsText && !c.Outline
-	case *plan.Filter, *plan.Sort, *plan.Limit, *plan.Join, *plan.Apply, *plan.ProjectSet:
+	case *plan.Filter, *plan.Sort, *plan.Limit, *plan.Join, *plan.Apply, *plan.ProjectSet, *plan.Window:
 		return storedIn(n.Inputs(), i)
 	case *plan.Project:
 		switch e := n.Exprs[i].(type) {

@@ -229,6 +229,8 @@ func pruneNode(n plan.Node, d *need) (plan.Node, *mapping) {
 		return pruneSets(n, d)
 	case *plan.Agg:
 		return pruneAgg(n, d.plain())
+	case *plan.Window:
+		return pruneWindow(n, d)
 	case *plan.Sort:
 		in := d.copy(len(d.cols))
 		for _, k := range n.Keys {

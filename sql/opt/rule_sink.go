@@ -40,6 +40,8 @@ func sink(n plan.Node, conds []expr.Expr) plan.Node {
 		return filtered(&c, above)
 	case *plan.Agg:
 		return sinkAgg(n, conds)
+	case *plan.Window:
+		return sinkWindow(n, conds)
 	case *plan.Sort:
 		if n.Limit == 0 {
 			return &plan.Sort{In: sink(n.In, conds), Keys: n.Keys}

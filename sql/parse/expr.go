@@ -245,7 +245,7 @@ func (c *converter) boolTest(t *pg.BooleanTest) ast.Expr {
 
 func (c *converter) funcCall(f *pg.FuncCall) ast.Expr {
 	out := &ast.Func{P: c.pos.at(f.Location), Star: f.AggStar, Distinct: f.AggDistinct, Variadic: f.FuncVariadic,
-		Within: f.AggWithinGroup, Order: c.sortBy(f.AggOrder), Filter: c.optional(f.AggFilter), Over: f.Over != nil}
+		Within: f.AggWithinGroup, Order: c.sortBy(f.AggOrder), Filter: c.optional(f.AggFilter), Over: c.over(f.Over)}
 	out.Schema, out.Name = qualified(f.Funcname)
 	for _, a := range f.Args {
 		name := ""

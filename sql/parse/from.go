@@ -58,6 +58,9 @@ func (c *converter) query1(s *pg.SelectStmt) *ast.Select {
 		c.refuse(0, "GROUP BY DISTINCT")
 	}
 	out.GroupBy = c.exprs(s.GroupClause)
+	for _, w := range s.WindowClause {
+		out.Windows = append(out.Windows, *c.window(w.GetWindowDef()))
+	}
 	if s.IntoClause != nil {
 		ref := c.rangeVar(s.IntoClause.Rel)
 		out.Into = &ref

@@ -96,6 +96,8 @@ func (o *Node) node(n plan.Node, in []string) {
 		}
 	case *plan.Agg:
 		o.agg(n, in)
+	case *plan.Window:
+		o.window(n, in)
 	case *plan.Sort:
 		o.Kind, o.Names = "Sort", in
 		if n.Limit > 0 {

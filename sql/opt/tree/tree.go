@@ -178,6 +178,8 @@ func Own(n plan.Node, depth int, m Mapper) plan.Node {
 		c.RightKeys, _ = Exprs(n.RightKeys, depth, m)
 		c.Cond = Expr(n.Cond, depth, m)
 		return &c
+	case *plan.Window:
+		return n.MapExprs(n.In, func(e expr.Expr) expr.Expr { return Expr(e, depth, m) })
 	case *plan.Apply:
 		if e := Expr(n.Cond, depth, m); e != n.Cond {
 			c := *n
@@ -266,6 +268,12 @@ func Children(n plan.Node, f func(c plan.Node, right bool) plan.Node) plan.Node 
 	case *plan.Distinct:
 		if in := f(n.In, false); in != n.In {
 			return &plan.Distinct{In: in, On: n.On}
+		}
+	case *plan.Window:
+		if in := f(n.In, false); in != n.In {
+			c := *n
+			c.In = in
+			return &c
 		}
 	case *plan.Join:
 		c := *n
