@@ -225,6 +225,8 @@ func (b *builder) open(n plan.Node) (plan.Rows, error) {
 		return &aggRows{b: b, n: n}, nil
 	case *plan.Sort:
 		return &sortRows{b: b, n: n}, nil
+	case *plan.Window:
+		return b.window(n)
 	case *plan.Limit:
 		return b.limit(n)
 	case *plan.Distinct:

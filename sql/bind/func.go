@@ -424,6 +424,9 @@ func (s *aggSet) add(call plan.AggCall) *aggRef {
 
 // setCall binds a set-returning function in a select list; col is the column of its result that is wanted.
 func (en *env) setCall(f *ast.Func, c *candidate, args []expr.Expr, col int) (expr.Expr, error) {
+	if en.inWin {
+		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "window function calls cannot contain set-returning function calls").At(f.Pos())
+	}
 	if en.sets == nil {
 		return nil, sqlstate.New(sqlstate.FeatureNotSupported, "set-returning functions are not allowed in %s", en.clause).At(f.Pos())
 	}

@@ -170,6 +170,10 @@ func (s *winSet) spec(w *winSpec) int {
 // windowCall binds f OVER (…).
 func (en *env) windowCall(f *ast.Func) (expr.Expr, error) {
 	switch {
+	case en.clause == "FILTER":
+		return nil, sqlstate.New(sqlstate.Windowing, "window functions are not allowed in FILTER").At(f.Pos())
+	case en.clause == "JOIN/ON":
+		return nil, sqlstate.New(sqlstate.Windowing, "window functions are not allowed in JOIN conditions").At(f.Pos())
 	case en.inAgg:
 		return nil, sqlstate.New(sqlstate.Grouping, "aggregate function calls cannot contain window function calls").At(f.Pos())
 	case en.inWin:
@@ -183,11 +187,6 @@ func (en *env) windowCall(f *ast.Func) (expr.Expr, error) {
 	args, err := inner.callArgs(f)
 	if err != nil {
 		return nil, err
-	}
-	for _, a := range args {
-		if hasSet(a) {
-			return nil, sqlstate.New(sqlstate.FeatureNotSupported, "window function calls cannot contain set-returning function calls").At(f.Pos())
-		}
 	}
 	call, err := inner.windowFunc(f, args)
 	if err != nil {
@@ -223,8 +222,6 @@ func (en *env) windowFunc(f *ast.Func, args []expr.Expr) (plan.WindowCall, error
 		return plan.WindowCall{}, sqlstate.New(sqlstate.FeatureNotSupported, "aggregate ORDER BY is not implemented for window functions").At(f.Pos())
 	case f.Filter != nil:
 		return plan.WindowCall{}, sqlstate.New(sqlstate.FeatureNotSupported, "FILTER is not implemented for non-aggregate window functions").At(f.Pos())
-	case f.Star:
-		return plan.WindowCall{}, sqlstate.New(sqlstate.WrongObjectType, "%s(*) specified, but %s is not an aggregate function", f.Name, f.Name).At(f.Pos())
 	case f.Within:
 		return plan.WindowCall{}, sqlstate.New(sqlstate.WrongObjectType, "WITHIN GROUP specified, but %s is not an aggregate function", f.Name).At(f.Pos())
 	}
@@ -234,6 +231,9 @@ func (en *env) windowFunc(f *ast.Func, args []expr.Expr) (plan.WindowCall, error
 			err = errNoFunction(f, argTypes(args))
 		}
 		return plan.WindowCall{}, err
+	}
+	if len(args) > 0 && best.args[0].Kind == types.AnyElement && !slices.ContainsFunc(args, func(a expr.Expr) bool { return !isUnknown(a) }) {
+		return plan.WindowCall{}, sqlstate.New(sqlstate.DatatypeMismatch, "could not determine polymorphic type because input has type unknown")
 	}
 	out, ret, err := en.b.settle(best, args, f.Pos())
 	if err != nil {

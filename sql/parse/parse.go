@@ -99,6 +99,9 @@ func parserError(err error) error {
 	if strings.Contains(pe.Message, "memory exhausted") || strings.Contains(pe.Message, "stack depth") {
 		code = sqlstate.TooComplex
 	}
+	if strings.HasPrefix(pe.Message, "frame ") {
+		code = sqlstate.Windowing
+	}
 	if strings.Contains(pe.Message, "not implemented") || strings.Contains(pe.Message, "not supported") {
 		code = sqlstate.FeatureNotSupported
 	}
