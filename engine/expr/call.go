@@ -194,7 +194,7 @@ func (n *callNode) dictArg() int {
 }
 
 // maxDictEval bounds the dictionary that is worth evaluating for the sake of later batches that share it.
-const maxDictEval = 16 * vec.BatchRows
+const maxDictEval = 16 * vec.BlockRows
 
 func (n *callNode) cacheable(d int) bool {
 	for i, s := range n.static {

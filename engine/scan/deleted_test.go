@@ -169,7 +169,7 @@ func (g *torn) Find(p types.Path, leaf types.Leaf) (column.Column, bool) {
 }
 
 func (c *tornColumn) Read(from, to int, dst *vec.Vector) error {
-	if from/vec.BatchRows == c.g.block {
+	if from/vec.BlockRows <= c.g.block && c.g.block <= (to-1)/vec.BlockRows {
 		return c.g.err
 	}
 	return c.Column.Read(from, to, dst)

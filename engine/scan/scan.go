@@ -279,25 +279,24 @@ func (w *Worker) batches(from, to, alive int, emit Emit) error {
 		if err := expr.Canceled(w.ctx); err != nil {
 			return err
 		}
-		end := min(at+w.step, to)
-		alive := w.enterBatch(at, end)
-		skipped := (end - at - (w.to - w.from)) / vec.BlockRows
+		alive := w.enterBatch(at, min(at+w.step, to))
+		w.stats.BlocksSkipped += int64((w.from - at + vec.BlockRows - 1) / vec.BlockRows)
 		if alive > 0 {
 			var err error
 			if alive, err = w.decode(alive); err != nil {
 				return err
 			}
-		}
-		if alive == 0 {
-			skipped = (end - at + vec.BlockRows - 1) / vec.BlockRows
-		}
-		w.stats.BlocksSkipped += int64(skipped)
-		if alive > 0 {
-			if err := w.hand(alive, emit); err != nil {
-				return err
+			if alive == 0 {
+				w.stats.BlocksSkipped += int64((w.to - w.from + vec.BlockRows - 1) / vec.BlockRows)
 			}
 		}
-		at = end
+		at = w.to
+		if alive == 0 {
+			continue
+		}
+		if err := w.hand(alive, emit); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -158,8 +158,7 @@ func (w *Worker) evaluateAll(from, to, alive int) (int, error) {
 // eachBatch calls f for the batches of rows [from, to) with a row left, as the current batch.
 func (w *Worker) eachBatch(from, to int, f func() error) error {
 	for at := from; at < to; {
-		end := min(at-at%w.most+w.most, to)
-		if w.enterBatch(at, end) > 0 {
+		if w.enterBatch(at, min(at+w.most, to)) > 0 {
 			if err := expr.Canceled(w.ctx); err != nil {
 				return err
 			}
@@ -167,34 +166,29 @@ func (w *Worker) eachBatch(from, to int, f func() error) error {
 				return err
 			}
 		}
-		at = end
+		at = w.to
 	}
 	return nil
 }
 
-// enterBatch makes rows [from, to), without the blocks at both ends that have no row left, the current batch, and returns
-// how many of its rows are alive. w.sel is a part of w.passed. from is a multiple of 64.
+// enterBatch makes the first blocks of rows [from, to) that lie together and have a row left the current batch, and returns
+// how many of its rows are alive: 0 if no block has one. w.sel is a part of w.passed. from is a multiple of 64.
 func (w *Worker) enterBatch(from, to int) (alive int) {
-	sel := w.passed[from/64 : (to+63)/64]
-	if alive = sel.Count(); alive == 0 {
-		w.from, w.to, w.sel = from, to, sel
-		return 0
-	}
 	const words = vec.BlockRows / 64
-	for len(sel) > words && !anyBit(sel[:words]) {
-		from, sel = from+vec.BlockRows, sel[words:]
+	sel := w.passed[from/64 : (to+63)/64]
+	for len(sel) > 0 && !anyBit(sel[:min(words, len(sel))]) {
+		n := min(words, len(sel))
+		from, sel = min(from+64*n, to), sel[n:]
 	}
-	for len(sel) > words {
-		last := (len(sel) - 1) / words * words
-		if anyBit(sel[last:]) {
-			break
-		}
-		to, sel = from+64*last, sel[:last]
+	end := 0
+	for end < len(sel) && anyBit(sel[end:min(end+words, len(sel))]) {
+		end = min(end+words, len(sel))
 	}
-	w.from, w.to, w.sel = from, to, sel[:len(sel):len(sel)]
+	to = min(to, from+64*end)
+	w.from, w.to, w.sel = from, to, sel[:end:end]
 	clear(w.fresh)
 	w.batch.N, w.out.N = to-from, to-from
-	return alive
+	return w.sel.Count()
 }
 
 func anyBit(words []uint64) bool {

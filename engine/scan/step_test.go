@@ -73,7 +73,7 @@ func TestLongDocumentsComeInShortBatches(t *testing.T) {
 		if !slices.Equal(rows, want) {
 			t.Errorf("IS NULL, negated %v: %d rows, want %d", negate, len(rows), len(want))
 		}
-		if sizes[0] != stepMin || slices.Max(sizes) != vec.BatchRows || shrunk != negate {
+		if sizes[0] != stepMin || slices.Max(sizes) != vec.BlockRows || shrunk != negate {
 			t.Errorf("batches of %d rows", sizes)
 		}
 	}

@@ -169,8 +169,11 @@ func (c *Chunk) Extent(data []byte, from, to int) (lo, hi int) {
 // Dict returns the distinct values, in ascending order, of a chunk that is dictionary encoded or constant; else nil.
 func (c *Chunk) Dict() *vec.Vector { return c.dict }
 
-// Read makes dst rows [from, to): see column.Column.
+// Read makes dst rows [from, to), which lie in one block or begin with one: see column.Column.
 func (c *Chunk) Read(data []byte, from, to int, dst *vec.Vector) error {
+	if to > from && from/blockValues != (to-1)/blockValues {
+		return c.readSpan(data, from, to, dst)
+	}
 	if err := c.checkRange(from, to); err != nil {
 		return err
 	}

@@ -1,9 +1,10 @@
 package codec
 
 import (
-	"encoding/binary"
 	"sync"
-	"unsafe"
+
+	"github.com/telemdb/telemdb/storage/simd"
+	"github.com/telemdb/telemdb/storage/vec"
 
 )
 
@@ -20,37 +21,42 @@ func (f *Filter) codesWide(data []byte, a, b int, out bitset) error {
 		f.codes8(data[k.at+a:k.at+b], out)
 		return nil
 	}
-	if b16, ok := words16(data[k.at+2*a : k.at+2*b]); ok {
-		return f.codes16(b16, out)
-	}
-	for at := a; at < b; at += blockValues {
-		end := min(at+blockValues, b)
-		if err := k.filter(data, at, end, f.pass, out[(at-a)/64:(end-a+63)/64]); err != nil {
-			return err
-		}
-	}
+	f.codes16(words16(data[k.at+2*a:k.at+2*b]), out)
 	return nil
 }
 
-// codes8 tests codes of a byte each.
-func (f *Filter) codes8(src []uint8, out bitset) { look8(src, (*[256]uint8)(f.pass), out) }
+// codes8 tests codes of a byte each. A code that the dictionary does not have does not pass, or passes where a neighbour of
+// the last code would: whoever reads it is told.
+func (f *Filter) codes8(src []uint8, out bitset) {
+	if f.oneRange {
+		simd.RangeU8(src, uint8(f.first), uint8(f.last), out)
+		if f.outside {
+			out.invert(len(src))
+		}
+		return
+	}
+	simd.LookupU8(src, (*[4]uint64)(f.bits), out)
+}
+
+// andCodes8 is codes8 for the rows still selected.
+func (f *Filter) andCodes8(src []uint8, sel vec.Bitmap) {
+	if f.oneRange && !f.outside {
+		simd.AndRangeU8(src, uint8(f.first), uint8(f.last), sel)
+		return
+	}
+	simd.AndLookupU8(src, (*[4]uint64)(f.bits), sel)
+}
 
 // codes16 tests codes of two bytes each.
-func (f *Filter) codes16(src []uint16, out bitset) error {
-	limit, pass := f.c.code.limit, f.pass
-	for i := 0; len(src) > 0; i++ {
-		n := min(64, len(src))
-		word := uint64(0)
-		for _, c := range src[:n] {
-			if int(c) >= limit {
-				return corrupt("code %d in a dictionary of %d", c, limit)
-			}
-			word = word>>1 | uint64(pass[c])<<63
+func (f *Filter) codes16(src []uint16, out bitset) {
+	if f.oneRange {
+		simd.RangeU16(src, uint16(f.first), uint16(f.last), out)
+		if f.outside {
+			out.invert(len(src))
 		}
-		out[i] = word >> uint(64-n)
-		src = src[n:]
+		return
 	}
-	return nil
+	simd.LookupU16(src, f.bits, out)
 }
 
 // narrowCodes tests n codes of 1, 2 or 4 bits each: a table has the outcomes of a whole byte.
@@ -71,17 +77,6 @@ func (f *Filter) narrowCodes(src []byte, n int, out bitset) {
 		out[n>>6] &= 1<<t - 1
 	}
 }
-
-// words16 returns the numbers that bytes are, without a copy: on machines whose order of bytes is the file's, and where
-// they lie at an even address.
-func words16(b []byte) ([]uint16, bool) {
-	if len(b) == 0 || !littleEndian || uintptr(unsafe.Pointer(&b[0]))&1 != 0 {
-		return nil, false
-	}
-	return unsafe.Slice((*uint16)(unsafe.Pointer(&b[0])), len(b)/2), true
-}
-
-var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // codeRoom is memory for codes that are not stored as they are lent.
 type codeRoom struct {
@@ -128,9 +123,7 @@ func (c *Chunk) Codes(data []byte, from, to int) (c8 []uint8, c16 []uint16, rele
 	case 8:
 		return data[k.at+a : k.at+b], nil, nil, true, nil
 	case 16:
-		if c16, ok := words16(data[k.at+2*a : k.at+2*b]); ok {
-			return nil, c16, nil, true, nil
-		}
+		return nil, words16(data[k.at+2*a : k.at+2*b]), nil, true, nil
 	}
 	room := codeRooms.Get().(*codeRoom)
 	release = func() { codeRooms.Put(room) }

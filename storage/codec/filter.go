@@ -19,7 +19,11 @@ type Filter struct {
 	p    column.Pred
 	all  bool // every value passes
 	none bool
-	pass []uint8 // dictionary: 1 for the codes that pass; at least 256 long
+	pass []uint8  // dictionary: 1 for the codes that pass; at least 256 long
+	bits []uint64 // the same, a bit for each; at least 4 words
+	// The codes that pass, or those that do not, are [first, last], if oneRange is set.
+	oneRange, outside bool
+	first, last       int
 
 	isRange bool // integers: lo <= value <= hi, or its complement
 	lo, hi  int64
@@ -99,14 +103,43 @@ func (f *Filter) passTable() error {
 		return err
 	}
 	n := 0
-	for _, x := range f.pass[:d.N] {
+	f.bits = make([]uint64, len(f.pass)/64+1)
+	for code, x := range f.pass[:d.N] {
 		n += int(x)
+		f.bits[code>>6] |= uint64(x) << (uint(code) & 63)
 	}
 	f.none, f.all = n == 0, n == d.N
+	f.findRange(n, d.N)
 	if f.p.Op == column.OpEq || f.p.Op == column.OpIn {
 		f.rare, _ = f.c.rare.rareOf(f.pass, d.N)
 	}
 	return nil
+}
+
+// findRange tells whether the n passing codes of limit, or the others, are neighbours: then one compare decides a code.
+func (f *Filter) findRange(n, limit int) {
+	if n == 0 || n == limit {
+		return
+	}
+	for _, want := range []uint8{1, 0} {
+		first, last := -1, -1
+		for code, x := range f.pass[:limit] {
+			if x == want {
+				if first < 0 {
+					first = code
+				}
+				last = code
+			}
+		}
+		count := n
+		if want == 0 {
+			count = limit - n
+		}
+		if last-first+1 == count {
+			f.oneRange, f.outside, f.first, f.last = true, want == 0, first, last
+			return
+		}
+	}
 }
 
 // passRange finds the codes a comparison selects by binary search: the dictionary is sorted.

@@ -1,10 +1,10 @@
 package codec
 
 import (
-	"math/bits"
 	"sync"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -39,9 +39,6 @@ func (f *Filter) Cheap() bool {
 
 // FilterRange is Filter for rows [from, to), which begin with a block and may span blocks: see column.RangeFilter.
 func (f *Filter) FilterRange(data []byte, from, to int, sel vec.Bitmap) error {
-	if to-from <= blockValues {
-		return f.Filter(data, from, to, sel)
-	}
 	if err := f.c.checkSpan(from, to); err != nil {
 		return err
 	}
@@ -49,6 +46,8 @@ func (f *Filter) FilterRange(data []byte, from, to int, sel vec.Bitmap) error {
 	keep := tailOf(sel, to-from)
 	defer keep.restore()
 	switch {
+	case to-from <= blockValues:
+		return f.Filter(data, from, to, sel)
 	case f.none:
 		clear(sel)
 		return nil
@@ -156,6 +155,10 @@ func (f *Filter) filterWide(data []byte, from, to int, sel vec.Bitmap) error {
 	} else if f.all {
 		return nil
 	}
+	if k := &f.c.code; valid == nil && f.c.dict != nil && f.rare == nil && k.width == 8 {
+		f.andCodes8(data[k.at+a:k.at+b], sel)
+		return nil
+	}
 	first := a &^ (blockValues - 1) // the values' blocks are not the rows'
 	out := bitset(w.out[:vec.Words(b-first)+1])
 	clear(out)
@@ -195,8 +198,12 @@ func (f *Filter) evalWide(data []byte, a, b int, out bitset) error {
 
 // filterWide is filterRange for any number of values, beginning with a block of them.
 func (s *ints) filterWide(data []byte, a, b int, lo, hi int64, out bitset) error {
-	if s.kind == intsConst || s.kind == intsRuns {
+	switch s.kind {
+	case intsConst, intsRuns:
 		return s.filterRange(data, a, b, lo, hi, out)
+	case intsPlain:
+		simd.RangeI64(words64(data[s.head+8*a:s.head+8*b]), lo, hi, out)
+		return nil
 	}
 	for a < b {
 		end := min(b, a+blockValues)
@@ -210,55 +217,15 @@ func (s *ints) filterWide(data []byte, a, b int, lo, hi int64, out bitset) error
 }
 
 // depositRange clears the bits of sel that are not in mask, or whose outcome is 0: the i-th set bit of mask is bit first+i
-// of packed, which has a word more than its values need.
+// of packed, which has a word more than its values need. mask is spent.
 func depositRange(sel, mask vec.Bitmap, packed bitset, first uint) {
-	k := first
-	for i, m := range mask {
-		n := uint(bits.OnesCount64(m))
-		if n == 0 {
-			sel[i] = 0
-			continue
-		}
-		v := packed[k>>6] >> (k & 63)
-		if s := k & 63; s+n > 64 {
-			v |= packed[k>>6+1] << (64 - s)
-		}
-		k += n
-		if sel[i] != 0 {
-			sel[i] &= expand(m, v)
+	if first > 0 {
+		shift := first & 63
+		packed = packed[first>>6:]
+		for i := 0; shift != 0 && i < len(packed)-1; i++ {
+			packed[i] = packed[i]>>shift | packed[i+1]<<(64-shift)
 		}
 	}
+	simd.DepositBits(mask, mask, packed)
+	sel.And(mask)
 }
-
-// expand moves the low bits of v, in order, to the set bits of m: PDEP, eight bits at a time.
-func expand(m, v uint64) uint64 {
-	if m == ^uint64(0) {
-		return v
-	}
-	t := expands()
-	out := uint64(0)
-	for shift := uint(0); shift < 64; shift += 8 {
-		b := uint8(m >> shift)
-		out |= uint64(t[int(b)<<8|int(uint8(v))]) << shift
-		v >>= uint(bits.OnesCount8(b)) & 63
-	}
-	return out
-}
-
-// expands returns the table of expand for masks and values of eight bits.
-var expands = sync.OnceValue(func() *[1 << 16]uint8 {
-	t := new([1 << 16]uint8)
-	for m := range 256 {
-		for v := range 256 {
-			out, k := 0, 0
-			for bit := range 8 {
-				if m>>bit&1 != 0 {
-					out |= v >> k & 1 << bit
-					k++
-				}
-			}
-			t[m<<8|v] = uint8(out)
-		}
-	}
-	return t
-})

@@ -1,6 +1,10 @@
 package codec
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/telemdb/telemdb/storage/simd"
+)
 
 // bitset is the outcome of a predicate over packed values: one bit per value of a range of at most blockValues.
 type bitset []uint64
@@ -135,15 +139,19 @@ func (b *forBlock) decide(lo, hi int64) (none, all bool) {
 }
 
 func (b *forBlock) filter(data []byte, from, to int, lo, hi int64, out bitset, at int) error {
+	relLo, relHi := uint64(0), uint64(hi)-uint64(b.base)
+	if lo > b.base {
+		relLo = uint64(lo) - uint64(b.base)
+	}
+	if b.exc == 0 && at&63 == 0 {
+		simd.RangePacked(data[b.at:], from, to-from, b.width, relLo, relHi, out[at>>6:])
+		return nil
+	}
 	sc := getScratch()
 	defer sc.put()
 	vals := sc.a[:to-from]
 	if err := b.read(data, from, to, 0, vals); err != nil {
 		return err
-	}
-	relLo, relHi := uint64(0), uint64(hi)-uint64(b.base)
-	if lo > b.base {
-		relLo = uint64(lo) - uint64(b.base)
 	}
 	if at == 0 {
 		inRange(vals, int64(relLo), int64(relHi), out)

@@ -29,10 +29,10 @@ type Column interface {
 	// BlockStats describes rows [b*vec.BlockRows, (b+1)*vec.BlockRows): a subset of what Stats knows.
 	BlockStats(b int) Stats
 	// Read makes dst the rows [from, to) of the column, a row without a value being NULL. It may leave dst in any
-	// vec.Form, with a Dict shared with the column and valid as long as the group. to-from is at most vec.BlockRows and
-	// the range does not cross a multiple of vec.BlockRows.
+	// vec.Form, with a Dict shared with the column and valid as long as the group. The range lies in one block, or begins
+	// with one and has vec.BatchRows rows at most.
 	Read(from, to int, dst *vec.Vector) error
-	// Filter clears the bits of sel (one per row of [from, to), same range rule) whose row has no value or a value for
+	// Filter clears the bits of sel (one per row of [from, to)) whose row has no value or a value for
 	// which p does not hold. It works on the encoded form where the encoding allows it.
 	Filter(from, to int, p *Pred, sel vec.Bitmap) error
 }

@@ -101,6 +101,19 @@ func requireColumn(t *testing.T, r *rand.Rand, c column.Column, want *vec.Vector
 		requireFilter(t, r, c, want, from, to)
 		from -= from % vec.BlockRows
 	}
+	for range 3 { // several blocks
+		from := r.IntN(want.N) / vec.BlockRows * vec.BlockRows
+		to := min(from+1+r.IntN(vec.BatchRows), want.N)
+		if err := c.Read(from, to, &got); err != nil {
+			t.Fatalf("%s: %v", c.Path(), err)
+		}
+		for i := range got.N {
+			if got.N != to-from || !sameValue(&got, i, want, from+i) {
+				t.Fatalf("%s (%s): row %d of [%d, %d) differs", c.Path(), c.Leaf(), from+i, from, to)
+			}
+		}
+		requireFilter(t, r, c, want, from, min(to, want.N))
+	}
 }
 
 // requireFilter compares with a random constant that occurs.
@@ -128,8 +141,19 @@ func requireFilter(t *testing.T, r *rand.Rand, c column.Column, want *vec.Vector
 	if err := p.Apply(part, ref); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Filter(from, to, p, sel); err != nil {
+	filter := c.Filter
+	if many, ok := c.(column.RangeFilter); ok && from%vec.BlockRows == 0 {
+		filter = many.FilterRange
+	} else if (to-1)/vec.BlockRows > from/vec.BlockRows {
+		return
+	}
+	if err := filter(from, to, p, sel); err != nil {
 		t.Fatal(err)
+	}
+	if d, ok := c.(column.Decider); ok {
+		if v := d.Decide(p); v == column.None && ref.Count() > 0 || v == column.All && ref.Count() < to-from {
+			t.Fatalf("%s (%s): decides %d of op %d", c.Path(), c.Leaf(), v, p.Op)
+		}
 	}
 	if !slices.Equal(sel, ref) {
 		t.Fatalf("%s (%s): filter op %d of rows [%d, %d) differs from the values'", c.Path(), c.Leaf(), p.Op, from, to)

@@ -13,8 +13,9 @@ import (
 // BlockRows is the number of rows of a block of a column chunk: the unit of decoding and of zone maps.
 const BlockRows = 1024
 
-// BatchRows is the most rows of a batch between operators: whole blocks.
-const BatchRows = 1024
+// BatchRows is the most rows of a batch between operators: whole blocks, a power of two. What a batch costs beside its rows is
+// paid for more of them, and their columns still fit a core's cache of the second level.
+const BatchRows = 4096
 
 // Form tells how a vector's values are laid out.
 type Form uint8

@@ -1,0 +1,124 @@
+package codec
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// spans lists ranges that begin with a block, most of them of several.
+func spans(r *rand.Rand, rows int) [][2]int {
+	out := [][2]int{{0, rows}}
+	for range 6 {
+		from := r.IntN(blocksOf(rows)) * blockValues
+		out = append(out, [2]int{from, from + 1 + r.IntN(rows-from)})
+	}
+	return out
+}
+
+// TestManyBlocksAreReadAsTheyAreOneByOne: whatever a range of blocks gives is what its rows are.
+func TestManyBlocksAreReadAsTheyAreOneByOne(t *testing.T) {
+	eachChunk(t, []int{3, 5000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
+		ref := v.flat()
+		var got vec.Vector
+		for _, rg := range spans(r, v.Rows) {
+			if err := c.Read(data, rg[0], rg[1], &got); err != nil {
+				t.Fatal(err)
+			}
+			requireSameRows(t, ref, rg[0], rg[1], &got)
+			requireCodes(t, data, c, ref, rg)
+		}
+	})
+}
+
+// requireCodes checks that lent codes stand for the rows, and that they are lent where a range has no NULL.
+func requireCodes(t *testing.T, data []byte, c *Chunk, ref *vec.Vector, rg [2]int) {
+	t.Helper()
+	c8, c16, release, ok, err := c.Codes(data, rg[0], rg[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := c.Dict() != nil
+	for i := rg[0]; i < rg[1] && whole; i++ {
+		whole = !ref.Null(i)
+	}
+	if ok != whole {
+		t.Fatalf("codes of rows %v: lent is %v", rg, ok)
+	}
+	if !ok {
+		return
+	}
+	got := vec.Vector{Type: ref.Type, Form: vec.Dict, Dict: c.Dict(), N: rg[1] - rg[0]}
+	for i := range got.N {
+		if c8 != nil {
+			got.Codes = append(got.Codes, uint32(c8[i]))
+		} else {
+			got.Codes = append(got.Codes, uint32(c16[i]))
+		}
+	}
+	if len(c8)+len(c16) != got.N {
+		t.Fatalf("%d and %d codes for %d rows", len(c8), len(c16), got.N)
+	}
+	requireSameRows(t, ref, rg[0], rg[1], &got)
+	if release != nil {
+		release()
+	}
+}
+
+// TestManyBlocksAreFilteredAsTheirRowsAre compares with the plain form, for full, thin and nearly empty selections.
+func TestManyBlocksAreFilteredAsTheirRowsAre(t *testing.T) {
+	eachChunk(t, []int{5000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
+		ref := v.flat()
+		for _, p := range predicates(r, v) {
+			f, err := c.NewFilter(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rg := range spans(r, v.Rows) {
+				requireRangeAgrees(t, r, f, p, data, ref, rg)
+			}
+		}
+	})
+}
+
+func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref *vec.Vector, rg [2]int) {
+	t.Helper()
+	n := rg[1] - rg[0]
+	sel := vec.MakeBitmap(n)
+	sel.Fill(n)
+	switch r.IntN(3) {
+	case 1:
+		for i := range n {
+			sel.SetTo(i, r.IntN(3) > 0)
+		}
+	case 2:
+		clear(sel)
+		sel.Set(r.IntN(n))
+	}
+	if n&63 != 0 {
+		sel[n>>6] |= ^uint64(0) << (n & 63) // rows behind the range: not to be touched
+	}
+	var part vec.Vector
+	part.Reset(ref.Type)
+	part.AppendRange(ref, rg[0], rg[1])
+	want := append(vec.Bitmap(nil), sel...)
+	if n&63 != 0 {
+		want[n>>6] &= 1<<(n&63) - 1
+	}
+	if err := p.Apply(&part, want); err != nil {
+		t.Fatal(err)
+	}
+	if n&63 != 0 {
+		want[n>>6] |= ^uint64(0) << (n & 63)
+	}
+	if err := f.FilterRange(data, rg[0], rg[1], sel); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		if sel[i] != want[i] {
+			t.Fatalf("%+v, rows %v: word %d is %016x, want %016x", *p, rg, i, sel[i], want[i])
+		}
+	}
+}
