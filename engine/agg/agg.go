@@ -32,12 +32,28 @@ type State interface {
 	Grow(n int)
 	// Add adds rows. All groups named have been grown to. It keeps nothing of in.
 	Add(in *Input) error
-	// Merge adds o, a state made by the same call: its group g goes to group to[g]. o is not used afterwards.
-	Merge(o State, to []uint32) error
+	// Merge adds groups of o, a state made by the same call: group from[k] (if from is nil, group k) goes to group to[k].
+	// A group of o is not used after it was merged. Once o is sealed, several goroutines may merge groups of it, each others.
+	Merge(o State, from, to []uint32) error
 	// Result appends the results of groups [from, to) to out, which is flat and has the call's type.
 	Result(from, to int, out *vec.Vector) error
 	// Bytes is the memory held, for accounting.
 	Bytes() int64
+}
+
+// Seal prepares a state, to which nothing is added any more, for being merged by several goroutines at a time.
+func Seal(s State) {
+	if s, ok := s.(interface{ seal() }); ok {
+		s.seal()
+	}
+}
+
+// source returns the k-th of the groups listed in from, which are all if it is nil.
+func source(from []uint32, k int) int {
+	if from == nil {
+		return k
+	}
+	return int(from[k])
 }
 
 // Ordered reports whether the last bit of the result may depend on the order in which rows and states are added, so

@@ -405,8 +405,21 @@ func checkRandom(t *testing.T, rng *rand.Rand, name string, want naive, size, gr
 	}
 	total.Grow(groups)
 	for _, s := range states {
-		if err := total.Merge(s, perm); err != nil {
-			t.Fatal(err)
+		if rng.IntN(2) == 0 {
+			if err := total.Merge(s, nil, perm); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		Seal(s)
+		for part := range 3 { // some groups at a time
+			from, to := []uint32{}, []uint32{}
+			for g := part; g < groups; g += 3 {
+				from, to = append(from, uint32(g)), append(to, perm[g])
+			}
+			if err := total.Merge(s, from, to); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	var out vec.Vector

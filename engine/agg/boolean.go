@@ -45,9 +45,10 @@ func (s *booleanState) add(g uint32, x bool) {
 	}
 }
 
-func (s *booleanState) Merge(o State, to []uint32) error {
+func (s *booleanState) Merge(o State, from, to []uint32) error {
 	p := o.(*booleanState)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.seen.Get(g) {
 			s.add(t, p.val.Get(g))
 		}
@@ -111,9 +112,10 @@ func (s *bitsState) add(g uint32, x int64) {
 	}
 }
 
-func (s *bitsState) Merge(o State, to []uint32) error {
+func (s *bitsState) Merge(o State, from, to []uint32) error {
 	p := o.(*bitsState)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.seen.Get(g) {
 			s.add(t, p.val[g])
 		}

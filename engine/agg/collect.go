@@ -14,16 +14,40 @@ import (
 
 // rowStore keeps the rows an aggregate has been given: its arguments, then its ORDER BY values, and their groups.
 type rowStore struct {
-	call   *plan.AggCall
-	cols   []vec.Vector
-	groups []uint32
-	n      int // groups
-	skip   int // a column whose NULLs are left out; -1: none
-	buf    vec.Bitmap
-	// By group, when asked for a result: the rows of group g are rows[starts[g]:starts[g+1]], in order of arrival.
+	call        *plan.AggCall
+	cols        []vec.Vector
+	groups      []uint32
+	n           int // groups
+	skip        int // a column whose NULLs are left out; -1: none
+	buf         vec.Bitmap
+	*groupIndex // made when asked for a result
+}
+
+// groupIndex lists rows by group: those of group g are rows[starts[g]:starts[g+1]], in order of arrival.
+type groupIndex struct {
 	starts []uint32
 	rows   []uint32
 }
+
+// newGroupIndex takes the group of each row; there are n groups.
+func newGroupIndex(groups []uint32, n int) *groupIndex {
+	x := &groupIndex{starts: make([]uint32, n+1), rows: make([]uint32, len(groups))}
+	for _, g := range groups {
+		x.starts[g+1]++
+	}
+	for g := range n {
+		x.starts[g+1] += x.starts[g]
+	}
+	at := slices.Clone(x.starts)
+	for r, g := range groups {
+		x.rows[at[g]] = uint32(r)
+		at[g]++
+	}
+	return x
+}
+
+// of returns the rows of a group in order of arrival.
+func (x *groupIndex) of(g int) []uint32 { return x.rows[x.starts[g]:x.starts[g+1]] }
 
 func newRowStore(call *plan.AggCall, skip int) rowStore {
 	s := rowStore{call: call, skip: skip}
@@ -63,19 +87,34 @@ func (s *rowStore) Add(in *Input) error {
 		}
 	}
 	each(sel, in.N, func(i int) { s.groups = append(s.groups, in.group(i)) })
-	s.starts = nil
+	s.groupIndex = nil
 	return nil
 }
 
-func (s *rowStore) merge(o *rowStore, to []uint32) {
-	for k := range s.cols {
-		s.cols[k].AppendRange(&o.cols[k], 0, o.cols[k].N)
+func (s *rowStore) merge(o *rowStore, from, to []uint32) {
+	s.groupIndex = nil
+	if from == nil {
+		for k := range s.cols {
+			s.cols[k].AppendRange(&o.cols[k], 0, o.cols[k].N)
+		}
+		for _, g := range o.groups {
+			s.groups = append(s.groups, to[g])
+		}
+		return
 	}
-	for _, g := range o.groups {
-		s.groups = append(s.groups, to[g])
+	o.seal()
+	for k, g := range from {
+		rows := o.of(int(g))
+		for c := range s.cols {
+			vec.AppendIndexed(&s.cols[c], &o.cols[c], rows)
+		}
+		for range rows {
+			s.groups = append(s.groups, to[k])
+		}
 	}
-	s.starts = nil
 }
+
+func (s *rowStore) seal() { s.index() }
 
 func (s *rowStore) Bytes() int64 {
 	n := int64(cap(s.groups)) * 4
@@ -88,26 +127,10 @@ func (s *rowStore) Bytes() int64 {
 
 // index groups the rows.
 func (s *rowStore) index() {
-	if s.starts != nil {
-		return
-	}
-	s.starts = make([]uint32, s.n+1)
-	for _, g := range s.groups {
-		s.starts[g+1]++
-	}
-	for g := range s.n {
-		s.starts[g+1] += s.starts[g]
-	}
-	s.rows = make([]uint32, len(s.groups))
-	at := slices.Clone(s.starts)
-	for r, g := range s.groups {
-		s.rows[at[g]] = uint32(r)
-		at[g]++
+	if s.groupIndex == nil {
+		s.groupIndex = newGroupIndex(s.groups, s.n)
 	}
 }
-
-// of returns the rows of a group in order of arrival.
-func (s *rowStore) of(g int) []uint32 { return s.rows[s.starts[g]:s.starts[g+1]] }
 
 // sort orders rows by the call's ORDER BY, equal ones by arrival.
 func (s *rowStore) sort(rows []uint32) {
@@ -184,8 +207,8 @@ func collecting(choose func(call *plan.AggCall, ts []types.Type) (f finisher, sk
 	}
 }
 
-func (s *collectState) Merge(o State, to []uint32) error {
-	s.merge(&o.(*collectState).rowStore, to)
+func (s *collectState) Merge(o State, from, to []uint32) error {
+	s.merge(&o.(*collectState).rowStore, from, to)
 	return nil
 }
 
@@ -228,8 +251,8 @@ func withoutOrder(call *plan.AggCall) *plan.AggCall {
 	return &c
 }
 
-func (s *orderedState) Merge(o State, to []uint32) error {
-	s.merge(&o.(*orderedState).rowStore, to)
+func (s *orderedState) Merge(o State, from, to []uint32) error {
+	s.merge(&o.(*orderedState).rowStore, from, to)
 	return nil
 }
 

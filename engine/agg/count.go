@@ -44,9 +44,10 @@ func addCounts(n []int64, in *Input, sel vec.Bitmap) {
 	}
 }
 
-func (s *countState) Merge(o State, to []uint32) error {
-	for g, x := range o.(*countState).n[:len(to)] {
-		s.n[to[g]] += x
+func (s *countState) Merge(o State, from, to []uint32) error {
+	n := o.(*countState).n
+	for k, t := range to {
+		s.n[t] += n[source(from, k)]
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type distinctState struct {
 	group  vec.Vector
 	vecs   []*vec.Vector
 	ids    []uint32
+	index  *groupIndex // made by seal
 }
 
 func newDistinct(call *plan.AggCall) (State, error) {
@@ -103,8 +104,11 @@ func (s *distinctState) add(sel vec.Bitmap, n int) error {
 	return err
 }
 
-func (s *distinctState) Merge(o State, to []uint32) error {
+func (s *distinctState) Merge(o State, from, to []uint32) error {
 	p := o.(*distinctState)
+	if from != nil {
+		return s.mergeGroups(p, from, to)
+	}
 	if !p.plain || (len(to) > 0 && to[0] != 0) {
 		if err := s.needGroups(); err != nil {
 			return err
@@ -124,23 +128,79 @@ func (s *distinctState) Merge(o State, to []uint32) error {
 	return nil
 }
 
+// mergeGroups is Merge of some groups.
+func (s *distinctState) mergeGroups(p *distinctState, from, to []uint32) error {
+	if err := s.needGroups(); err != nil {
+		return err
+	}
+	p.seal()
+	var ids []uint32
+	var groups []int64
+	flush := func() error {
+		out := p.emptyRows()
+		if p.plain {
+			p.table.AppendIDs(ids, out[1:])
+		} else {
+			p.table.AppendIDs(ids, out)
+		}
+		out[0].Reset(s.types[0])
+		for _, g := range groups {
+			out[0].AppendInt(g)
+		}
+		n := len(ids)
+		ids, groups = ids[:0], groups[:0]
+		copy(s.vecs, out)
+		return s.add(nil, n)
+	}
+	for k, g := range from {
+		for _, id := range p.index.of(int(g)) {
+			ids, groups = append(ids, id), append(groups, int64(to[k]))
+			if len(ids) == vec.BatchRows {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return flush()
+}
+
+// seal lists the distinct rows of each group.
+func (s *distinctState) seal() {
+	if s.index != nil {
+		return
+	}
+	groups := make([]uint32, s.table.Len())
+	for from := 0; from < len(groups); from += vec.BatchRows {
+		for i, g := range s.rows(from, min(from+vec.BatchRows, len(groups)))[0].I64 {
+			groups[from+i] = uint32(g)
+		}
+	}
+	s.index = newGroupIndex(groups, s.n)
+}
+
 // rows returns distinct rows as vectors: group, arguments, ORDER BY values.
 func (s *distinctState) rows(from, to int) []*vec.Vector {
 	return s.rowsOf(s.table, s.plain, from, to)
 }
 
 func (s *distinctState) rowsOf(t *keys.Table, plain bool, from, to int) []*vec.Vector {
-	out := make([]*vec.Vector, len(s.types))
-	for i, t := range s.types {
-		out[i] = &vec.Vector{}
-		out[i].Reset(t)
-	}
+	out := s.emptyRows()
 	if !plain {
 		t.Append(from, to, out)
 		return out
 	}
 	t.Append(from, to, out[1:])
 	out[0].SetFlat(s.types[0], to-from)
+	return out
+}
+
+func (s *distinctState) emptyRows() []*vec.Vector {
+	out := make([]*vec.Vector, len(s.types))
+	for i, t := range s.types {
+		out[i] = &vec.Vector{}
+		out[i].Reset(t)
+	}
 	return out
 }
 

@@ -62,9 +62,10 @@ func (s *histState) add(g uint32, x *sketch.Histogram) error {
 	return nil
 }
 
-func (s *histState) Merge(o State, to []uint32) error {
+func (s *histState) Merge(o State, from, to []uint32) error {
 	p := o.(*histState)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.h[g] == nil {
 			continue
 		}

@@ -122,9 +122,10 @@ func (p *hllGroup) set(h uint64) {
 	p.reg[i] = max(p.reg[i], rho)
 }
 
-func (s *hllState) Merge(o State, to []uint32) error {
+func (s *hllState) Merge(o State, from, to []uint32) error {
 	q := o.(*hllState)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		src := &q.groups[g]
 		for _, h := range src.list {
 			s.add(t, h)

@@ -32,9 +32,10 @@ func (s *intervalSum) add(g uint32, x datum.Interval, n int64) (err error) {
 	return err
 }
 
-func (s *intervalSum) Merge(o State, to []uint32) error {
+func (s *intervalSum) Merge(o State, from, to []uint32) error {
 	p := o.(*intervalSum)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if err := s.add(t, p.sum[g], p.n[g]); err != nil {
 			return err
 		}

@@ -89,9 +89,10 @@ func (s *intExtreme) add(g uint32, x int64) {
 	}
 }
 
-func (s *intExtreme) Merge(o State, to []uint32) error {
+func (s *intExtreme) Merge(o State, from, to []uint32) error {
 	p := o.(*intExtreme)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.seen.Get(g) {
 			s.add(t, p.val[g])
 		}
@@ -144,9 +145,10 @@ func (s *floatExtreme) add(g uint32, x float64) {
 	}
 }
 
-func (s *floatExtreme) Merge(o State, to []uint32) error {
+func (s *floatExtreme) Merge(o State, from, to []uint32) error {
 	p := o.(*floatExtreme)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.seen.Get(g) {
 			s.add(t, p.val[g])
 		}
@@ -203,9 +205,10 @@ func (s *bytesExtreme) add(g uint32, x []byte) {
 	s.val[g] = append(old[:0], x...)
 }
 
-func (s *bytesExtreme) Merge(o State, to []uint32) error {
+func (s *bytesExtreme) Merge(o State, from, to []uint32) error {
 	p := o.(*bytesExtreme)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.val[g] != nil {
 			s.add(t, p.val[g])
 		}

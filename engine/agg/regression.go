@@ -92,9 +92,10 @@ func (s *regrState) Add(in *Input) error {
 	return nil
 }
 
-func (s *regrState) Merge(o State, to []uint32) error {
+func (s *regrState) Merge(o State, from, to []uint32) error {
 	p := o.(*regrState)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		s.m[t].merge(&p.m[g])
 	}
 	return nil

@@ -88,6 +88,9 @@ func (s *intSum) addConst(v *vec.Vector, n int64, g uint32) {
 }
 
 func (s *intSum) carry() {
+	if s.added == 0 {
+		return
+	}
 	s.added = 0
 	for g := range s.sums {
 		t := &s.sums[g]
@@ -96,13 +99,16 @@ func (s *intSum) carry() {
 	}
 }
 
-func (s *intSum) Merge(o State, to []uint32) error {
+func (s *intSum) seal() { s.carry() }
+
+func (s *intSum) Merge(o State, from, to []uint32) error {
 	p := o.(*intSum)
-	p.carry()
+	p.seal()
 	if s.added += int64(len(to)); s.added > carryEvery {
 		s.carry()
 	}
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		s.add(t, p.sums[g])
 	}
 	return nil
@@ -215,9 +221,10 @@ func (s *floatSum) add(g uint32, x, c float64) {
 	s.c[g] += c
 }
 
-func (s *floatSum) Merge(o State, to []uint32) error {
+func (s *floatSum) Merge(o State, from, to []uint32) error {
 	p := o.(*floatSum)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		s.add(t, p.sum[g], p.c[g])
 		s.n[t] += p.n[g]
 	}
@@ -281,9 +288,10 @@ func (s *numericSum) add(g uint32, x *datum.Numeric, n int64) error {
 	return s.sum[g].Add(s.sum[g], x)
 }
 
-func (s *numericSum) Merge(o State, to []uint32) error {
+func (s *numericSum) Merge(o State, from, to []uint32) error {
 	p := o.(*numericSum)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.n[g] > 0 {
 			if err := s.add(t, p.sum[g], p.n[g]); err != nil {
 				return err

@@ -62,12 +62,15 @@ func (s *intVariance) addSquare(g uint32, w0, w1, w2 uint64) {
 	q[2], _ = bits.Add64(q[2], w2, c)
 }
 
-func (s *intVariance) Merge(o State, to []uint32) error {
+func (s *intVariance) seal() { s.sum.seal() }
+
+func (s *intVariance) Merge(o State, from, to []uint32) error {
 	p := o.(*intVariance)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		s.addSquare(t, p.sq[g][0], p.sq[g][1], p.sq[g][2])
 	}
-	return s.sum.Merge(&p.sum, to)
+	return s.sum.Merge(&p.sum, from, to)
 }
 
 func (s *intVariance) Result(from, to int, out *vec.Vector) error {
@@ -200,9 +203,10 @@ func (s *numericVariance) add(g uint32, n int64, x, sq *datum.Numeric) error {
 	return s.sq[g].Add(s.sq[g], sq)
 }
 
-func (s *numericVariance) Merge(o State, to []uint32) error {
+func (s *numericVariance) Merge(o State, from, to []uint32) error {
 	p := o.(*numericVariance)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		if p.n[g] == 0 {
 			continue
 		}
@@ -256,9 +260,10 @@ func (s *floatVariance) Add(in *Input) error {
 	return nil
 }
 
-func (s *floatVariance) Merge(o State, to []uint32) error {
+func (s *floatVariance) Merge(o State, from, to []uint32) error {
 	p := o.(*floatVariance)
-	for g, t := range to {
+	for k, t := range to {
+		g := source(from, k)
 		switch {
 		case p.n[g] == 0:
 		case s.n[t] == 0:

@@ -379,7 +379,7 @@ func (t *groupTable) merge(o *groupTable) error {
 		t.first[at] = min(t.first[at], o.first[g])
 	}
 	for i, s := range t.states {
-		if err := s.Merge(o.states[i], to); err != nil {
+		if err := s.Merge(o.states[i], nil, to); err != nil {
 			return err
 		}
 	}
