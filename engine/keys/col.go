@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"math"
 	"math/bits"
 
@@ -39,7 +38,7 @@ func (c *colTable) init(t types.Type) {
 }
 
 func (c *colTable) bytes() int64 {
-	n := vecBytes(&c.vals) + int64(len(c.words.slots))*16 + int64(cap(c.small))*4 + int64(len(c.byt.slots))*8
+	n := vecBytes(&c.vals) + int64(len(c.words.slots))*16 + int64(cap(c.small))*4 + int64(len(c.byt.slots))*16
 	if c.canon != nil {
 		n += vecBytes(c.canon)
 	}
@@ -81,6 +80,12 @@ func (m *Mapper) mapCol(c int, v *vec.Vector, sel vec.Bitmap, n int, ids []uint3
 	switch t.vals.Type.Phys() {
 	case types.PhysInt64:
 		t.mapInts(v.I64, sel, n, ids, add)
+	case types.PhysBytes:
+		if t.canon == nil {
+			t.mapBytes(v, sel, n, ids, add)
+			break
+		}
+		t.mapEach(v, sel, n, ids, s, add)
 	default:
 		t.mapEach(v, sel, n, ids, s, add)
 	}
@@ -158,15 +163,74 @@ func (c *colTable) mapDict(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s
 
 func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, add bool) {
 	if sel == nil {
-		for i, x := range xs[:n] {
-			ids[i] = c.word(x, add)
-		}
+		c.mapAllInts(xs[:n], ids[:n], add)
 		return
 	}
 	for w, m := range sel {
 		for base := w << 6; m != 0; m &= m - 1 {
 			i := base + bits.TrailingZeros64(m)
 			ids[i] = c.word(xs[i], add)
+		}
+	}
+}
+
+// mapAllInts looks the values up in turns: those near the first by array, the others that are known in a loop of their own.
+func (c *colTable) mapAllInts(xs []int64, ids []uint32, add bool) {
+	small, base := c.small, c.base
+	for i := 0; i < len(xs); {
+		for i < len(xs) {
+			d := uint64(xs[i] - base)
+			if d >= uint64(len(small)) || small[d] == None {
+				break
+			}
+			ids[i] = small[d]
+			i++
+		}
+		if i == len(xs) {
+			return
+		}
+		if d := uint64(xs[i] - base); d >= uint64(len(small)) {
+			run := i
+			for run < len(xs) && uint64(xs[run]-base) >= uint64(len(small)) {
+				run++
+			}
+			if i += c.words.known(xs[i:run], ids[i:run]); i == run {
+				continue
+			}
+		}
+		ids[i] = c.word(xs[i], add)
+		small, base = c.small, c.base
+		i++
+	}
+}
+
+// mapBytes is mapEach for texts without NULLs: a value that is the one before is not looked up, as in rows sorted by it.
+func (c *colTable) mapBytes(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, add bool) {
+	data, off := v.Data, v.Off
+	if sel == nil {
+		var last []byte
+		id := None
+		for i := range n {
+			b := data[off[i]:off[i+1]]
+			if id == None || string(b) != string(last) {
+				id = c.byt.find(b, xxh3.Hash(b), &c.vals, add)
+				last = b
+			}
+			ids[i] = id
+		}
+		return
+	}
+	var last []byte
+	id := None
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			i := base + bits.TrailingZeros64(m)
+			b := data[off[i]:off[i+1]]
+			if id == None || string(b) != string(last) {
+				id = c.byt.find(b, xxh3.Hash(b), &c.vals, add)
+				last = b
+			}
+			ids[i] = id
 		}
 	}
 }
@@ -262,6 +326,7 @@ type wordTable struct {
 	slots []wordSlot
 	shift uint
 	used  int
+	equal bool // all hashes are: for tests
 }
 
 type wordSlot struct {
@@ -274,6 +339,14 @@ func hashWord(x uint64) uint64 {
 	return x * 0x9E3779B97F4A7C15
 }
 
+// home returns the slot at which the search for key begins.
+func (t *wordTable) home(key uint64) uint64 {
+	if t.equal {
+		return 0
+	}
+	return hashWord(key) >> t.shift
+}
+
 // find returns the id of key; if it is new and add is set it gets next, and found is false.
 func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bool) {
 	if t.slots == nil {
@@ -283,7 +356,7 @@ func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bo
 		t.resize(64)
 	}
 	mask := uint64(len(t.slots) - 1)
-	i := hashWord(key) >> t.shift
+	i := t.home(key)
 	for ; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.id == 0 {
@@ -306,9 +379,33 @@ func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bo
 	return next, false
 }
 
+// known writes the ids of keys that are in the table and returns the position of the first key that is not, len(keys) if
+// all are. The loop has no call and no branch but for collisions, so that many lookups miss the cache at a time.
+func (t *wordTable) known(keys []int64, ids []uint32) int {
+	if t.slots == nil || t.equal {
+		return 0
+	}
+	slots, shift := t.slots, t.shift
+	mask := uint64(len(slots) - 1)
+	ids = ids[:len(keys)]
+	for k, x := range keys {
+		i := hashWord(uint64(x)) >> shift
+		s := &slots[i&mask]
+		for s.key != uint64(x) || s.id == 0 {
+			if s.id == 0 {
+				return k
+			}
+			i++
+			s = &slots[i&mask]
+		}
+		ids[k] = s.id - 1
+	}
+	return len(keys)
+}
+
 func (t *wordTable) put(key uint64, id uint32) {
 	mask := uint64(len(t.slots) - 1)
-	i := hashWord(key) >> t.shift
+	i := t.home(key)
 	for t.slots[i].id != 0 {
 		i = (i + 1) & mask
 	}
@@ -326,15 +423,16 @@ func (t *wordTable) resize(n int) {
 	}
 }
 
-// byteTable maps byte strings, held in a vector, to their index there. 32 bits of the hash stand in the slot and are
-// compared before the bytes.
+// byteTable maps byte strings, held in a vector, to their index there. The slot has the hash, which is compared before the
+// bytes.
 type byteTable struct {
 	slots []byteSlot
 	used  int
+	equal bool // all hashes are: for tests
 }
 
 type byteSlot struct {
-	hash uint32
+	hash uint64
 	id   uint32 // plus one
 }
 
@@ -345,12 +443,20 @@ func (t *byteTable) find(b []byte, hash uint64, vals *vec.Vector, add bool) uint
 		}
 		t.slots = make([]byteSlot, 64)
 	}
-	mask := uint32(len(t.slots) - 1)
-	h := uint32(hash)
-	i := uint32(hash>>32) & mask
-	for ; t.slots[i].id != 0; i = (i + 1) & mask {
-		if s := t.slots[i]; s.hash == h && bytes.Equal(vals.Bytes(int(s.id-1)), b) {
-			return s.id - 1
+	if t.equal {
+		hash = 0
+	}
+	mask := uint64(len(t.slots) - 1)
+	i := hash & mask
+	for ; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.id == 0 {
+			break
+		}
+		if s.hash == hash {
+			if k := s.id - 1; string(vals.Data[vals.Off[k]:vals.Off[k+1]]) == string(b) {
+				return k
+			}
 		}
 	}
 	if !add {
@@ -359,27 +465,27 @@ func (t *byteTable) find(b []byte, hash uint64, vals *vec.Vector, add bool) uint
 	id := uint32(vals.N)
 	vals.AppendBytes(b)
 	if (t.used+1)*2 > len(t.slots) {
-		t.grow(vals)
-		mask = uint32(len(t.slots) - 1)
-		for i = uint32(hash>>32) & mask; t.slots[i].id != 0; {
+		t.grow()
+		mask = uint64(len(t.slots) - 1)
+		for i = hash & mask; t.slots[i].id != 0; {
 			i = (i + 1) & mask
 		}
 	}
-	t.slots[i] = byteSlot{h, id + 1}
+	t.slots[i] = byteSlot{hash, id + 1}
 	t.used++
 	return id
 }
 
-// grow doubles the table. Only 32 bits of each hash are kept, so the values are hashed again.
-func (t *byteTable) grow(vals *vec.Vector) {
+// grow doubles the table.
+func (t *byteTable) grow() {
 	old := t.slots
 	t.slots = make([]byteSlot, 2*len(old))
-	mask := uint32(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1)
 	for _, s := range old {
 		if s.id == 0 {
 			continue
 		}
-		i := uint32(xxh3.Hash(vals.Bytes(int(s.id-1)))>>32) & mask
+		i := s.hash & mask
 		for t.slots[i].id != 0 {
 			i = (i + 1) & mask
 		}

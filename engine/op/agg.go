@@ -1,9 +1,11 @@
 package op
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
@@ -17,32 +19,38 @@ import (
 // depends on the order of rows, a worker hands its table over after every morsel and the tables are merged in the order
 // of the morsels; otherwise there is one table for each worker, and only the order of the groups has to be restored.
 type aggRows struct {
-	b       *builder
-	n       *plan.Agg
-	p       *pipeline
-	table   *groupTable
-	perm    []uint32     // order of the groups; nil: as numbered
-	results []vec.Vector // of all groups, if perm is not nil
-	at      int
-	out     vec.Batch
+	b     *builder
+	n     *plan.Agg
+	p     *pipeline
+	m     *aggMerger
+	done  bool
+	out   *groupRows  // the groups of one table, or
+	parts *partitions // those of many
 }
 
 func (r *aggRows) Next() (b *vec.Batch, err error) {
 	defer guard(&err)
-	if r.table == nil {
+	if !r.done {
 		if err := r.compute(); err != nil {
 			return nil, err
 		}
+		r.done = true
 	}
-	return r.emit()
+	if r.parts != nil {
+		return r.parts.batch()
+	}
+	return r.out.batch()
 }
 
 func (r *aggRows) Close() {
 	if r.p != nil {
 		r.p.close()
 	}
-	if r.table != nil {
-		r.table.mem.free()
+	if r.parts != nil {
+		r.parts.close()
+	}
+	if r.m != nil {
+		r.m.close()
 	}
 }
 
@@ -52,9 +60,14 @@ func (r *aggRows) compute() error {
 		return err
 	}
 	r.p = p
-	m := &aggMerger{pending: map[int]*groupTable{}}
+	m := &aggMerger{n: r.n, pending: map[int]*groupTable{}}
+	r.m = m
 	for i := range r.n.Aggs {
 		m.ordered = m.ordered || agg.Ordered(&r.n.Aggs[i])
+	}
+	for _, k := range r.n.Keys {
+		// Of equal keys that print differently the first stays.
+		m.ordered = m.ordered || keys.Canonical(k.Type()) || k.Type().Phys() == types.PhysFloat64
 	}
 	m.ordered = m.ordered && p.morsels() > 1
 	err = p.drive(func(w *worker) (terminal, error) {
@@ -71,13 +84,7 @@ func (r *aggRows) compute() error {
 	if err != nil {
 		return err
 	}
-	if err := m.finish(r); err != nil {
-		return err
-	}
-	if len(r.n.Keys) == 0 {
-		r.table.grow(1, 0) // without keys there is one group, even without rows
-	}
-	return nil
+	return m.finish(r)
 }
 
 // aggEnd is the end of one worker's chain.
@@ -86,12 +93,42 @@ type aggEnd struct {
 	w     *worker
 	m     *aggMerger
 	table *groupTable
+	raw   *rawWriter // since the memory was used up; nil: it is not
+	last  int        // morsel of the last batch
 }
 
-func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error { return e.table.add(b, sel) }
+func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
+	if e.raw == nil && e.mustSpill() {
+		e.m.mu.Lock()
+		if e.m.layout == nil {
+			e.m.layout = newRawLayout(e.n)
+			e.m.spilling.Store(true)
+		}
+		e.m.mu.Unlock()
+		e.raw = newRawWriter(e.m.layout, e.w, 0)
+	}
+	e.last = e.w.morsel
+	if e.raw != nil {
+		return e.raw.add(b, sel)
+	}
+	return e.table.add(b, sel)
+}
+
+// mustSpill reports whether the rows from now on go to disk: when a third of the memory is used, since tables double and the
+// second phase needs some too. Where the order of rows matters a morsel is not divided.
+func (e *aggEnd) mustSpill() bool {
+	x := e.w.x
+	if x.spill == nil || len(e.n.Keys) == 0 || (e.m.ordered && e.last == e.w.morsel) {
+		return false
+	}
+	if x.env.ForceSpill || e.m.spilling.Load() {
+		return true
+	}
+	return x.mem.above(1, 3) && (e.table.mem.held+e.m.held.Load())*64 > x.mem.limit
+}
 
 func (e *aggEnd) endMorsel(i int) error {
-	if !e.m.ordered {
+	if !e.m.ordered || (e.raw != nil && e.table.seen == 0) {
 		return nil
 	}
 	full := e.table
@@ -105,12 +142,16 @@ func (e *aggEnd) endMorsel(i int) error {
 
 // aggMerger puts the workers' tables together.
 type aggMerger struct {
-	ordered bool
-	mu      sync.Mutex
-	ends    []*aggEnd
-	pending map[int]*groupTable // of morsels that wait for an earlier one
-	next    int
-	total   *groupTable
+	n        *plan.Agg
+	ordered  bool
+	spilling atomic.Bool
+	held     atomic.Int64 // by total
+	mu       sync.Mutex
+	ends     []*aggEnd
+	layout   *rawLayout
+	pending  map[int]*groupTable // of morsels that wait for an earlier one
+	next     int
+	total    *groupTable
 }
 
 func (m *aggMerger) deliver(i int, t *groupTable) error {
@@ -131,89 +172,90 @@ func (m *aggMerger) deliver(i int, t *groupTable) error {
 		if err := m.total.merge(t); err != nil {
 			return err
 		}
+		m.held.Store(m.total.mem.held)
 	}
+}
+
+// tables returns what there is, in the order in which it is to be merged.
+func (m *aggMerger) tables() []*splitTable {
+	var out []*splitTable
+	if m.total != nil {
+		out = append(out, &splitTable{t: m.total, morsel: -1})
+	}
+	for _, i := range slices.Sorted(maps.Keys(m.pending)) {
+		out = append(out, &splitTable{t: m.pending[i], morsel: i})
+	}
+	for _, e := range m.ends {
+		if !m.ordered {
+			out = append(out, &splitTable{t: e.table})
+		}
+	}
+	return out
 }
 
 // finish leaves the result in r.
 func (m *aggMerger) finish(r *aggRows) error {
-	if m.ordered {
-		r.table = m.total
-		if r.table == nil {
-			r.table = m.ends[0].table
-		}
-		return nil
+	tables := m.tables()
+	most := 0
+	for _, s := range tables {
+		most = max(most, s.t.groups())
 	}
-	r.table = m.ends[0].table
-	if len(m.ends) == 1 {
-		return nil
+	if m.layout != nil || (len(tables) > 1 && most > r.b.x.manyGroups()) {
+		return m.partition(r, tables)
 	}
-	for _, e := range m.ends[1:] {
-		if err := r.table.merge(e.table); err != nil {
+	t := m.ends[0].table
+	if len(tables) > 0 {
+		t = tables[0].t
+	}
+	for _, s := range tables[min(1, len(tables)):] {
+		if err := t.merge(s.t); err != nil {
 			return err
 		}
 	}
-	return r.restoreOrder()
+	if len(m.n.Keys) == 0 {
+		t.grow(1, 0) // without keys there is one group, even without rows
+	}
+	var err error
+	if len(tables) > 1 && t.groups() > r.b.x.manyGroups() { // as if the tables had been larger
+		r.out = &groupRows{t: t}
+		return r.out.order(t.byPartition())
+	}
+	r.out, err = newGroupRows(t, len(tables) > 1)
+	return err
 }
 
-// restoreOrder sorts the groups by the place where they were first seen.
-func (r *aggRows) restoreOrder() error {
-	t := r.table
-	if len(r.n.Keys) == 0 || slices.IsSorted(t.first) {
-		return nil
+// partition begins the second phase.
+func (m *aggMerger) partition(r *aggRows, tables []*splitTable) error {
+	x := &partitions{b: r.b, n: m.n, l: m.layout, ordered: m.ordered, bits: partitionBits}
+	if m.layout != nil {
+		x.bits = rawBits
 	}
-	r.perm = make([]uint32, len(t.first))
-	for i := range r.perm {
-		r.perm[i] = uint32(i)
+	for _, s := range tables {
+		morsel := s.morsel
+		s = splitGroups(s.t, 0, x.bits)
+		s.morsel = morsel
+		x.tables = append(x.tables, s)
 	}
-	slices.SortFunc(r.perm, func(a, b uint32) int {
-		if t.first[a] < t.first[b] {
-			return -1
-		}
-		return 1
-	})
-	r.results = make([]vec.Vector, len(t.states))
-	for i, s := range t.states {
-		r.results[i].Reset(r.n.Aggs[i].T)
-		if err := s.Result(0, len(t.first), &r.results[i]); err != nil {
-			return err
+	for _, e := range m.ends {
+		if e.raw != nil {
+			x.writers = append(x.writers, e.raw)
 		}
 	}
+	r.parts = x
+	x.start(r.b.ctx.Context, r.b.x.workers)
 	return nil
 }
 
-func (r *aggRows) emit() (*vec.Batch, error) {
-	groups := r.table.groups()
-	if r.at >= groups {
-		return nil, nil
+func (m *aggMerger) close() {
+	for _, s := range m.tables() {
+		s.t.mem.free()
 	}
-	end := min(r.at+vec.BatchRows, groups)
-	cols := make([]*vec.Vector, len(r.n.Out))
-	for i := range cols {
-		cols[i] = &vec.Vector{}
-		if i < len(r.n.Keys) {
-			cols[i].Reset(r.n.Keys[i].Type())
-		} else {
-			cols[i].Reset(r.n.Aggs[i-len(r.n.Keys)].T)
+	for _, e := range m.ends {
+		e.table.mem.free()
+		if e.raw != nil {
+			e.raw.close()
 		}
 	}
-	k := len(r.n.Keys)
-	if r.perm != nil {
-		ids := slices.Clone(r.perm[r.at:end])
-		for i := range r.results {
-			vec.AppendIndexed(cols[k+i], &r.results[i], ids)
-		}
-		r.table.keys.AppendIDs(ids, cols[:k])
-	} else {
-		r.table.keys.Append(r.at, end, cols[:k])
-		for i, s := range r.table.states {
-			if err := s.Result(r.at, end, cols[k+i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	r.out = vec.Batch{N: end - r.at, Cols: cols}
-	r.at = end
-	return &r.out, nil
 }
 
 // groupTable is a hash table of groups with the states of their aggregates, and what fills it from batches.
@@ -233,6 +275,7 @@ type groupTable struct {
 	ids      []uint32
 	sel      vec.Bitmap
 	batches  int
+	single   bool // all rows of the last batch have the group ids[0]
 }
 
 // callInput evaluates what one aggregate takes.
@@ -243,11 +286,8 @@ type callInput struct {
 }
 
 func newGroupTable(n *plan.Agg, w *worker) (*groupTable, error) {
-	ts := make([]types.Type, len(n.Keys))
-	for i, e := range n.Keys {
-		ts[i] = e.Type()
-	}
-	t := &groupTable{n: n, w: w, keys: keys.New(ts), mem: account{m: w.x.mem, operator: "aggregation"}}
+	t := &groupTable{n: n, w: w, keys: newKeys(w.x, exprTypes(n.Keys)), mem: account{m: w.x.mem, operator: "aggregation"}}
+	t.mem.soft = w.x.spill != nil && len(n.Keys) > 0
 	t.mapper = t.keys.NewMapper()
 	t.keyExprs = expr.CompileAll(n.Keys)
 	t.keyVecs = make([]*vec.Vector, len(n.Keys))
@@ -271,6 +311,14 @@ func newGroupTable(n *plan.Agg, w *worker) (*groupTable, error) {
 		c.in.Order = make([]*vec.Vector, len(c.order))
 	}
 	return t, nil
+}
+
+func newKeys(x *exec, ts []types.Type) *keys.Table {
+	t := keys.New(ts)
+	if x.env.HashEqual {
+		t.EqualHashes()
+	}
+	return t
 }
 
 // groups returns the number of groups that have a row, or 1 without keys.
@@ -311,6 +359,7 @@ func (t *groupTable) add(b *vec.Batch, sel vec.Bitmap) error {
 	if err != nil {
 		return err
 	}
+	t.single = single
 	before := t.seen
 	t.grow(t.keys.Len(), t.w.morsel)
 	for i := range t.calls {

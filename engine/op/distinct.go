@@ -30,7 +30,7 @@ type seenKeys struct {
 }
 
 func newSeenKeys(x *exec, operator string, ts []types.Type) *seenKeys {
-	t := keys.New(ts)
+	t := newKeys(x, ts)
 	return &seenKeys{table: t, mapper: t.NewMapper(), mem: account{m: x.mem, operator: operator}}
 }
 

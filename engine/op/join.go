@@ -52,7 +52,7 @@ func (s *joinStage) prepare(b *builder) error {
 	for i, e := range buildKeys {
 		ts[i] = e.Type()
 	}
-	s.table = keys.New(ts)
+	s.table = newKeys(b.x, ts)
 	s.mem = account{m: b.x.mem, operator: "hash join"}
 	if s.n.Kind == plan.Full {
 		s.matched = make([]atomic.Uint64, vec.Words(rel.n))

@@ -46,6 +46,8 @@ type Env struct {
 	// HashEqual makes all hashes of grouping keys equal, and ForceSpill makes operators that can spill do so from the first
 	// row. The answers stay the same: they are for tests.
 	HashEqual, ForceSpill bool
+	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 200,000. Tests set it.
+	ManyGroups int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
 }
@@ -59,6 +61,9 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers, once: &sync.Map{}}
+	if env.Spill != nil {
+		x.spill = env.Spill.Share(0)
+	}
 	if env.Cores != nil {
 		x.turns = env.Cores.Query()
 	}
@@ -136,6 +141,7 @@ func (r *result) Close() {
 type exec struct {
 	env     *Env
 	mem     *memory
+	spill   *spill.Space // this execution's part; nil: nothing is spilled
 	workers int
 	turns   *sched.Query // nil: nobody waits
 	once    *sync.Map    // any -> *onceValue
@@ -152,7 +158,7 @@ func (x *exec) slot(ctx context.Context) *sched.Slot {
 // part returns the execution of a plan that runs once per row of an enclosing one: on that row's goroutine, and what it
 // holds is given back by its memory's release.
 func (x *exec) part() *exec {
-	return &exec{env: x.env, mem: &memory{parent: x.mem}, workers: 1, turns: x.turns, once: x.once}
+	return &exec{env: x.env, mem: &memory{parent: x.mem}, spill: x.spill, workers: 1, turns: x.turns, once: x.once}
 }
 
 type onceValue struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/zeebo/xxh3"
@@ -23,7 +24,7 @@ const (
 	headerBytes = 16
 	// blockBytes is about the size of a block before it is compressed: big enough for a disk, small enough that an
 	// operator can have a file for each of its partitions.
-	blockBytes = 128 << 10
+	blockBytes = 64 << 10
 	// gatherRows is the size below which batches are put together before they are written: an operator that scatters a
 	// batch over partitions writes a few rows to each.
 	gatherRows = 512
@@ -37,7 +38,6 @@ type File struct {
 	gather  []vec.Vector // rows of small batches
 	pending vec.Batch
 	raw     []byte // of the next block
-	packed  []byte
 	size    int64
 	rows    int64
 	sealed  bool
@@ -56,7 +56,7 @@ func (f *File) Size() int64 { return f.size }
 
 // Bytes returns the memory the file holds, for accounting.
 func (f *File) Bytes() int64 {
-	n := int64(cap(f.raw) + cap(f.packed))
+	n := int64(cap(f.raw))
 	for i := range f.gather {
 		v := &f.gather[i]
 		n += int64(cap(v.I64)+cap(v.F64)+cap(v.Bits)+cap(v.Valid))*8 + int64(cap(v.Off)+cap(v.Codes))*4 + int64(cap(v.Data))
@@ -134,16 +134,18 @@ func (f *File) flush() error {
 	return nil
 }
 
+// packBuffers lends memory for one block's compressed form.
+var packBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
 func (f *File) writeBlock() error {
 	if int64(len(f.raw)) > s2.MaxBlockSize {
 		return sqlstate.New(sqlstate.ProgramLimit, "one batch of %d bytes is too large to be spilled", len(f.raw))
 	}
-	if want := headerBytes + s2.MaxEncodedLen(len(f.raw)); cap(f.packed) < want {
-		f.packed = make([]byte, want)
-	}
-	f.packed = f.packed[:cap(f.packed)]
-	body := s2.Encode(f.packed[headerBytes:], f.raw)
-	block := f.packed[:headerBytes+len(body)]
+	buf := packBuffers.Get().(*[]byte)
+	defer packBuffers.Put(buf)
+	*buf = sized(*buf, headerBytes+s2.MaxEncodedLen(len(f.raw)))
+	body := s2.Encode((*buf)[headerBytes:], f.raw)
+	block := (*buf)[:headerBytes+len(body)]
 	binary.LittleEndian.PutUint32(block, uint32(len(body)))
 	binary.LittleEndian.PutUint32(block[4:], uint32(len(f.raw)))
 	binary.LittleEndian.PutUint64(block[8:], xxh3.Hash(body))
@@ -169,7 +171,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.closed = true
-	f.gather, f.raw, f.packed = nil, nil, nil
+	f.gather, f.raw = nil, nil
 	if f.f == nil {
 		f.space.give(f.size)
 		return nil

@@ -36,7 +36,7 @@ func (f *File) Reader() (*Reader, error) {
 	}
 	if !f.sealed {
 		f.flushGathered()
-		f.sealed, f.packed = true, nil
+		f.sealed = true
 	}
 	r := &Reader{f: f, vecs: make([]vec.Vector, len(f.types))}
 	for i := range r.vecs {
