@@ -101,7 +101,7 @@ ORDER BY channel`,
 		}, 0),
 		by("q13", "the 10 add-ons whose users visit most pages",
 			workload.Everywhere(`SELECT top_addon, sum(uri_count) AS uris, count(*) AS n FROM main_summary WHERE top_addon IS NOT NULL
-GROUP BY top_addon ORDER BY uris DESC, top_addon LIMIT 10`), 1, 0),
+GROUP BY top_addon ORDER BY uris DESC NULLS LAST, top_addon LIMIT 10`), 1, 0),
 	}
 }
 
