@@ -20,18 +20,41 @@ type Env struct {
 	Ctx *expr.Ctx
 	// Rows is the number of rows a stored table has, or a guess.
 	Rows func(t *types.Table) int64
+	// Off names rules that are left out: for tests, which compare answers with and without them. nil is none.
+	Off map[string]bool
+}
+
+// rules are in the order in which they are applied.
+var rules = []struct {
+	name  string
+	apply func(plan.Node, *Env) plan.Node
+}{
+	{"fold", foldPlan},
+	{"outline", func(n plan.Node, _ *Env) plan.Node { return outlines(n) }},
+	{"unnest", func(n plan.Node, _ *Env) plan.Node { return unnest(n) }},
+	{"sink", func(n plan.Node, _ *Env) plan.Node { return sink(n, nil) }},
+	{"order", orderJoins},
+	{"limit", func(n plan.Node, _ *Env) plan.Node { return sinkLimits(n) }},
+	{"prune", func(n plan.Node, _ *Env) plan.Node { return prune(n) }},
+	{"sample", func(n plan.Node, _ *Env) plan.Node { return samples(n) }},
+}
+
+// Rules returns the names that Env.Off may have. Each may be off alone: a plan runs without any of them, if slower.
+func Rules() []string {
+	out := make([]string, len(rules))
+	for i, r := range rules {
+		out[i] = r.name
+	}
+	return out
 }
 
 // Optimize returns a faster plan with the same result.
 func Optimize(n plan.Node, env *Env) plan.Node {
-	n = foldPlan(n, env)
-	n = outlines(n)
-	n = unnest(n)
-	n = sink(n, nil)
-	n = orderJoins(n, env)
-	n = sinkLimits(n)
-	n = prune(n)
-	n = samples(n)
+	for _, r := range rules {
+		if !env.Off[r.name] {
+			n = r.apply(n, env)
+		}
+	}
 	return subplans(n, env)
 }
 

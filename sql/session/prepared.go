@@ -164,7 +164,7 @@ func resultColumns(cols []bind.Column) []Column {
 
 // optEnv is what the optimiser may ask.
 func (c *conn) optEnv(k *catalog) *opt.Env {
-	return &opt.Env{Ctx: k.ctx, Rows: func(t *types.Table) int64 {
+	return &opt.Env{Ctx: k.ctx, Off: rulesOff(c.set.value("telemdb.optimizer_off")), Rows: func(t *types.Table) int64 {
 		src, err := k.snap.Source(t)
 		if err != nil {
 			return 0

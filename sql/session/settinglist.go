@@ -62,6 +62,7 @@ var settingTable = []setting{
 		check: checkEnum("on", "off", "local", "remote_write", "remote_apply")},
 	{name: "telemdb.force_spill", initial: "off", typ: "bool", check: checkBool, desc: "For tests: operators spill as if they had no memory."},
 	{name: "telemdb.hash_equal", initial: "off", typ: "bool", check: checkBool, desc: "For tests: all hashes of keys are equal."},
+	{name: "telemdb.optimizer_off", typ: "string", check: checkRules, desc: "For tests: rules of the optimiser to leave out, separated by commas."},
 	{name: "telemdb.workers", initial: "0", typ: "integer", check: checkInt(0, 1024), desc: "Cores a query may use; 0 is what the server was started with."},
 	{name: "TimeZone", initial: "UTC", typ: "string", reported: true, check: checkZone, desc: "Sets the time zone for displaying and interpreting time stamps."},
 	{name: "transaction_deferrable", initial: "off", typ: "bool", check: checkBool, desc: "Whether to defer a read-only serializable transaction."},
