@@ -48,8 +48,9 @@ type waitedColumn struct {
 	m *waited
 }
 
-func (c *waitedColumn) Prefetch(from, to int) {
+func (c *waitedColumn) Prefetch(from, to int) bool {
 	c.m.note(fmt.Sprintf("ask %s %d", c.Path(), c.m.i))
+	return true
 }
 
 func (c *waitedColumn) Read(from, to int, dst *vec.Vector) error {

@@ -24,6 +24,9 @@ type Scan struct {
 	never   bool // some conjunct is true for no row
 	skipped *Skipped
 	lookup  *lookup // nil: none
+	ahead   ahead
+	top     *Top  // nil: none
+	visit   []int // the order in which to read the morsels; nil: as they lie
 	left    atomic.Int64
 	mu      sync.Mutex
 	stats   Stats
@@ -97,30 +100,32 @@ type Emit func(b *vec.Batch, sel vec.Bitmap) error
 
 // Worker reads morsels for one goroutine.
 type Worker struct {
-	s      *Scan
-	ctx    *expr.Ctx
-	cols   []reader
-	vecs   []vec.Vector
-	batch  vec.Batch // all columns of Read
-	out    vec.Batch // the first Out of them
-	fresh  []bool    // per column: vecs holds the current block
-	preds  []predState
-	order  []int
-	sel    vec.Bitmap // rows [from, to) that are alive: often a part of passed
-	tmp    vec.Bitmap
-	rem    vec.Bitmap
-	passed vec.Bitmap // the group's rows that are alive, as far as they have been filtered
-	wide   vec.Bitmap
-	group  column.Group
-	dead   vec.Bitmap // rows of the group that have been deleted; nil: none
-	base   int64      // types.ColRow of the group's first row
-	from   int
-	to     int
-	step   int  // rows of a batch at most: a power of two
-	most   int  // the most rows of a batch in the current group: vec.BatchRows, or vec.BlockRows where a reader takes no more
-	long   bool // step depends on how long values are
-	seen   int  // morsels since the order was chosen
-	stats  Stats
+	s       *Scan
+	ctx     *expr.Ctx
+	cols    []reader
+	vecs    []vec.Vector
+	batch   vec.Batch // all columns of Read
+	out     vec.Batch // the first Out of them
+	fresh   []bool    // per column: vecs holds the current block
+	preds   []predState
+	order   []int
+	sel     vec.Bitmap // rows [from, to) that are alive: often a part of passed
+	tmp     vec.Bitmap
+	rem     vec.Bitmap
+	passed  vec.Bitmap // the group's rows that are alive, as far as they have been filtered
+	wide    vec.Bitmap
+	group   column.Group
+	dead    vec.Bitmap // rows of the group that have been deleted; nil: none
+	base    int64      // types.ColRow of the group's first row
+	from    int
+	to      int
+	step    int      // rows of a batch at most: a power of two
+	most    int      // the most rows of a batch in the current group: vec.BatchRows, or vec.BlockRows where a reader takes no more
+	long    bool     // step depends on how long values are
+	filters []bool   // per column: a conjunct looks at it
+	peek    []reader // of a group that is asked for ahead
+	seen    int      // morsels since the order was chosen
+	stats   Stats
 }
 
 // NewWorker returns a worker. ctx belongs to its goroutine.
@@ -137,6 +142,12 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	w.step, w.most = vec.BatchRows, vec.BatchRows
 	if slices.ContainsFunc(s.node.Read[:s.node.Out], mayBeLong) {
 		w.step, w.long = stepMin, true
+	}
+	w.filters = make([]bool, n)
+	for _, p := range s.preds {
+		for _, c := range p.cols {
+			w.filters[c] = true
+		}
 	}
 	w.order = make([]int, len(s.preds))
 	w.reorder()
@@ -221,12 +232,18 @@ func (w *Worker) spans(emit Emit) error {
 		return w.readable(emit)
 	}
 	size := rows
-	if w.s.node.Limit > 0 {
+	if w.s.node.Limit > 0 || w.s.top != nil {
 		size = spanFirst
 	}
 	for from := 0; from < rows && !w.s.Done(); size *= 2 {
 		to := min(from+size, rows)
 		alive, err := w.filter(from, to)
+		switch {
+		case err == nil && alive > 0:
+			w.askOutput()
+		case err == nil:
+			w.s.ahead.begun.Add(1)
+		}
 		if err == nil {
 			err = w.batches(from, to, alive, emit)
 		}

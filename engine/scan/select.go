@@ -37,6 +37,11 @@ func (w *Worker) Select(i int) (g column.Group, sel vec.Bitmap, alive int, err e
 	if err != nil {
 		return nil, nil, 0, w.unreadable(err, rows, true)
 	}
+	if alive > 0 {
+		w.askOutput()
+	} else {
+		w.s.ahead.begun.Add(1)
+	}
 	w.countBlocks(n, alive)
 	w.stats.RowsOut += int64(alive)
 	if alive == n {
@@ -46,7 +51,7 @@ func (w *Worker) Select(i int) (g column.Group, sel vec.Bitmap, alive int, err e
 }
 
 // Whole reports whether Select serves the scan.
-func (s *Scan) Whole() bool { return s.node.Limit == 0 && s.skipped == nil }
+func (s *Scan) Whole() bool { return s.node.Limit == 0 && s.skipped == nil && s.top == nil }
 
 // Column returns the stored column that column c of Read is, as it stands, in the group that Select returned last. nil: the
 // values are put together from elsewhere, or missing tells that no row has one.
@@ -62,6 +67,9 @@ func (w *Worker) Column(c int) (col column.Column, missing bool) {
 
 // enter counts morsel i and opens it; false if no row of it can pass. rows is the number of live ones.
 func (w *Worker) enter(i int) (rows int, read bool, err error) {
+	if w.s.wantsAhead() {
+		w.askAhead(i)
+	}
 	m := w.s.morsels[i]
 	rows = m.Rows()
 	w.group = nil
@@ -73,7 +81,7 @@ func (w *Worker) enter(i int) (rows int, read bool, err error) {
 	}
 	w.stats.Morsels++
 	w.stats.RowsIn += int64(rows)
-	if w.s.never || rows == 0 || w.pruned(m) {
+	if w.s.never || rows == 0 || w.pruned(m) || w.behind(m) {
 		w.stats.MorselsPruned++
 		return rows, false, nil
 	}
@@ -119,6 +127,12 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 		if alive == 0 {
 			return 0, nil
 		}
+	}
+	if w.s.top != nil {
+		if err := w.filterTop(from, to, sel); err != nil {
+			return 0, err
+		}
+		alive = sel.Count()
 	}
 	return alive, nil
 }

@@ -1,10 +1,13 @@
 package codec
 
 import (
+	"math"
+	"math/big"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -121,4 +124,38 @@ func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, d
 			t.Fatalf("%+v, rows %v: word %d is %016x, want %016x", *p, rg, i, sel[i], want[i])
 		}
 	}
+}
+
+// TestSumsAreThoseOfTheValues: whatever the encoding, a sum over a range is that of the values in it.
+func TestSumsAreThoseOfTheValues(t *testing.T) {
+	eachChunk(t, []int{3, 5000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
+		if v.Leaf != types.LeafInt {
+			return
+		}
+		for range 8 {
+			lo, hi := v.Vec.I64[r.IntN(v.Vec.N)], v.Vec.I64[r.IntN(v.Vec.N)]
+			if r.IntN(4) == 0 {
+				lo, hi = math.MinInt64, math.MaxInt64
+			}
+			got, ok, err := c.SumRange(data, lo, hi)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue
+			}
+			want, n := new(big.Int), 0
+			for _, x := range v.Vec.I64[:v.Vec.N] {
+				if x >= lo && x <= hi {
+					want.Add(want, big.NewInt(x))
+					n++
+				}
+			}
+			sum := new(big.Int).Lsh(big.NewInt(got.Hi), 32)
+			sum.Add(sum, new(big.Int).SetUint64(got.Lo))
+			if got.N != n || sum.Cmp(want) != 0 {
+				t.Fatalf("[%d, %d]: %d values, %s; want %d, %s", lo, hi, got.N, sum, n, want)
+			}
+		}
+	})
 }

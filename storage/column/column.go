@@ -60,11 +60,32 @@ type Coded interface {
 	Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.Vector, release func(), ok bool, err error)
 }
 
+// IntSum is an exact sum of N integers: Hi<<32 + Lo, as kernel.SumInt has it.
+type IntSum struct {
+	Hi int64
+	Lo uint64
+	N  int
+}
+
+// Summer is what a Column of integers has besides if it may filter and add up its values in one go.
+type Summer interface {
+	// SumRange adds up the values, of all rows, that lie in [lo, hi]. ok is false if decoding them is as fast.
+	SumRange(lo, hi int64) (s IntSum, ok bool, err error)
+}
+
+// Lender is what a Column of integers has besides if its values may lie in memory as they are.
+type Lender interface {
+	// Ints lends the values of rows [from, to), any range; ok is false if they are stored otherwise or a row has none. The
+	// rules are those of Coded.
+	Ints(from, to int) (vals []int64, release func(), ok bool, err error)
+}
+
 // Prefetcher is what a Column has besides if its values may have to be waited for.
 type Prefetcher interface {
 	// Prefetch begins to fetch what Read and Filter of rows [from, to) will need, and does not wait for it. The range may
-	// span blocks. It is a hint: it may do nothing, and what is wrong is the reader's to tell.
-	Prefetch(from, to int)
+	// span blocks. It is a hint: it may do nothing, and what is wrong is the reader's to tell. It reports whether there was
+	// something to fetch.
+	Prefetch(from, to int) bool
 }
 
 // FilterPrefetcher is what a Morsel has besides if MayHold may have to wait.

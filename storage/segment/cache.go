@@ -98,6 +98,9 @@ func (e *cacheEntry) unpin() {
 	}
 }
 
+// there reports whether the entry's bytes have not been evicted, as far as can be told without pinning them.
+func (e *cacheEntry) there() bool { return e.arena == nil || e.arena.pins.Load() >= 0 }
+
 const (
 	arenaBytesMax = 4 << 20
 	arenaBytesMin = 64 << 10

@@ -131,3 +131,27 @@ func (c *chunkColumn) Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.V
 	}
 	return c8, c16, o.chunk.Dict(), release, true, nil
 }
+
+// SumRange implements column.Summer.
+func (c *chunkColumn) SumRange(lo, hi int64) (s column.IntSum, ok bool, err error) {
+	o, data, err := c.pinned()
+	if err != nil {
+		return s, false, err
+	}
+	defer o.unpin()
+	s, ok, err = o.chunk.SumRange(data, lo, hi)
+	return s, ok, c.located(err)
+}
+
+// Ints implements column.Lender.
+func (c *chunkColumn) Ints(from, to int) (vals []int64, release func(), ok bool, err error) {
+	o, data, err := c.pinned()
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if vals, ok = o.chunk.Ints(data, from, to); !ok {
+		o.unpin()
+		return nil, nil, false, nil
+	}
+	return vals, o.unpin, true, nil
+}
