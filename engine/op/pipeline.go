@@ -356,6 +356,9 @@ func (d *driver) work(end func(w *worker) (terminal, error)) {
 		if i >= d.p.morsels() || (d.p.scan != nil && d.p.scan.Done()) {
 			return
 		}
+		if d.p.scan != nil {
+			i = d.p.scan.Nth(i)
+		}
 		if err := c.run(i); err != nil {
 			d.fail(i, err)
 			return
