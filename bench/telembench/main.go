@@ -112,7 +112,7 @@ func run(ctx context.Context, name, report, scratch string) error {
 func command(name string) string {
 	out := "go run ./bench/telembench -only " + name
 	flag.Visit(func(f *flag.Flag) {
-		if f.Name != "only" && f.Name != "report" && f.Name != "dir" && f.Name != "recovery.keep" && f.Name != "cpuprofile" {
+		if !slices.Contains([]string{"only", "report", "dir", "recovery.keep", "cpuprofile", "keep", "out", "python"}, f.Name) {
 			out += fmt.Sprintf(" -%s %s", f.Name, f.Value)
 		}
 	})

@@ -15,6 +15,7 @@ type table struct {
 	part    string
 	command string
 	rows    [][3]string
+	body    string // the section as it is, for a part that has more to say than rows
 }
 
 func (t *table) add(subject, what, number string) {
@@ -23,6 +24,9 @@ func (t *table) add(subject, what, number string) {
 }
 
 func (t *table) markdown() string {
+	if t.body != "" {
+		return t.body
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Command: `%s`, %s, %s, %d cores (%s), commit %s.\n\n", t.command, time.Now().UTC().Format(time.DateOnly),
 		runtime.Version(), runtime.NumCPU(), cpuModel(), commit())
