@@ -83,6 +83,11 @@ func (d *drawing) dot(x, y float64, m mark, about string) {
 	fmt.Fprintf(d, "\n<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%g\" fill=\"%s\" stroke=\"%s\" stroke-width=\"%g\"><title>%s</title></circle>", x, y, r, fill, stroke, width, escape(about))
 }
 
+// cross stands where an engine has no dot.
+func (d *drawing) cross(x, y float64, m mark, about string) {
+	fmt.Fprintf(d, "\n<path d=\"M%.1f %.1fl8 8m0 -8l-8 8\" stroke=\"%s\" stroke-width=\"2.2\" stroke-linecap=\"round\" fill=\"none\"><title>%s</title></path>", x-4, y-4, m.colour, escape(about))
+}
+
 func escape(s string) string {
 	var b strings.Builder
 	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
@@ -147,7 +152,7 @@ const (
 	plotWidth  = 980.0
 	plotMargin = 28.0
 	rowHeight  = 25.0
-	titleWidth = 350.0 // the queries' names and titles
+	titleWidth = 372.0 // the queries' names and titles
 )
 
 // dotPlot has a row for each query and a dot for each engine on a logarithmic axis.
@@ -179,7 +184,7 @@ func (r *result) dotPlot(title, subtitle string, of timeOf) string {
 
 func (r *result) dotRow(d *drawing, a axis, q queryResult, y float64, of timeOf) {
 	d.text(plotMargin, y+4.5, "name", q.Name)
-	d.text(plotMargin+44, y+4.5, "", cut(q.Title, 46))
+	d.text(plotMargin+44, y+4.5, "", cut(q.Title, 43))
 	lo, hi := math.Inf(1), 0.0
 	for _, e := range r.Engines {
 		if x := q.Engines[e.Name]; x.counts() && of(x) > 0 {
@@ -198,7 +203,7 @@ func (r *result) dotRow(d *drawing, a axis, q queryResult, y float64, of timeOf)
 		}
 	}
 	if x := q.Engines["telemdb"]; x != nil && !x.counts() {
-		d.text(a.left, y+4.5, "soft", "telemdb: no answer that counts")
+		d.cross(a.left-4, y, markOf("telemdb"), q.Name+", telemdb: no answer that counts")
 	}
 }
 

@@ -62,7 +62,7 @@ type queryResult struct {
 	Title    string                      `json:"title"`
 	SQL      map[workload.Dialect]string `json:"sql"`
 	Compared string                      `json:"compared_with"`
-	Engines  map[string]*outcome             `json:"engines"`
+	Engines  map[string]*outcome         `json:"engines"`
 }
 
 // target is a number the issue asks for.

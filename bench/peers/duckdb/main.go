@@ -120,7 +120,7 @@ func (e *engine) Verify(query string) (cols []peer.Column, data [][]*string, err
 		}
 		row := make([]*string, len(values))
 		for i, v := range values {
-			if row[i], err = text(v, cols[i].Kind); err != nil {
+			if row[i], err = text(v, &cols[i]); err != nil {
 				return fmt.Errorf("column %s: %w", cols[i].Name, err)
 			}
 		}
@@ -151,8 +151,13 @@ func kindOf(t string) peer.Kind {
 	return peer.Text
 }
 
-func text(v any, kind peer.Kind) (*string, error) {
+func text(v any, c *peer.Column) (*string, error) {
 	switch d := v.(type) {
+	case []byte:
+		if c.Type == "UUID" && len(d) == 16 {
+			s := fmt.Sprintf("%x-%x-%x-%x-%x", d[:4], d[4:6], d[6:8], d[8:10], d[10:])
+			return &s, nil
+		}
 	case duckdb.Decimal:
 		s := decimal(d.Value, int(d.Scale))
 		return peer.Canonical(s, peer.Float)
@@ -160,7 +165,7 @@ func text(v any, kind peer.Kind) (*string, error) {
 		s := d.String()
 		return &s, nil
 	}
-	return peer.Canonical(v, kind)
+	return peer.Canonical(v, c.Kind)
 }
 
 // decimal writes v / 10^scale.
