@@ -97,12 +97,22 @@ func viewOf(v *storage.View) session.View {
 
 func addAll(ctx context.Context, in *storage.Insert, w *rowWriter, next func() (*vec.Batch, error)) error {
 	var row column.RowBuf
+	batches := in.CanAddBatch()
 	for {
 		b, err := next()
 		if err != nil || b == nil {
 			return err
 		}
 		b.Compact()
+		if batches && (in.Long() || b.Bytes() >= batchInsertBytes) {
+			if err := w.checkNulls(b); err != nil {
+				return err
+			}
+			if err := in.AddBatch(ctx, b); err != nil {
+				return sqlError(err)
+			}
+			continue
+		}
 		for i := range b.N {
 			row.Reset()
 			if err := w.row(b, i, &row); err != nil {
@@ -114,6 +124,9 @@ func addAll(ctx context.Context, in *storage.Insert, w *rowWriter, next func() (
 		}
 	}
 }
+
+// batchInsertBytes is the size from which a batch goes into segments by itself, and not row by row into the log.
+const batchInsertBytes = 1 << 20
 
 // rowWriter makes rows of leaves for one table.
 type rowWriter struct {
@@ -134,12 +147,28 @@ func newRowWriter(paths *column.Interner, rules *shred.Rules, t *types.Table) *r
 	return w
 }
 
+// checkNulls is row's check for all rows.
+func (w *rowWriter) checkNulls(b *vec.Batch) error {
+	for c, col := range w.cols {
+		for i := 0; col.NotNull && b.Cols[c].HasNulls() && i < b.N; i++ {
+			if b.Cols[c].Null(i) {
+				return notNull(col)
+			}
+		}
+	}
+	return nil
+}
+
+func notNull(col types.Column) error {
+	return sqlstate.New(sqlstate.NotNullViolation, "null value in column %q violates not-null constraint", col.Name)
+}
+
 func (w *rowWriter) row(b *vec.Batch, i int, row *column.RowBuf) error {
 	for c, col := range w.cols {
 		v := b.Cols[c]
 		if v.Null(i) {
 			if col.NotNull {
-				return sqlstate.New(sqlstate.NotNullViolation, "null value in column %q violates not-null constraint", col.Name)
+				return notNull(col)
 			}
 			continue
 		}

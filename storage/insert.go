@@ -8,6 +8,7 @@ import (
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/head"
+	"github.com/telemdb/telemdb/storage/stage"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -30,11 +31,13 @@ type Insert struct {
 	done  bool
 }
 
-// longInsert is the part of an Insert that does not fit a record.
+// longInsert is the part of an Insert that does not fit a record: rows that came one by one, and those that came in
+// batches.
 type longInsert struct {
-	lsn uint64
-	gen *head.Generation
-	w   *segmentsWriter
+	lsn   uint64
+	gen   *head.Generation
+	stage *stage.Stager // nil until a batch comes
+	w     *segmentsWriter
 }
 
 // NewInsert begins an insert into an ordinary table, of which only the ID is looked at.
@@ -197,10 +200,12 @@ func (in *Insert) finishLong(ctx context.Context) error {
 			return err
 		}
 	}
-	if in.long.gen.Rows() == 0 {
-		return nil
+	if in.long.gen.Rows() > 0 {
+		if err := in.spill(ctx); err != nil {
+			return err
+		}
 	}
-	return in.spill(ctx)
+	return in.spillStaged(ctx)
 }
 
 var errInTx = errors.New("the insert belongs to a transaction, which commits it")

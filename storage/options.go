@@ -75,6 +75,8 @@ type Options struct {
 	MergeMaxBytes    int64         // values of the inputs of one merge; 2 GiB
 	CompactionMemory int64         // what a merge may hold in memory, at least 32 MiB; 10 % of MemoryBudget
 
+	InsertMemory int64 // rows that a long insert keeps until it sorts and writes them; 10 % of MemoryBudget
+
 	// FilesMaxOpen bounds the descriptors kept for segments; what is not read for long is closed and opened again. Half
 	// of what the process may have, at least 32.
 	FilesMaxOpen int
@@ -142,6 +144,9 @@ func (o *Options) fill(dir string) {
 	}
 	def(&o.ScrubInterval, 7*24*time.Hour)
 	def(&o.ScrubBytesPerSecond, 10<<20)
+	if o.InsertMemory <= 0 {
+		o.InsertMemory = max(MemoryBudget()/10, compact.MemoryMin)
+	}
 	if o.CompactionMemory == 0 {
 		o.CompactionMemory = max(MemoryBudget()/10, compact.MemoryMin)
 	}

@@ -27,9 +27,6 @@ type copyIn struct {
 	visible []types.Column
 	batch   *vec.Batch
 	buf     []byte
-	scanned int  // bytes of buf known to hold no end of row
-	quoted  bool // the scan stands inside quotes
-	esc     bool // the scan's last byte was an escape
 	line    int64
 	ended   bool // \. or the binary end was seen
 	begun   bool // the binary header was read
@@ -37,6 +34,7 @@ type copyIn struct {
 	closed  bool
 	err     error
 	fields  []copyField
+	chunks  *chunkPipe // nil: rows are read one by one (binary)
 }
 
 // copyField is one field of a row: its bytes, unescaped, or NULL.
@@ -74,6 +72,9 @@ func (c *conn) copy(s *statementCtx, st *ast.Copy, params []types.Type, args []*
 		return nil, err
 	}
 	in.newBatch()
+	if !o.binary {
+		in.chunks = newChunkPipe(in)
+	}
 	return &staticResult{in: in, close: in.abandon}, nil
 }
 
@@ -113,6 +114,14 @@ func (in *copyIn) newBatch() {
 	}
 }
 
+// emptyBatch makes the batch one without rows.
+func (in *copyIn) emptyBatch() {
+	in.batch.N = 0
+	for _, v := range in.batch.Cols {
+		v.Reset(v.Type)
+	}
+}
+
 func (in *copyIn) Format() CopyFormat { return CopyFormat{Binary: in.o.binary, Columns: len(in.cols)} }
 func (in *copyIn) tag() string        { return fmt.Sprintf("COPY %d", in.w.count) }
 
@@ -127,64 +136,29 @@ func (in *copyIn) Write(p []byte) error {
 	if in.s.Err() != nil {
 		return in.stop(in.s.explain(in.s.Err()))
 	}
+	if in.chunks != nil {
+		if err := in.chunks.write(p); err != nil {
+			return in.stop(err)
+		}
+		return nil
+	}
 	in.buf = append(in.buf, p...)
-	used, err := in.rows()
+	used, err := in.binaryIn(in.buf)
 	if err != nil {
 		return in.stop(err)
 	}
 	in.buf = append(in.buf[:0], in.buf[used:]...)
-	in.scanned = max(in.scanned-used, 0)
 	if in.ended {
-		in.buf, in.scanned = in.buf[:0], 0
+		in.buf = in.buf[:0]
 	}
 	if len(in.buf) > copyRowBytesMax {
-		return in.stop(sqlstate.New(sqlstate.ProgramLimit, "a row of COPY is longer than %d MB", copyRowBytesMax>>20))
+		return in.stop(errRowTooLong())
 	}
 	return nil
 }
 
-// rows reads the rows that are there in whole and returns how many bytes they took.
-func (in *copyIn) rows() (used int, err error) {
-	if in.o.binary {
-		return in.binaryIn(in.buf)
-	}
-	for !in.ended {
-		end, next := in.endOfRow(used)
-		if end < 0 {
-			break
-		}
-		if err := in.row(in.buf[used:end]); err != nil {
-			return used, err
-		}
-		used = next
-	}
-	return used, nil
-}
-
-// endOfRow finds the end of the row that begins at from: the end of its text, and where the next one begins. It goes on
-// where it stopped last.
-func (in *copyIn) endOfRow(from int) (end, next int) {
-	i := max(in.scanned, from)
-	for ; i < len(in.buf); i++ {
-		b := in.buf[i]
-		switch {
-		case in.esc:
-			in.esc = false
-		case !in.o.csv && b == '\\', in.o.csv && in.quoted && b == in.o.escape && in.o.escape != in.o.quote:
-			in.esc = true
-		case in.o.csv && b == in.o.quote:
-			in.quoted = !in.quoted
-		case b == '\n' && !in.quoted:
-			in.scanned = i + 1
-			end = i
-			if end > from && in.buf[end-1] == '\r' {
-				end--
-			}
-			return end, i + 1
-		}
-	}
-	in.scanned = i
-	return -1, 0
+func errRowTooLong() error {
+	return sqlstate.New(sqlstate.ProgramLimit, "a row of COPY is longer than %d MB", copyRowBytesMax>>20)
 }
 
 // Done ends the data; the rows become visible with the transaction.
@@ -195,11 +169,8 @@ func (in *copyIn) Done() error {
 	if in.o.binary && !in.ended {
 		return in.stop(in.bad("unexpected EOF in COPY data"))
 	}
-	if len(in.buf) > 0 && !in.ended { // the last line may lack its end
-		if in.quoted {
-			return in.stop(in.bad("unterminated CSV quoted field"))
-		}
-		if err := in.row(bytes.TrimSuffix(in.buf, []byte("\r"))); err != nil {
+	if in.chunks != nil {
+		if err := in.chunks.finish(); err != nil {
 			return in.stop(err)
 		}
 	}
@@ -225,6 +196,7 @@ func (in *copyIn) Fail(reason string) error {
 // stop ends the statement with an error.
 func (in *copyIn) stop(err error) error {
 	in.err = in.s.explain(err)
+	in.stopChunks()
 	if !in.closed {
 		in.closed = true
 		in.w.abort(in.err)
@@ -236,10 +208,17 @@ func (in *copyIn) stop(err error) error {
 
 // abandon is Close: without Done nothing was copied.
 func (in *copyIn) abandon() {
+	in.stopChunks()
 	if !in.closed {
 		in.closed = true
 		in.w.abort(sqlstate.New(sqlstate.QueryCanceled, "COPY was not finished"))
 		in.s.end()
+	}
+}
+
+func (in *copyIn) stopChunks() {
+	if in.chunks != nil {
+		in.chunks.stop()
 	}
 }
 

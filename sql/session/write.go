@@ -64,8 +64,11 @@ func (w *writer) add(b *vec.Batch) error {
 	if w.bulk != nil {
 		return w.bulk.send(w.ctx, b)
 	}
+	if w.c.tx.explicit {
+		flatten(b)
+	}
 	w.rows = append(w.rows, b)
-	w.bytes += batchBytes(b)
+	w.bytes += b.Bytes()
 	switch {
 	case w.c.tx.bytes+w.bytes > txBytesMax && w.c.tx.explicit:
 		return sqlstate.New(sqlstate.ProgramLimit, "the transaction holds more than %d MB of rows", txBytesMax>>20).
@@ -97,18 +100,31 @@ func (w *writer) stream() error {
 }
 
 func (w *writer) checkNulls(b *vec.Batch) error {
+	row, column := w.nullAt(b)
+	if row < 0 {
+		return nil
+	}
+	return sqlstate.New(sqlstate.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
+		w.t.Columns[w.cols[column]].Name, w.t.Name)
+}
+
+// firstNull returns the first row that lacks a value it must have, -1 if none does.
+func (w *writer) firstNull(b *vec.Batch) int { row, _ := w.nullAt(b); return row }
+
+func (w *writer) nullAt(b *vec.Batch) (row, column int) {
+	row, column = -1, -1
 	for i, c := range w.cols {
 		if !w.t.Columns[c].NotNull || b.Cols[i].Valid == nil {
 			continue
 		}
 		for r := range b.N {
-			if b.Cols[i].Null(r) {
-				return sqlstate.New(sqlstate.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint",
-					w.t.Columns[c].Name, w.t.Name)
+			if b.Cols[i].Null(r) && (row < 0 || r < row) {
+				row, column = r, i
+				break
 			}
 		}
 	}
-	return nil
+	return row, column
 }
 
 // finish gives the rows to the transaction.
@@ -118,10 +134,20 @@ func (w *writer) finish() error {
 		w.c.renew()
 		return err
 	}
+	for _, b := range w.rows {
+		flatten(b)
+	}
 	if len(w.rows) > 0 {
 		w.c.change(change{table: w.t, rows: w.rows}, w.bytes)
 	}
 	return nil
+}
+
+// flatten writes texts out that came as codes: a transaction sees its own rows as flat columns.
+func flatten(b *vec.Batch) {
+	for _, v := range b.Cols {
+		v.Flatten()
+	}
 }
 
 // abort forgets the rows.

@@ -242,6 +242,12 @@ func (m *codeMerger) translate(e *Encoder, v *Values) (size int64) {
 			codes[k] = table[local[r]]
 		}
 	}
+	return m.bounds(e, v)
+}
+
+// bounds finds those of the blocks of rows. It returns the size of the values when decoded.
+func (m *codeMerger) bounds(e *Encoder, v *Values) (size int64) {
+	codes, n := m.codes, v.Vec.N
 	m.low, m.high = m.low[:0], m.high[:0]
 	e.zones.count(v)
 	for _, n := range e.zones.counts {
@@ -290,9 +296,14 @@ func (e *Encoder) appendMergedDict(dst []byte, leaf types.Leaf) []byte {
 
 // appendMergedCodes is appendCodes for the codes of the output. They may come in runs if those of a source do.
 func (e *Encoder) appendMergedCodes(dst []byte, n int, src []Source, o Options) []byte {
+	inRuns := slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.enc == encConst || s.Chunk.code.width == 0 })
+	return e.appendCodesInRuns(dst, n, inRuns, o)
+}
+
+// appendCodesInRuns writes the codes, as runs only if they may come so.
+func (e *Encoder) appendCodesInRuns(dst []byte, n int, inRuns bool, o Options) []byte {
 	codes := e.merge.codes.codes
 	w := codeWidth(n, o.AlignCodes)
-	inRuns := slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.enc == encConst || s.Chunk.code.width == 0 })
 	inRuns = inRuns && runsOf(codes)*minRunLength <= len(codes)
 	e.runs = false
 	if w < 8 || inRuns {

@@ -80,3 +80,10 @@ func readUUIDs(dst, src []byte) []byte {
 	}
 	return dst
 }
+
+// ParseUUID packs a text of the shape 8-4-4-4-12 in lower-case hexadecimal; ok is false if it has another shape. The order
+// of the packed ones is that of the texts.
+func ParseUUID(s []byte) (u [16]byte, ok bool) { return parseUUID(s) }
+
+// AppendUUID appends the text of a packed one.
+func AppendUUID(dst []byte, u *[16]byte) []byte { return readUUIDs(dst, u[:]) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/telemdb/telemdb/storage/codec"
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/stage"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -52,6 +53,10 @@ func (g *gatherer) reset(src []column.Group, rows []RowRef) error {
 		g.want[r.Group] = append(g.want[r.Group], uint32(r.Row)<<16|uint32(i))
 	}
 	g.ordered = true
+	if _, ok := src[0].(*stage.Group); ok { // whose columns give rows in any order
+		g.ordered = false
+		return nil
+	}
 	for _, w := range g.want {
 		for i := 1; i < len(w) && g.ordered; i++ {
 			g.ordered = w[i]>>16 > w[i-1]>>16
@@ -145,6 +150,10 @@ func (g *gatherer) begin(leaf types.Leaf) {
 // source takes the wanted rows of one source, block by block.
 func (g *gatherer) source(s sourceColumn) error {
 	want := g.want[s.group]
+	if c, ok := s.col.(*stage.Column); ok {
+		g.staged(c, want)
+		return nil
+	}
 	rows := g.src[s.group].Rows()
 	for len(want) > 0 {
 		b := int(want[0]>>16) / vec.BlockRows

@@ -45,6 +45,7 @@ type Writer struct {
 	last      []codec.State // by column of the directory: what its encoder remembers of the last row group
 	rest      restWriter
 	restMerge restMerger
+	staged    stagedTexts
 	index     indexWriter
 	chunk     []byte
 	src       []codec.Source
@@ -117,6 +118,9 @@ func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
 		return err
 	}
 	if done, err := w.mergeRest(g, c); done || err != nil {
+		return err
+	}
+	if done, err := w.stagedColumn(g, c); done || err != nil {
 		return err
 	}
 	v, err := w.g.gather(c)

@@ -269,3 +269,20 @@ func (b *Batch) Compact() {
 	}
 	b.N, b.Sel = len(b.Sel), nil
 }
+
+// Bytes returns about what the batch takes in memory.
+func (b *Batch) Bytes() int64 {
+	n := int64(0)
+	for _, v := range b.Cols {
+		n += v.bytes()
+	}
+	return n
+}
+
+func (v *Vector) bytes() int64 {
+	n := int64(len(v.Data) + 4*len(v.Off) + 8*(len(v.I64)+len(v.F64)+len(v.Bits)+len(v.Valid)) + 4*len(v.Codes))
+	if v.Dict != nil {
+		n += v.Dict.bytes()
+	}
+	return n
+}
