@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -271,6 +272,10 @@ func readMorsel(m column.Morsel, out map[int64][]string) error {
 				lsns[i] = v.Int(i)
 			case c.Leaf() == types.LeafInt:
 				rows[i] += fmt.Sprintf(" %s=%d", c.Path(), v.Int(i))
+			case c.Leaf() == types.LeafFloat:
+				rows[i] += fmt.Sprintf(" %s=%x", c.Path(), math.Float64bits(v.Float(i)))
+			case c.Leaf() == types.LeafBool:
+				rows[i] += fmt.Sprintf(" %s=%t", c.Path(), v.Bool(i))
 			default:
 				rows[i] += fmt.Sprintf(" %s=%s", c.Path(), v.Bytes(i))
 			}

@@ -15,6 +15,7 @@ import (
 type chunkParser struct {
 	o     *copyOptions
 	slow  *copyIn // reads single rows into its own batch
+	plain bool    // see chunkPipe
 	cols  []copyColumn
 	at    []int    // by field: its column
 	nulls []bool   // by field: what the NULL text stands for when it is not quoted
@@ -35,11 +36,11 @@ type chunkResult struct {
 // batchRowsMax is the most rows of a batch of COPY.
 const batchRowsMax = 1 << 16
 
-func newChunkParser(in *copyIn) *chunkParser {
+func newChunkParser(in *copyIn, plain bool) *chunkParser {
 	slow := *in
 	slow.line, slow.buf, slow.fields = 1, nil, nil
 	slow.newBatch()
-	p := &chunkParser{o: in.o, slow: &slow, at: in.cols}
+	p := &chunkParser{o: in.o, slow: &slow, plain: plain, at: in.cols}
 	for _, c := range in.visible {
 		p.cols = append(p.cols, newCopyColumn(c.Type, p.slow))
 	}
@@ -53,7 +54,7 @@ func newChunkParser(in *copyIn) *chunkParser {
 // parse reads a chunk, which ends with a newline. What it returns shares no memory with data but bad.
 func (p *chunkParser) parse(data []byte) (res chunkResult) {
 	p.out = nil
-	fast := len(p.at) > 0 && bytes.IndexByte(data, 0) < 0
+	fast := p.plain && len(p.at) > 0 && bytes.IndexByte(data, 0) < 0
 	if fast {
 		p.mark(data)
 	}

@@ -15,6 +15,8 @@ import (
 // The first chunk that is not filled is read by that goroutine itself, so a short COPY starts no other.
 type chunkPipe struct {
 	in      *copyIn
+	size    int    // of a chunk
+	plain   bool   // records of the plain kind are read the short way; tests compare the ways
 	buf     []byte // data that is in no chunk yet; begins with a record
 	looked  int    // length of buf when no end of a record was found in it
 	header  bool   // the header line is still to come
@@ -35,15 +37,15 @@ type chunkJob struct {
 const chunkBytes = 4 << 20
 
 func newChunkPipe(in *copyIn) *chunkPipe {
-	return &chunkPipe{in: in, header: in.o.header}
+	return &chunkPipe{in: in, size: chunkBytes, plain: true, header: in.o.header}
 }
 
 // write takes bytes, cut anywhere.
 func (p *chunkPipe) write(b []byte) error {
 	for len(b) > 0 && !p.in.ended {
-		n := min(len(b), max(chunkBytes-len(p.buf), chunkBytes/8))
+		n := min(len(b), max(p.size-len(p.buf), p.size/8, 1))
 		p.buf, b = append(p.room(n), b[:n]...), b[n:]
-		if len(p.buf) < max(chunkBytes, p.looked+p.looked/4) {
+		if len(p.buf) < max(p.size, p.looked+p.looked/4) {
 			continue
 		}
 		if err := p.cut(); err != nil {
@@ -105,11 +107,12 @@ func (p *chunkPipe) cut() error {
 // start begins the workers, which stop ends.
 func (p *chunkPipe) start() {
 	n := runtime.GOMAXPROCS(0)
-	p.jobs = make(chan *chunkJob, 2*n+2)
+	jobs := make(chan *chunkJob, 2*n+2)
+	p.jobs = jobs
 	for range n {
-		parser := newChunkParser(p.in)
+		parser := newChunkParser(p.in, p.plain)
 		p.workers.Go(func() {
-			for job := range p.jobs {
+			for job := range jobs {
 				job.res = parser.parse(job.data)
 				close(job.done)
 			}
@@ -215,5 +218,5 @@ func (p *chunkPipe) last(chunk []byte) error {
 		}
 		chunk = chunk[n:]
 	}
-	return p.hand(newChunkParser(p.in).parse(chunk))
+	return p.hand(newChunkParser(p.in, p.plain).parse(chunk))
 }
