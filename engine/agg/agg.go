@@ -24,6 +24,9 @@ type Input struct {
 	N      int
 	Groups []uint32 // group of each row; nil: all rows belong to One
 	One    uint32
+	// Keyed tells that there are group keys, so that it is by chance that all rows of this batch belong to one group: what
+	// depends on the order of additions adds row by row, as it would if they did not.
+	Keyed bool
 }
 
 // State is one aggregate for many groups. It is used by one goroutine at a time.

@@ -189,6 +189,10 @@ func (s *floatSum) Add(in *Input) error {
 	sel := in.present(v, &s.buf)
 	addCounts(s.n, in, sel)
 	xs := floats(v, in.N, &s.vals)
+	if in.Groups == nil && in.Keyed {
+		s.sum[in.One], s.c[in.One] = kernel.TwoSums(s.sum[in.One], s.c[in.One], xs, sel)
+		return nil
+	}
 	if in.Groups == nil {
 		x := 0.0
 		if sel == nil {

@@ -85,3 +85,19 @@ func TwoSum(sum, c, x float64) (float64, float64) {
 	b := s - sum
 	return s, c + ((sum - (s - b)) + (x - b))
 }
+
+// TwoSums is TwoSum for the values whose bit is set (sel nil: all), one after the other.
+func TwoSums(sum, c float64, xs []float64, sel []uint64) (float64, float64) {
+	if sel == nil {
+		for _, x := range xs {
+			sum, c = TwoSum(sum, c, x)
+		}
+		return sum, c
+	}
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			sum, c = TwoSum(sum, c, xs[base+bits.TrailingZeros64(m)])
+		}
+	}
+	return sum, c
+}

@@ -70,12 +70,13 @@ func (r *aggRows) compute() error {
 		m.ordered = m.ordered || keys.Canonical(k.Type()) || k.Type().Phys() == types.PhysFloat64
 	}
 	m.ordered = m.ordered && p.morsels() > 1
+	f := newFused(r.b, r.n, p)
 	err = p.drive(func(w *worker) (terminal, error) {
 		t, err := newGroupTable(r.n, w)
 		if err != nil {
 			return nil, err
 		}
-		e := &aggEnd{n: r.n, w: w, m: m, table: t}
+		e := &aggEnd{n: r.n, w: w, m: m, table: t, fused: f}
 		m.mu.Lock()
 		m.ends = append(m.ends, e)
 		m.mu.Unlock()
@@ -95,6 +96,8 @@ type aggEnd struct {
 	table *groupTable
 	raw   *rawWriter // since the memory was used up; nil: it is not
 	last  int        // morsel of the last batch
+	fused *fused     // nil: row groups come as batches
+	own   *fusedWorker
 }
 
 func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
@@ -396,7 +399,7 @@ func (t *groupTable) addCall(i int, b *vec.Batch, sel vec.Bitmap, ids []uint32, 
 		}
 		c.in.Order[k] = v
 	}
-	c.in.Sel, c.in.N, c.in.Groups, c.in.One = sel, b.N, ids, 0
+	c.in.Sel, c.in.N, c.in.Groups, c.in.One, c.in.Keyed = sel, b.N, ids, 0, len(t.n.Keys) > 0
 	if single {
 		c.in.Groups, c.in.One = nil, ids[0]
 	}

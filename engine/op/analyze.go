@@ -23,6 +23,7 @@ type NodeStats struct {
 	nanos   atomic.Int64
 	mu      sync.Mutex
 	scan    *scan.Stats
+	fused   *FusedStats
 }
 
 // Node returns a node's counters; nil if it never ran.
@@ -66,4 +67,17 @@ func (s *NodeStats) setScan(st scan.Stats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.scan = &st
+}
+
+// Fused returns how a fused aggregation took its row groups; nil for other nodes.
+func (s *NodeStats) Fused() *FusedStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fused
+}
+
+func (s *NodeStats) setFused(f *FusedStats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fused = f
 }

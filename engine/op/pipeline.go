@@ -34,6 +34,11 @@ type terminal interface {
 	endMorsel(i int) error
 }
 
+// wholeMorsels is a terminal that may take a morsel whole, from the scan itself; done is false if it wants its batches.
+type wholeMorsels interface {
+	whole(i int, c *chain) (done bool, err error)
+}
+
 // worker is what the sinks of one goroutine share. morsel is the one being read.
 type worker struct {
 	x      *exec
@@ -232,6 +237,11 @@ func (c *chain) run(i int) error {
 }
 
 func (c *chain) read(i int) error {
+	if w, ok := c.end.(wholeMorsels); ok {
+		if done, err := w.whole(i, c); done || err != nil {
+			return err
+		}
+	}
 	if c.scan != nil {
 		return c.scan.Morsel(i, c.first.push)
 	}

@@ -50,6 +50,8 @@ type Env struct {
 	ManyGroups int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
+	// NoFused makes every aggregation take the general path, batch by batch.
+	NoFused bool
 }
 
 // Run starts a plan. Nothing is read before the first Next. The batches have no Sel. Close stops what is running and

@@ -288,13 +288,19 @@ func width(n plan.Node) int {
 	return w
 }
 
-// measured lists what a scan left out.
+// measured lists what a scan left out, and how an aggregation took its row groups.
 func (x *explained) measured(n *show.Node) []show.Fact {
 	if x.analysis == nil || n.Kind == "Delete" { // what a DELETE reads its search reads
 		return nil
 	}
 	st := x.analysis.Node(n.Plan)
-	if st == nil || st.Scan() == nil {
+	if st == nil {
+		return nil
+	}
+	if f := st.Fused(); f != nil {
+		return []show.Fact{{Name: "Fused Row Groups", Value: f.String()}}
+	}
+	if st.Scan() == nil {
 		return nil
 	}
 	s := st.Scan()

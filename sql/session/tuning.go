@@ -13,4 +13,5 @@ func (c *conn) tune(env *op.Env) {
 	}
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
+	env.NoFused = c.set.value("telemdb.fused") == "off"
 }

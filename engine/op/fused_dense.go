@@ -1,0 +1,175 @@
+package op
+
+import (
+	"slices"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// filterState is a FILTER condition in the current block.
+type filterState struct {
+	ev   *expr.Evaluator
+	cols []int
+	at   int // the block that set is of; -1: none
+	sel  vec.Bitmap
+	pos  []uint16
+	set  rowSet
+}
+
+// filtered returns the rows of the block that condition i keeps.
+func (x *fusedWorker) filtered(i, from, to int, rows *rowSet) (*rowSet, error) {
+	f := &x.filters[i]
+	if f.at == from {
+		return &f.set, nil
+	}
+	for _, c := range f.cols {
+		if _, err := x.scan.Load(c); err != nil {
+			return nil, err
+		}
+	}
+	f.sel = ownSelection(f.sel, rows.sel, to-from)
+	if err := f.ev.Filter(x.w.ctx, x.scan.Batch(), f.sel); err != nil {
+		return nil, err
+	}
+	f.at = from
+	f.set.from(f.sel, to-from, &f.pos)
+	return &f.set, nil
+}
+
+// dense accumulates the row group by index.
+func (x *fusedWorker) dense() error {
+	x.total.reset(x.index.n)
+	for i := range x.sums {
+		x.sums[i].begin(x)
+	}
+	x.book()
+	if err := x.accumulateBlocks(); err != nil {
+		return err
+	}
+	x.counts = x.total.fold(&x.index)
+	if err := x.name(); err != nil {
+		return err
+	}
+	if err := x.addRows(); err != nil {
+		return err
+	}
+	for i := range x.sums {
+		x.sums[i].finish(x)
+	}
+	if x.groups++; x.groups%16 == 0 {
+		return x.table.reserve()
+	}
+	return nil
+}
+
+// measures reports whether some measure has to be read.
+func (x *fusedWorker) measures() bool {
+	for i := range x.sums {
+		if !x.sums[i].skip {
+			return true
+		}
+	}
+	return false
+}
+
+// reads reports whether the aggregates have to read a column.
+func (x *fusedWorker) reads() bool {
+	return x.measures() || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
+}
+
+// accumulateBlocks counts the rows of each code and adds up the measures.
+func (x *fusedWorker) accumulateBlocks() error {
+	if !x.measures() && (x.index.n == 1 || x.group.sel == nil) {
+		x.total.count(&x.index, 0, x.group.rows, &rowSet{n: x.group.alive})
+		return nil
+	}
+	return x.eachBlock(func(from, to int, rows *rowSet) error {
+		x.total.count(&x.index, from, to, rows)
+		for i := range x.sums {
+			if err := x.sums[i].add(x, from, to, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachBlock calls f for the blocks that have rows.
+func (x *fusedWorker) eachBlock(f func(from, to int, rows *rowSet) error) error {
+	g := &x.group
+	var rows rowSet
+	for from := 0; from < g.rows; from += g.step {
+		if err := expr.Canceled(x.w.ctx); err != nil {
+			return err
+		}
+		to := min(from+g.step, g.rows)
+		sel, alive := x.scan.Block(from, to)
+		if alive == 0 {
+			continue
+		}
+		for i := range x.filters {
+			x.filters[i].at = -1
+		}
+		rows = rowSet{sel: sel, n: alive}
+		if sel != nil {
+			x.pos = sel.Positions(x.pos[:0])
+			rows.pos = x.pos
+		}
+		if err := f(from, to, &rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addRows gives the aggregates that take no partials their rows, and the others those of blocks that were left for it.
+func (x *fusedWorker) addRows() error {
+	rest := slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
+	for i := range x.sums {
+		rest = rest || len(x.sums[i].later) > 0
+	}
+	if !rest {
+		return nil
+	}
+	return x.eachBlock(func(from, to int, rows *rowSet) error {
+		spread := false
+		for i := range x.f.calls {
+			c := &x.f.calls[i]
+			if c.measure >= 0 && !slices.Contains(x.sums[c.measure].later, from) {
+				continue
+			}
+			if !spread {
+				spread = true
+				x.spread(from, to)
+			}
+			for _, k := range c.cols {
+				if _, err := x.scan.Load(k); err != nil {
+					return err
+				}
+			}
+			if err := x.table.addCall(i, x.scan.Batch(), rows.sel, x.wide, x.index.n == 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// spread makes wide the groups of a block's rows.
+func (x *fusedWorker) spread(from, to int) {
+	idOf := x.named.idOf
+	x.wide = sized(x.wide, to-from)
+	switch at := &x.index; {
+	case at.n == 1:
+		x.wide[0] = idOf[0]
+	case at.c8 != nil:
+		for i, c := range at.c8[from:to] {
+			x.wide[i] = idOf[c]
+		}
+	default:
+		for i, c := range at.c16[from:to] {
+			x.wide[i] = idOf[c]
+		}
+	}
+}

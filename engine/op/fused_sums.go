@@ -1,0 +1,365 @@
+package op
+
+import (
+	"math"
+
+	"github.com/telemdb/telemdb/engine/agg"
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/kernel"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// rowSet is rows of a block: all of them (sel nil), or those at pos.
+type rowSet struct {
+	sel vec.Bitmap
+	pos []uint16
+	n   int
+}
+
+// tally is one int64 for each code.
+type tally struct {
+	lanes kernel.Lanes // for codes of one byte
+	t     []int64
+}
+
+func (y *tally) reset(n int) {
+	y.t = sized(y.t, n)
+	clear(y.t)
+}
+
+func (y *tally) fill(n int, x int64) {
+	y.t = sized(y.t, n)
+	for i := range y.t {
+		y.t[i] = x
+	}
+}
+
+func (y *tally) count(at *codeIndex, from, to int, rows *rowSet) {
+	switch {
+	case at.n == 1:
+		y.t[0] += int64(rows.n)
+	case at.c8 != nil && rows.sel == nil:
+		kernel.CountCodes8(at.c8[from:to], &y.lanes)
+	case at.c8 != nil:
+		kernel.CountCodesAt8(at.c8[from:to], rows.pos, &y.lanes)
+	case rows.sel == nil:
+		kernel.CountCodes16(at.c16[from:to], y.t)
+	default:
+		kernel.CountCodesAt16(at.c16[from:to], rows.pos, y.t)
+	}
+}
+
+func (y *tally) sum(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+	switch {
+	case at.n == 1 && rows.sel == nil:
+		hi, lo := kernel.SumInt(xs)
+		y.t[0] += hi<<32 + int64(lo)
+	case at.n == 1 && rows.n*5 >= to-from:
+		hi, lo := kernel.SumIntBits(xs, rows.sel)
+		y.t[0] += hi<<32 + int64(lo)
+	case at.n == 1:
+		hi, lo := kernel.SumIntSel(xs, rows.pos)
+		y.t[0] += hi<<32 + int64(lo)
+	case at.c8 != nil && rows.sel == nil:
+		kernel.SumCodes8(at.c8[from:to], xs, &y.lanes)
+	case at.c8 != nil:
+		kernel.SumCodesAt8(at.c8[from:to], xs, rows.pos, &y.lanes)
+	case rows.sel == nil:
+		kernel.SumCodes16(at.c16[from:to], xs, y.t)
+	default:
+		kernel.SumCodesAt16(at.c16[from:to], xs, rows.pos, y.t)
+	}
+}
+
+func (y *tally) squares(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+	switch {
+	case at.n == 1 && rows.sel == nil:
+		y.t[0] += kernel.Squares(xs)
+	case at.n == 1:
+		y.t[0] += kernel.SquaresAt(xs, rows.pos)
+	case at.c8 != nil && rows.sel == nil:
+		kernel.SquareCodes(at.c8[from:to], xs, y.t)
+	case at.c8 != nil:
+		kernel.SquareCodesAt(at.c8[from:to], xs, rows.pos, y.t)
+	case rows.sel == nil:
+		kernel.SquareCodes(at.c16[from:to], xs, y.t)
+	default:
+		kernel.SquareCodesAt(at.c16[from:to], xs, rows.pos, y.t)
+	}
+}
+
+func (y *tally) least(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+	switch {
+	case at.n == 1 && rows.sel == nil:
+		x, _ := kernel.Range(xs, nil)
+		y.t[0] = min(y.t[0], x)
+	case at.n == 1:
+		x, _ := kernel.RangeAt(xs, rows.pos)
+		y.t[0] = min(y.t[0], x)
+	case at.c8 != nil && rows.sel == nil:
+		kernel.MinCodes(at.c8[from:to], xs, y.t)
+	case at.c8 != nil:
+		kernel.MinCodesAt(at.c8[from:to], xs, rows.pos, y.t)
+	case rows.sel == nil:
+		kernel.MinCodes(at.c16[from:to], xs, y.t)
+	default:
+		kernel.MinCodesAt(at.c16[from:to], xs, rows.pos, y.t)
+	}
+}
+
+func (y *tally) most(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+	switch {
+	case at.n == 1 && rows.sel == nil:
+		_, x := kernel.Range(xs, nil)
+		y.t[0] = max(y.t[0], x)
+	case at.n == 1:
+		_, x := kernel.RangeAt(xs, rows.pos)
+		y.t[0] = max(y.t[0], x)
+	case at.c8 != nil && rows.sel == nil:
+		kernel.MaxCodes(at.c8[from:to], xs, y.t)
+	case at.c8 != nil:
+		kernel.MaxCodesAt(at.c8[from:to], xs, rows.pos, y.t)
+	case rows.sel == nil:
+		kernel.MaxCodes(at.c16[from:to], xs, y.t)
+	default:
+		kernel.MaxCodesAt(at.c16[from:to], xs, rows.pos, y.t)
+	}
+}
+
+// fold adds up the lanes.
+func (y *tally) fold(at *codeIndex) []int64 {
+	if at.c8 != nil {
+		y.lanes.Fold(y.t)
+	}
+	return y.t
+}
+
+// measureState is a measure in the current row group.
+type measureState struct {
+	*measure
+	ev                      *expr.Evaluator
+	skip                    bool // nothing is read: the rows are those of the code, or there are no values
+	own                     bool // not every row of a code has a value: they are counted
+	safe                    bool // no sum can overflow
+	n, sums, lo, hi, square tally
+	later                   []int // blocks in which a sum might overflow: their rows go to the states
+	set                     rowSet
+	valid                   vec.Bitmap
+	pos                     []uint16
+	vals                    []int64
+	part                    agg.Partial
+}
+
+// Values so small cannot overflow a sum over a row group, nor can the squares of such.
+const (
+	safeValue  = 1 << 46
+	safeSquare = 1 << 23
+)
+
+func (m *measureState) limit() int64 {
+	if m.needs&agg.NeedSquares != 0 {
+		return safeSquare
+	}
+	return safeValue
+}
+
+// begin decides, from the statistics of the row group's column, what has to be read.
+func (m *measureState) begin(x *fusedWorker) {
+	m.own, m.skip, m.safe, m.later = m.filter >= 0, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
+	n := x.index.n
+	switch {
+	case m.e == nil:
+		m.skip = m.filter < 0
+	case m.col >= 0:
+		m.look(x)
+	default:
+		m.own = true
+	}
+	m.own = m.own || !m.safe // rows of the blocks left for later do not count here
+	if m.own {
+		m.n.reset(n)
+	}
+	if m.needs&agg.NeedSum != 0 {
+		m.sums.reset(n)
+	}
+	if m.needs&agg.NeedSquares != 0 {
+		m.square.reset(n)
+	}
+	if m.needs&agg.NeedMin != 0 {
+		m.lo.fill(n, math.MaxInt64)
+	}
+	if m.needs&agg.NeedMax != 0 {
+		m.hi.fill(n, math.MinInt64)
+	}
+}
+
+func (m *measureState) look(x *fusedWorker) {
+	col, absent := x.scan.Column(m.col)
+	if col == nil {
+		m.own, m.skip = true, absent
+		return
+	}
+	s := col.Stats()
+	m.own = m.own || s.Present < s.Rows
+	m.skip = !m.own && m.needs == 0
+	if col.Leaf() == types.LeafInt && s.Bounded {
+		limit := m.limit()
+		m.safe = m.safe || s.MinI > -limit && s.MaxI < limit
+	}
+}
+
+// add accumulates a block's rows.
+func (m *measureState) add(x *fusedWorker, from, to int, rows *rowSet) error {
+	if m.skip {
+		return nil
+	}
+	if m.filter >= 0 {
+		var err error
+		if rows, err = x.filtered(m.filter, from, to, rows); err != nil || rows.n == 0 {
+			return err
+		}
+	}
+	if m.e == nil {
+		m.n.count(&x.index, from, to, rows)
+		return nil
+	}
+	v, err := m.values(x, rows)
+	if err != nil {
+		return err
+	}
+	if rows = m.present(v, to-from, rows); rows.n == 0 {
+		return nil
+	}
+	if m.needs == 0 {
+		m.n.count(&x.index, from, to, rows)
+		return nil
+	}
+	xs := m.ints(v, to-from)
+	if !m.safe && !m.small(xs, rows) {
+		m.later = append(m.later, from)
+		return nil
+	}
+	m.accumulate(&x.index, from, to, rows, xs)
+	return nil
+}
+
+func (m *measureState) accumulate(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+	if m.own {
+		m.n.count(at, from, to, rows)
+	}
+	if m.needs&agg.NeedSum != 0 {
+		m.sums.sum(at, from, to, rows, xs)
+	}
+	if m.needs&agg.NeedSquares != 0 {
+		m.square.squares(at, from, to, rows, xs)
+	}
+	if m.needs&agg.NeedMin != 0 {
+		m.lo.least(at, from, to, rows, xs)
+	}
+	if m.needs&agg.NeedMax != 0 {
+		m.hi.most(at, from, to, rows, xs)
+	}
+}
+
+func (m *measureState) values(x *fusedWorker, rows *rowSet) (*vec.Vector, error) {
+	for _, c := range m.cols {
+		if _, err := x.scan.Load(c); err != nil {
+			return nil, err
+		}
+	}
+	if m.ev == nil {
+		return x.scan.Batch().Cols[m.col], nil
+	}
+	return m.ev.Eval(x.w.ctx, x.scan.Batch(), rows.sel)
+}
+
+// present returns the rows with a value.
+func (m *measureState) present(v *vec.Vector, n int, rows *rowSet) *rowSet {
+	if v.Valid == nil {
+		return rows
+	}
+	if v.Form == vec.Const {
+		if v.Null(0) {
+			m.set = rowSet{}
+			return &m.set
+		}
+		return rows
+	}
+	m.valid = append(m.valid[:0], v.Valid[:vec.Words(n)]...)
+	if rows.sel != nil {
+		m.valid.And(rows.sel)
+	}
+	m.set.from(m.valid, n, &m.pos)
+	return &m.set
+}
+
+// from makes s the rows of sel; pos is memory for their positions.
+func (s *rowSet) from(sel vec.Bitmap, n int, pos *[]uint16) {
+	s.sel, s.pos, s.n = nil, nil, sel.Count()
+	if s.n < n {
+		*pos = sel.Positions((*pos)[:0])
+		s.sel, s.pos = sel, *pos
+	}
+}
+
+// ints returns v's values as a slice with one entry per row.
+func (m *measureState) ints(v *vec.Vector, n int) []int64 {
+	if v.Form == vec.Flat {
+		return v.I64[:n]
+	}
+	m.vals = sized(m.vals, n)
+	if v.Form == vec.Const {
+		x := v.Int(0)
+		for i := range m.vals {
+			m.vals[i] = x
+		}
+		return m.vals
+	}
+	dict := v.Dict.I64
+	for i, c := range v.Codes[:n] {
+		m.vals[i] = dict[c]
+	}
+	return m.vals
+}
+
+// small reports whether no sum over a row group of such values overflows.
+func (m *measureState) small(xs []int64, rows *rowSet) bool {
+	least, most := kernel.Range(xs, rows.sel)
+	return least > -m.limit() && most < m.limit()
+}
+
+// finish gives what was accumulated to the states of the calls.
+func (m *measureState) finish(x *fusedWorker) {
+	d, at := &x.named, &x.index
+	n := x.counts
+	if m.own {
+		n = m.n.fold(at)
+	}
+	p := &m.part
+	p.Groups = append(p.Groups[:0], d.ids...)
+	p.N = pick(p.N, n, d.occ)
+	if m.needs&agg.NeedSum != 0 {
+		p.Sum = pick(p.Sum, m.sums.fold(at), d.occ)
+	}
+	if m.needs&agg.NeedSquares != 0 {
+		p.Squares = pick(p.Squares, m.square.t, d.occ)
+	}
+	if m.needs&agg.NeedMin != 0 {
+		p.Min = pick(p.Min, m.lo.t, d.occ)
+	}
+	if m.needs&agg.NeedMax != 0 {
+		p.Max = pick(p.Max, m.hi.t, d.occ)
+	}
+	for _, i := range m.calls {
+		x.table.states[i].(agg.Summed).AddPartial(p)
+	}
+}
+
+func pick(dst, src []int64, at []uint32) []int64 {
+	dst = dst[:0]
+	for _, c := range at {
+		dst = append(dst, src[c])
+	}
+	return dst
+}
