@@ -113,8 +113,7 @@ func (x *fusedWorker) eachBlock(f func(from, to int, rows *rowSet) error) error 
 		}
 		rows = rowSet{sel: sel, n: alive}
 		if sel != nil {
-			x.pos = sel.Positions(x.pos[:0])
-			rows.pos = x.pos
+			rows.pos = positions(sel, &x.pos)
 		}
 		if err := f(from, to, &rows); err != nil {
 			return err

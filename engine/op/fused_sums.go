@@ -6,6 +6,7 @@ import (
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/kernel"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -53,10 +54,10 @@ func (y *tally) count(at *codeIndex, from, to int, rows *rowSet) {
 func (y *tally) sum(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
 	switch {
 	case at.n == 1 && rows.sel == nil:
-		hi, lo := kernel.SumInt(xs)
+		hi, lo := simd.SumI64(xs)
 		y.t[0] += hi<<32 + int64(lo)
 	case at.n == 1 && rows.n*5 >= to-from:
-		hi, lo := kernel.SumIntBits(xs, rows.sel)
+		hi, lo := simd.SumI64Bits(xs, rows.sel)
 		y.t[0] += hi<<32 + int64(lo)
 	case at.n == 1:
 		hi, lo := kernel.SumIntSel(xs, rows.pos)
@@ -298,9 +299,14 @@ func (m *measureState) present(v *vec.Vector, n int, rows *rowSet) *rowSet {
 func (s *rowSet) from(sel vec.Bitmap, n int, pos *[]uint16) {
 	s.sel, s.pos, s.n = nil, nil, sel.Count()
 	if s.n < n {
-		*pos = sel.Positions((*pos)[:0])
-		s.sel, s.pos = sel, *pos
+		s.sel, s.pos = sel, positions(sel, pos)
 	}
+}
+
+// positions returns the set bits of sel, in buf's memory.
+func positions(sel vec.Bitmap, buf *[]uint16) []uint16 {
+	*buf = sized(*buf, 64*len(sel))
+	return (*buf)[:simd.SelectU16(sel, *buf)]
 }
 
 // ints returns v's values as a slice with one entry per row.
