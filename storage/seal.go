@@ -211,7 +211,7 @@ func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(com
 	id := w.s.manifest.newID()
 	path := w.s.segmentPath(id)
 	sw, err := segment.Create(segment.WriterOptions{
-		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey, Lookups: lookupsOf(t),
+		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey, Lookups: lookupsOf(t), Plain: t.Encoding == types.EncodingPlain,
 		Partition: partitionValue(partition), HasPartition: hasPartition(partition),
 	})
 	if err != nil {

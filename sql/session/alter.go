@@ -39,6 +39,10 @@ func (c *conn) alterTable(ctx context.Context, st *ast.AlterTable) (string, erro
 			return "", sqlstate.New(sqlstate.FeatureNotSupported, "the sort key of a table cannot be changed").At(o.Pos()).
 				WithHint("CREATE TABLE … WITH (sort_key = …) AS SELECT … makes a table of the same rows.")
 		}
+		if o.Name == "encoding" {
+			return "", sqlstate.New(sqlstate.FeatureNotSupported, "the encoding of a table cannot be changed").At(o.Pos()).
+				WithHint("CREATE TABLE … WITH (encoding = …) AS SELECT … makes a table of the same rows.")
+		}
 		if err := tableOption(&keep, o); err != nil {
 			return "", err
 		}
@@ -131,6 +135,9 @@ func TableOptions(t *types.Table) []string {
 	}
 	if len(t.SortKey) > 0 && t.Kind == types.TableUser {
 		out = append(out, "sort_key="+strings.Join(t.SortKey, ", "))
+	}
+	if t.Encoding != "" {
+		out = append(out, "encoding="+t.Encoding)
 	}
 	if t.Retention.Days > 0 {
 		out = append(out, fmt.Sprintf("retention=%d days", t.Retention.Days))

@@ -131,6 +131,8 @@ func tableOptions(t *types.Table, os []ast.Option) error {
 			t.PartitionBy = o.Value
 		case "sort_key":
 			err = sortKeyOption(t, o)
+		case "encoding":
+			err = encodingOption(t, o)
 		default:
 			err = tableOption(&t.Retention, o)
 		}

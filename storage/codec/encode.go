@@ -41,6 +41,8 @@ type Encoder struct {
 type Options struct {
 	// AlignCodes keeps dictionary codes in whole bytes: for columns that are filtered and grouped by.
 	AlignCodes bool
+	// Plain stores numbers at their full width, but for those that are all the same.
+	Plain bool
 	// State is the column's, from the row groups before this one; nil: each group is judged by itself.
 	State *State
 }
@@ -67,6 +69,12 @@ func (e *Encoder) values(dst []byte, v *Values, o Options) (enc uint8, out []byt
 	}
 	if v.Leaf.Phys() == types.PhysBool {
 		return encBits, appendBits(dst, &v.Vec)
+	}
+	if o.Plain && v.Leaf.Phys() == types.PhysInt64 {
+		return encInts, e.ints.write(dst, v.Vec.I64[:v.Vec.N], intsPlan{kind: intsPlain})
+	}
+	if o.Plain && v.Leaf.Phys() == types.PhysFloat64 {
+		return encPlain, appendFloats(dst, v.Vec.F64[:v.Vec.N])
 	}
 	if v.Leaf == types.LeafHistogram { // nothing to remember: taken apart wherever that goes
 		return e.best(dst, v, o)

@@ -159,3 +159,17 @@ func TestSumsAreThoseOfTheValues(t *testing.T) {
 		}
 	})
 }
+
+// TestPlainNumbersAreStoredAtFullWidth: what is asked to be plain is, and comes back.
+func TestPlainNumbersAreStoredAtFullWidth(t *testing.T) {
+	eachChunk(t, []int{3000}, func(t *testing.T, s *shape, v *Values, _ []byte, _ *Chunk, r *rand.Rand) {
+		if v.Leaf != types.LeafInt && v.Leaf != types.LeafFloat || constant(&v.Vec) {
+			return
+		}
+		data, c := mustOpen(t, v, Options{Plain: true})
+		if c.Encoding() != "plain" {
+			t.Fatalf("stored as %s", c.Encoding())
+		}
+		requireRoundTrip(t, v, data, c)
+	})
+}

@@ -15,6 +15,9 @@ func (w *Writer) mergeColumn(g *groupBuild, c *columnGroup) (done bool, err erro
 	if slices.Contains(w.o.Lookups, string(c.path)) {
 		return false, nil // a filter is made of the values
 	}
+	if w.o.Plain && (c.leaf == types.LeafInt || c.leaf == types.LeafFloat) {
+		return false, nil // the sources may be encoded
+	}
 	src, release, err := w.sources(c)
 	if len(src) == 0 || err != nil {
 		return false, err

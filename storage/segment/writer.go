@@ -31,6 +31,8 @@ type WriterOptions struct {
 	LevelHint    int
 	// Lookups are top-level columns whose values are looked up one by one: they get a filter however many values they have.
 	Lookups []string
+	// Plain stores numbers at their full width: see types.EncodingPlain.
+	Plain bool
 }
 
 // Writer writes one segment. It belongs to one goroutine. After an error it is good for Abort only.
@@ -158,7 +160,7 @@ func (w *Writer) addChunk(g *groupBuild, b *columnBuild, v *codec.Values, topLev
 	for int(b.id) >= len(w.last) {
 		w.last = append(w.last, codec.State{})
 	}
-	if w.chunk, err = w.enc.Encode(w.chunk[:0], v, codec.Options{AlignCodes: topLevel, State: &w.last[b.id]}); err != nil {
+	if w.chunk, err = w.enc.Encode(w.chunk[:0], v, codec.Options{AlignCodes: topLevel, Plain: w.o.Plain, State: &w.last[b.id]}); err != nil {
 		return err
 	}
 	if b.kind = kindChunk; codec.HasDict(w.chunk[0]) {

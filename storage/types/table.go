@@ -33,10 +33,15 @@ type Table struct {
 	Kind        TableKind `json:"kind"`
 	Columns     []Column  `json:"columns"`
 	SortKey     []string  `json:"sort_key,omitempty"`     // leading columns rows of a segment are sorted by, NULLs last
+	Encoding    string    `json:"encoding,omitempty"`     // EncodingPlain, or "" for whatever is best
 	PartitionBy string    `json:"partition_by,omitempty"` // a date column, or "" for one partition
 	Retention   Retention `json:"retention,omitzero"`     // when whole partitions are dropped
 	SourceLost  int64     `json:"source_lost,omitempty"`  // TableStates: rows of days before this one may have been dropped, and their states count more than the rows there are
 }
+
+// EncodingPlain has segments written from now on store the numbers of a table as they are, eight bytes each: for measurements
+// of what encodings gain. Texts and constants are stored as ever.
+const EncodingPlain = "plain"
 
 // Retention tells how long, and up to what size, a table keeps its partitions. The zero value is for ever. Rows without a
 // date are never dropped, nor is the newest partition because of its size.
