@@ -113,9 +113,6 @@ func (k *codes) filter(data []byte, a, b int, pass []uint8, out bitset) error {
 	switch k.width {
 	case 0:
 		return k.filterRuns(data, a, b, pass, out)
-	case 8:
-		look8(data[k.at+a:k.at+b], (*[256]uint8)(pass), out)
-		return nil
 	}
 	sc := getScratch()
 	defer sc.put()
@@ -126,35 +123,7 @@ func (k *codes) filter(data []byte, a, b int, pass []uint8, out bitset) error {
 	return nil
 }
 
-// look8 looks every code up in a table of zeros and ones.
-func look8(src []byte, pass *[256]uint8, out bitset) {
-	for len(src) >= 64 {
-		out[0] = look64((*[64]uint8)(src), pass)
-		src, out = src[64:], out[1:]
-	}
-	if len(src) == 0 {
-		return
-	}
-	word := uint64(0)
-	for k, c := range src {
-		word |= uint64(pass[c]) << uint(k)
-	}
-	out[0] = word
-}
-
-// look64 shifts the outcomes in from the top, in four chains: see beyond64.
-func look64(v *[64]uint8, pass *[256]uint8) uint64 {
-	var a, b, c, d uint64
-	for i := range 16 {
-		a = a>>1 | uint64(pass[v[i]])<<15
-		b = b>>1 | uint64(pass[v[16+i]])<<15
-		c = c>>1 | uint64(pass[v[32+i]])<<15
-		d = d>>1 | uint64(pass[v[48+i]])<<15
-	}
-	return a | b<<16 | c<<32 | d<<48
-}
-
-// look32 does the same for wider codes, each within the table.
+// look32 looks every code up in a table of zeros and ones; each is within it.
 func look32(src []uint32, pass []uint8, out bitset) {
 	for i := 0; len(src) > 0; i++ {
 		n := min(64, len(src))

@@ -5,7 +5,6 @@ import (
 
 	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/vec"
-
 )
 
 // codesWide sets the bits of those codes [a, b) that pass. out is zero.
@@ -13,7 +12,7 @@ func (f *Filter) codesWide(data []byte, a, b int, out bitset) error {
 	k := &f.c.code
 	switch k.width {
 	case 0:
-		return k.filterRuns(data, a, b, f.pass, out)
+		return k.filterRuns(data, a, b, f.table(), out)
 	case 1, 2, 4:
 		f.narrowCodes(data[k.at+a*int(k.width)/8:k.at+packedLen(b, k.width)], b-a, out)
 		return nil
@@ -23,6 +22,20 @@ func (f *Filter) codesWide(data []byte, a, b int, out bitset) error {
 	}
 	f.codes16(words16(data[k.at+2*a:k.at+2*b]), out)
 	return nil
+}
+
+// codesBlock is codesWide for values of one block or two, which begin anywhere.
+func (f *Filter) codesBlock(data []byte, a, b int, out bitset) error {
+	k := &f.c.code
+	switch k.width {
+	case 8:
+		f.codes8(data[k.at+a:k.at+b], out)
+		return nil
+	case 16:
+		f.codes16(words16(data[k.at+2*a:k.at+2*b]), out)
+		return nil
+	}
+	return k.filter(data, a, b, f.table(), out)
 }
 
 // codes8 tests codes of a byte each. A code that the dictionary does not have does not pass, or passes where a neighbour of
@@ -35,7 +48,7 @@ func (f *Filter) codes8(src []uint8, out bitset) {
 		}
 		return
 	}
-	simd.LookupU8(src, (*[4]uint64)(f.bits), out)
+	simd.LookupU8(src, (*[4]uint64)(f.bitTable()), out)
 }
 
 // andCodes8 is codes8 for the rows still selected.
@@ -44,7 +57,7 @@ func (f *Filter) andCodes8(src []uint8, sel vec.Bitmap) {
 		simd.AndRangeU8(src, uint8(f.first), uint8(f.last), sel)
 		return
 	}
-	simd.AndLookupU8(src, (*[4]uint64)(f.bits), sel)
+	simd.AndLookupU8(src, (*[4]uint64)(f.bitTable()), sel)
 }
 
 // codes16 tests codes of two bytes each.
@@ -56,17 +69,17 @@ func (f *Filter) codes16(src []uint16, out bitset) {
 		}
 		return
 	}
-	simd.LookupU16(src, f.bits, out)
+	simd.LookupU16(src, f.bitTable(), out)
 }
 
 // narrowCodes tests n codes of 1, 2 or 4 bits each: a table has the outcomes of a whole byte.
 func (f *Filter) narrowCodes(src []byte, n int, out bitset) {
-	w := f.c.code.width
+	w, pass := f.c.code.width, f.table()
 	per := 8 / w
 	var table [256]uint8
 	for x := range table {
 		for i := range per {
-			table[x] |= f.pass[uint8(x)>>(i*w)&(1<<w-1)] << i
+			table[x] |= pass[uint8(x)>>(i*w)&(1<<w-1)] << i
 		}
 	}
 	for i, x := range src {
@@ -222,4 +235,3 @@ func (s *ints) eachRun(data []byte, a, b int, f func(v int64, from, to int)) err
 	}
 	return nil
 }
-

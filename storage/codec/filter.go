@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"sync"
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -19,11 +20,12 @@ type Filter struct {
 	p    column.Pred
 	all  bool // every value passes
 	none bool
-	pass []uint8  // dictionary: 1 for the codes that pass; at least 256 long
-	bits []uint64 // the same, a bit for each; at least 4 words
 	// The codes that pass, or those that do not, are [first, last], if oneRange is set.
 	oneRange, outside bool
 	first, last       int
+	tables            sync.Once // makes pass and bits: see table and bitTable
+	pass              []uint8
+	bits              []uint64
 
 	isRange bool // integers: lo <= value <= hi, or its complement
 	lo, hi  int64
@@ -93,27 +95,54 @@ func (f *Filter) compareBytes() {
 	f.all = !possible && f.p.Op == column.OpNe
 }
 
-// passTable evaluates the predicate once for each distinct value.
+// passTable finds which codes pass: by a search in the dictionary, which is sorted, or by testing each distinct value.
 func (f *Filter) passTable() error {
 	d := f.c.dict
-	f.pass = make([]uint8, max(256, d.N))
 	if f.p.Op <= column.OpGe {
 		f.passRange(d)
-	} else if err := f.passEach(d); err != nil {
-		return err
+	} else {
+		f.pass = make([]uint8, max(256, d.N))
+		if err := f.passEach(d); err != nil {
+			return err
+		}
+		n := 0
+		for _, x := range f.pass[:d.N] {
+			n += int(x)
+		}
+		f.none, f.all = n == 0, n == d.N
+		f.findRange(n, d.N)
 	}
-	n := 0
-	f.bits = make([]uint64, len(f.pass)/64+1)
-	for code, x := range f.pass[:d.N] {
-		n += int(x)
-		f.bits[code>>6] |= uint64(x) << (uint(code) & 63)
-	}
-	f.none, f.all = n == 0, n == d.N
-	f.findRange(n, d.N)
-	if f.p.Op == column.OpEq || f.p.Op == column.OpIn {
-		f.rare, _ = f.c.rare.rareOf(f.pass, d.N)
+	if (f.p.Op == column.OpEq || f.p.Op == column.OpIn) && len(f.c.rare.codes) > 0 && !f.none {
+		f.rare, _ = f.c.rare.rareOf(f.table(), d.N)
 	}
 	return nil
+}
+
+// table returns, for each code, whether it passes; at least 256 long. It is made when it is first needed: most filters
+// compare codes with the ends of a range.
+func (f *Filter) table() []uint8 {
+	f.tables.Do(f.makeTables)
+	return f.pass
+}
+
+// bitTable is table with a bit for each code, of at least 4 words.
+func (f *Filter) bitTable() []uint64 {
+	f.tables.Do(f.makeTables)
+	return f.bits
+}
+
+func (f *Filter) makeTables() {
+	n := f.c.dict.N
+	if f.pass == nil {
+		f.pass = make([]uint8, max(256, n))
+		for code := range n {
+			f.pass[code] = uint8(boolInt((code >= f.first && code <= f.last) != f.outside))
+		}
+	}
+	f.bits = make([]uint64, len(f.pass)/64+1)
+	for code, x := range f.pass[:n] {
+		f.bits[code>>6] |= uint64(x) << (uint(code) & 63)
+	}
 }
 
 // findRange tells whether the n passing codes of limit, or the others, are neighbours: then one compare decides a code.
@@ -142,21 +171,31 @@ func (f *Filter) findRange(n, limit int) {
 	}
 }
 
-// passRange finds the codes a comparison selects by binary search: the dictionary is sorted.
+// passRange finds the codes a comparison selects by binary search.
 func (f *Filter) passRange(d *vec.Vector) {
 	cmp := f.compareDict(d)
 	below := sort.Search(d.N, func(i int) bool { return cmp(i) >= 0 })
-	upto := below + sort.Search(d.N-below, func(i int) bool { return cmp(below+i) > 0 })
-	for i := range d.N {
-		sign := 0
-		if i < below {
-			sign = -1
-		} else if i >= upto {
-			sign = 1
-		}
-		if f.p.Op.Holds(sign) {
-			f.pass[i] = 1
-		}
+	upto := below
+	for upto < d.N && cmp(upto) == 0 { // one at most, but for floats that are equal and differ
+		upto++
+	}
+	first, end := 0, d.N
+	switch f.p.Op {
+	case column.OpEq, column.OpNe:
+		first, end = below, upto
+	case column.OpLt:
+		end = below
+	case column.OpLe:
+		end = upto
+	case column.OpGt:
+		first = upto
+	case column.OpGe:
+		first = below
+	}
+	f.oneRange, f.outside, f.first, f.last = true, f.p.Op == column.OpNe, first, end-1
+	f.none, f.all = first == end, end-first == d.N
+	if f.outside {
+		f.none, f.all = f.all, f.none
 	}
 }
 
@@ -264,7 +303,7 @@ func (f *Filter) eval(data []byte, a, b int, out bitset) error {
 		filterRare(f.rare, a, b, out)
 		return nil
 	case c.enc == encDict || c.enc == encDictRare:
-		return c.code.filter(data, a, b, f.pass, out)
+		return f.codesBlock(data, a, b, out)
 	case f.isRange:
 		if err := c.ints.filterRange(data, a, b, f.lo, f.hi, out); err != nil {
 			return err

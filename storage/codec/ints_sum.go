@@ -143,4 +143,3 @@ func (c *Chunk) Ints(data []byte, from, to int) ([]int64, bool) {
 	at := c.ints.head
 	return words64(data[at+8*from : at+8*to]), true
 }
-
