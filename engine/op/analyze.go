@@ -24,6 +24,7 @@ type NodeStats struct {
 	mu      sync.Mutex
 	scan    *scan.Stats
 	fused   *FusedStats
+	detail  *scan.Detail
 }
 
 // Node returns a node's counters; nil if it never ran.
@@ -63,10 +64,17 @@ func (s *NodeStats) Scan() *scan.Stats {
 	return s.scan
 }
 
-func (s *NodeStats) setScan(st scan.Stats) {
+// Detail returns what a scan met; nil for other nodes. It is complete when the execution has ended.
+func (s *NodeStats) Detail() *scan.Detail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scan = &st
+	return s.detail
+}
+
+func (s *NodeStats) setScan(st scan.Stats, d *scan.Detail) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scan, s.detail = &st, d
 }
 
 // Fused returns how a fused aggregation took its row groups; nil for other nodes.

@@ -123,6 +123,10 @@ func (p *pipeline) descend(n plan.Node) error {
 			return err
 		}
 		p.b.x.env.Progress.scanBegins(p.scan.Morsels())
+		p.scan.BatchRows(p.b.x.env.BatchRows)
+		if p.b.x.env.Analyze != nil {
+			p.scan.Measure()
+		}
 		if skip := p.b.x.env.Skip; skip != nil {
 			p.scan.SkipCorrupt(skip)
 		}
@@ -283,7 +287,7 @@ func (c *chain) close() {
 	}
 	c.scan.Close()
 	if a := c.p.b.x.env.Analyze; a != nil {
-		a.node(c.p.node).setScan(c.p.scan.Stats())
+		a.node(c.p.node).setScan(c.p.scan.Stats(), c.p.scan.Detail())
 	}
 }
 

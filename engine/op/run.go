@@ -46,6 +46,8 @@ type Env struct {
 	// HashEqual makes all hashes of grouping keys equal, and ForceSpill makes operators that can spill do so from the first
 	// row. The answers stay the same: they are for tests.
 	HashEqual, ForceSpill bool
+	// BatchRows is the most rows of a batch that a scan emits; 0: what is best. Tests set it.
+	BatchRows int
 	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 200,000. Tests set it.
 	ManyGroups int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.

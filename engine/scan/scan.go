@@ -17,19 +17,21 @@ import (
 
 // Scan is a plan.Scan over a source: what all workers share. It holds no goroutine and nothing to close.
 type Scan struct {
-	node    *plan.Scan
-	table   *types.Table
-	morsels []column.Morsel
-	preds   []*pred
-	never   bool // some conjunct is true for no row
-	skipped *Skipped
-	lookup  *lookup // nil: none
-	ahead   ahead
-	top     *Top  // nil: none
-	visit   []int // the order in which to read the morsels; nil: as they lie
-	left    atomic.Int64
-	mu      sync.Mutex
-	stats   Stats
+	node      *plan.Scan
+	table     *types.Table
+	morsels   []column.Morsel
+	preds     []*pred
+	never     bool // some conjunct is true for no row
+	skipped   *Skipped
+	lookup    *lookup // nil: none
+	ahead     ahead
+	top       *Top  // nil: none
+	visit     []int // the order in which to read the morsels; nil: as they lie
+	left      atomic.Int64
+	batchRows int     // see BatchRows
+	detail    *Detail // nil: not measured
+	mu        sync.Mutex
+	stats     Stats
 }
 
 // Stats counts what a scan did.
@@ -126,6 +128,7 @@ type Worker struct {
 	peek    []reader // of a group that is asked for ahead
 	seen    int      // morsels since the order was chosen
 	stats   Stats
+	detail  *Detail // nil: not measured
 }
 
 // NewWorker returns a worker. ctx belongs to its goroutine.
@@ -139,7 +142,7 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	for _, p := range s.preds {
 		w.preds = append(w.preds, newPredState(w, p))
 	}
-	w.step, w.most = vec.BatchRows, vec.BatchRows
+	w.step, w.most, w.detail = s.batchMost(), s.batchMost(), newDetail(s)
 	if slices.ContainsFunc(s.node.Read[:s.node.Out], mayBeLong) {
 		w.step, w.long = stepMin, true
 	}
@@ -160,10 +163,17 @@ func (w *Worker) Close() {
 	defer w.s.mu.Unlock()
 	w.s.stats.add(w.stats)
 	w.stats = Stats{}
+	if w.detail != nil {
+		w.s.detail.add(w.detail)
+		w.detail = newDetail(w.s)
+	}
 }
 
 // Morsel reads one row group, block by block, and emits what passes.
 func (w *Worker) Morsel(i int, emit Emit) error {
+	if w.s.splits() {
+		emit = split(w.s.batchRows, emit)
+	}
 	if f := w.finding(i); f != nil {
 		return w.found(f, emit)
 	}
@@ -215,10 +225,10 @@ func (w *Worker) open(m column.Morsel) (bool, error) {
 func (w *Worker) mostRows() int {
 	for c := range w.cols {
 		if !w.cols[c].manyBlocks() {
-			return vec.BlockRows
+			return min(vec.BlockRows, w.s.batchMost())
 		}
 	}
-	return vec.BatchRows
+	return w.s.batchMost()
 }
 
 // spanFirst is how many rows a scan filters at first that may soon have enough: a limit, or blocks that cannot be read.
@@ -238,6 +248,9 @@ func (w *Worker) spans(emit Emit) error {
 	for from := 0; from < rows && !w.s.Done(); size *= 2 {
 		to := min(from+size, rows)
 		alive, err := w.filter(from, to)
+		if from == 0 && err == nil {
+			w.metGroup(to-from, alive)
+		}
 		switch {
 		case err == nil && alive > 0:
 			w.askOutput()
@@ -373,7 +386,7 @@ func (w *Worker) decode(alive int) (int, error) {
 		}
 		before := alive
 		alive = w.sel.Count()
-		p.seen(before, alive, time.Since(start))
+		w.judged(k, before, alive, time.Since(start))
 		if alive == 0 {
 			return 0, nil
 		}

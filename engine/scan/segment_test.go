@@ -291,3 +291,52 @@ func BenchmarkFilter(b *testing.B) {
 		})
 	}
 }
+
+// TestBatchesOfAnySizeHaveTheSameRows: sizes that fall across words of selections, and through documents.
+func TestBatchesOfAnySizeHaveTheSameRows(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 6))
+	_, seg := newFlat(t, rng, 2, 3000, 9)
+	for _, filter := range []bool{false, true} {
+		n := &plan.Scan{Table: flatTable, Read: []plan.ScanCol{flatCol("country"), flatCol("x"), flatCol("ok"), flatCol("one")}, Out: 4}
+		if filter {
+			n.Filter = []expr.Expr{compareCall("<", &expr.Col{Idx: 1, T: tInt}, constOf(tInt, int64(300)))}
+		}
+		want := mustRead(t, seg, n)
+		for _, size := range []int{1, 2, 3, 64, 100, 1024, 4096} {
+			ctx := &expr.Ctx{}
+			s, err := New(ctx, seg, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.BatchRows(size)
+			s.Measure()
+			w := s.NewWorker(ctx)
+			var got []string
+			for i := range s.Morsels() {
+				if err := w.Morsel(i, func(b *vec.Batch, sel vec.Bitmap) error {
+					if b.N > size {
+						t.Fatalf("%d rows", b.N)
+					}
+					for r := range b.N {
+						if sel == nil || sel.Get(r) {
+							got = append(got, fmt.Sprintf("%s | %s | %s | %s", show(b.Cols[0], r), show(b.Cols[1], r), show(b.Cols[2], r), show(b.Cols[3], r)))
+						}
+					}
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Close()
+			if !slices.Equal(got, want) {
+				t.Fatalf("batches of %d: %d rows, want %d", size, len(got), len(want))
+			}
+			d := s.Detail()
+			if d.Encodings["for"] == 0 || d.Bytes == 0 || filter && (d.Conjuncts[0].Out != int64(len(want)) || d.Bitmap == 0) {
+				t.Fatalf("%+v", d)
+			}
+		}
+	}
+}

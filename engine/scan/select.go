@@ -42,6 +42,7 @@ func (w *Worker) Select(i int) (g column.Group, sel vec.Bitmap, alive int, err e
 	} else {
 		w.s.ahead.begun.Add(1)
 	}
+	w.metGroup(n, alive)
 	w.countBlocks(n, alive)
 	w.stats.RowsOut += int64(alive)
 	if alive == n {
@@ -51,7 +52,9 @@ func (w *Worker) Select(i int) (g column.Group, sel vec.Bitmap, alive int, err e
 }
 
 // Whole reports whether Select serves the scan.
-func (s *Scan) Whole() bool { return s.node.Limit == 0 && s.skipped == nil && s.top == nil }
+func (s *Scan) Whole() bool {
+	return s.node.Limit == 0 && s.skipped == nil && s.top == nil && !s.splits()
+}
 
 // Column returns the stored column that column c of Read is, as it stands, in the group that Select returned last. nil: the
 // values are put together from elsewhere, or missing tells that no row has one.
@@ -121,9 +124,12 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 		if err := p.filterRange(w, from, to, sel); err != nil {
 			return 0, err
 		}
+		if from == 0 {
+			w.met(p.col)
+		}
 		before := alive
 		alive = sel.Count()
-		p.seen(before, alive, time.Since(start))
+		w.judged(k, before, alive, time.Since(start))
 		if alive == 0 {
 			return 0, nil
 		}
@@ -161,7 +167,7 @@ func (w *Worker) evaluateAll(from, to, alive int) (int, error) {
 		}
 		before := alive
 		alive = w.passed[from/64 : (to+63)/64].Count()
-		p.seen(before, alive, time.Since(start))
+		w.judged(k, before, alive, time.Since(start))
 		if alive == 0 {
 			return 0, nil
 		}

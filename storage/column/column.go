@@ -60,6 +60,13 @@ type Coded interface {
 	Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.Vector, release func(), ok bool, err error)
 }
 
+// Described is what a Column has besides that is stored encoded.
+type Described interface {
+	// Encoding says how the values are encoded, in a word or two, and how many bytes they take as they are stored. For
+	// that the column may be read.
+	Encoding() (name string, bytes int64)
+}
+
 // IntSum is an exact sum of N integers: Hi<<32 + Lo, as kernel.SumInt has it.
 type IntSum struct {
 	Hi int64

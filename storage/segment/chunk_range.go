@@ -155,3 +155,19 @@ func (c *chunkColumn) Ints(from, to int) (vals []int64, release func(), ok bool,
 	}
 	return vals, o.unpin, true, nil
 }
+
+// Encoding implements column.Described.
+func (c *chunkColumn) Encoding() (name string, bytes int64) {
+	o, _, err := c.pinnedParts()
+	if err != nil {
+		return "unreadable", 0 // whoever reads it is told
+	}
+	defer o.unpin()
+	if _, size, _ := c.place(); c.kind() != kindConst {
+		bytes = int64(size)
+	}
+	return o.chunk.Encoding(), bytes
+}
+
+// Encoding implements column.Described. The bytes are those of pages that columns share.
+func (c *restColumn) Encoding() (name string, bytes int64) { return "rest", 0 }
