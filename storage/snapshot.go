@@ -214,6 +214,24 @@ func ifNotCorrupt(err error) error {
 // Stats returns the bounds of the row group where the manifest has them, else those of the whole segment; then Rows and
 // Present count the segment too. The distinct values, where the manifest has them, are the row group's own.
 func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
+	s, found := m.bounds(name)
+	if found == nil {
+		return s, false
+	}
+	if found.Set != nil {
+		s.Dict = found.Set.Values(found.Leaf, m.i)
+	}
+	return s, true
+}
+
+// Bounds implements column.Bounder.
+func (m *segmentMorsel) Bounds(name string) (column.Stats, bool) {
+	s, found := m.bounds(name)
+	return s, found != nil
+}
+
+// bounds returns what Stats says, but for the distinct values, and the column it is of; nil if the manifest knows nothing.
+func (m *segmentMorsel) bounds(name string) (column.Stats, *segment.ColumnMeta) {
 	var found *segment.ColumnMeta
 	for i := range m.f.Meta.Columns {
 		c := &m.f.Meta.Columns[i]
@@ -221,21 +239,17 @@ func (m *segmentMorsel) Stats(name string) (column.Stats, bool) {
 			continue
 		}
 		if found != nil {
-			return column.Stats{}, false // values of several kinds
+			return column.Stats{}, nil // values of several kinds
 		}
 		found = c
 	}
 	if found == nil {
-		return column.Stats{}, false
+		return column.Stats{}, nil
 	}
-	s := found.Stats
 	if m.i < len(found.Groups) {
-		s = found.Groups[m.i]
+		return found.Groups[m.i], found
 	}
-	if found.Set != nil {
-		s.Dict = found.Set.Values(found.Leaf, m.i)
-	}
-	return s, true
+	return found.Stats, found
 }
 
 func (m *segmentMorsel) Open() (column.Group, error) {

@@ -79,7 +79,11 @@ func (w *Worker) pruned(m column.Morsel) bool {
 		if len(c.Path) > 0 || at < 0 || w.s.table.Columns[at].Type.Kind == types.JSONB {
 			continue
 		}
-		st, ok := w.manifest(m, c.Column)
+		known := w.manifest
+		if p.equality() { // which MayHold decides by the distinct values, without a list of them
+			known = w.bounds
+		}
+		st, ok := known(m, c.Column)
 		if !ok {
 			p.ask = p.equality()
 			continue
@@ -121,6 +125,17 @@ func (w *Worker) mayHold(m column.Morsel) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// bounds is manifest but for the distinct values.
+func (w *Worker) bounds(m column.Morsel, name string) (column.Stats, bool) {
+	b, ok := m.(column.Bounder)
+	if !ok || name == w.s.table.PartitionBy {
+		return w.manifest(m, name)
+	}
+	st, ok := b.Bounds(name)
+	st.Rows = max(st.Rows, 1)
+	return st, ok
 }
 
 // manifest returns what is known of a top-level column without opening the group.

@@ -131,7 +131,7 @@ func (w *Worker) behind(m column.Morsel) bool {
 	if len(c.Path) > 0 {
 		return false
 	}
-	known, ok := w.manifest(m, c.Column)
+	known, ok := w.bounds(m, c.Column)
 	if !ok || !known.Bounded || st.keepsNull && known.Present < known.Rows {
 		return false
 	}
@@ -193,7 +193,7 @@ func (s *Scan) bestFirst(t *Top) []int {
 	}
 	places := make([]place, len(s.morsels))
 	for i, m := range s.morsels {
-		st, ok := w.manifest(m, c.Column)
+		st, ok := w.bounds(m, c.Column)
 		places[i] = place{i, ok && st.Bounded && !st.HasNaN && (!t.nullsFirst || st.Present == st.Rows), st}
 	}
 	slices.SortStableFunc(places, func(a, b place) int {

@@ -95,6 +95,12 @@ type Prefetcher interface {
 	Prefetch(from, to int) bool
 }
 
+// Bounder is what a Morsel has besides if its Stats without the distinct values cost less.
+type Bounder interface {
+	// Bounds is Stats, but for Dict.
+	Bounds(column string) (s Stats, ok bool)
+}
+
 // FilterPrefetcher is what a Morsel has besides if MayHold may have to wait.
 type FilterPrefetcher interface {
 	// PrefetchFilter begins to fetch what MayHold of equalities of the top-level column will need. It is a hint too.
