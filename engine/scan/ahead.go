@@ -27,7 +27,7 @@ type ahead struct {
 
 // wantsAhead reports whether the scan reads row groups in order, and all of them.
 func (s *Scan) wantsAhead() bool {
-	return !s.never && s.node.Limit == 0 && s.lookup == nil && s.visit == nil
+	return !s.never && s.node.Limit == 0 && (s.lookup == nil || s.lookup.off.Load()) && s.visit == nil
 }
 
 // askAhead asks for the row groups behind i.

@@ -43,6 +43,7 @@ type finding struct {
 	group  column.Group
 	preds  []predState
 	out    []column.Column // stored columns of the output
+	words  vec.Bitmap      // the rows that pass: the blocks' are parts of it
 	blocks []foundBlock
 }
 
@@ -254,7 +255,7 @@ func (f *finding) begin(rows int) {
 	for i := range min(len(words), len(dead)) {
 		words[i] &^= dead[i]
 	}
-	f.blocks = make([]foundBlock, n)
+	f.blocks, f.words = make([]foundBlock, n), words[:vec.Words(rows)]
 	for b := range f.blocks {
 		from, to := f.rows(b)
 		sel := words[from/64 : (to+63)/64 : (to+63)/64]
@@ -305,20 +306,13 @@ func (f *finding) apply(w *Worker, k int) {
 	if f.blocks == nil || f.preds[k].verdict == all {
 		return
 	}
-	p := &f.preds[k]
 	w.group = f.group
+	if err := f.preds[k].filterRange(w, 0, f.m.Rows(), f.words); err != nil {
+		f.blocks = nil // read as ever, it will fail again
+		return
+	}
 	for b := range f.blocks {
-		fb := &f.blocks[b]
-		if fb.alive == 0 {
-			continue
-		}
-		w.from, w.to = f.rows(b)
-		w.narrow(fb.sel)
-		if err := p.apply(w); err != nil {
-			f.blocks = nil // read as ever, it will fail again
-			return
-		}
-		fb.alive = fb.sel.Count()
+		f.blocks[b].alive = f.blocks[b].sel.Count()
 	}
 }
 

@@ -157,11 +157,12 @@ func TestWorkersShareALookup(t *testing.T) {
 	}
 }
 
-// Where the filters hold most groups the scan is none for a few rows: nothing is asked for ahead.
+// Where the filters hold most groups the scan is none for a few rows: only what is read next is asked for ahead.
 func TestAScanOfMostGroupsIsNoLookup(t *testing.T) {
-	asked := 0
+	asked, read1 := 0, false
 	src := lookupSource(t, 60, func(s string) {
-		if strings.HasPrefix(s, "ask") {
+		read1 = read1 || strings.HasPrefix(s, "read")
+		if strings.HasPrefix(s, "ask") && !read1 {
 			asked++
 		}
 	})
@@ -169,7 +170,7 @@ func TestAScanOfMostGroupsIsNoLookup(t *testing.T) {
 		m.(*waited).channel = "beta"
 	}
 	rows, _, err := read(t, src, lookupScan())
-	if err != nil || len(rows) != 20 || asked != 0 {
-		t.Errorf("%d rows, asked %d times, %v", len(rows), asked, err)
+	if err != nil || len(rows) != 20 || asked > 2*(aheadMorsels+1) {
+		t.Errorf("%d rows, asked %d times before the first was read, %v", len(rows), asked, err)
 	}
 }

@@ -360,39 +360,6 @@ func asInt(p *column.Pred) bool {
 	return false
 }
 
-// apply clears the bits of w.sel for rows of the current block that fail.
-func (p *predState) apply(w *Worker) error {
-	if p.any != nil {
-		return p.applyAny(w)
-	}
-	if p.col == nil {
-		return p.evaluate(w)
-	}
-	st := some
-	if p.form == compare {
-		b := p.col.BlockStats(w.from / vec.BlockRows)
-		b.Dict = nil
-		st = p.push.Judge(&b)
-	}
-	switch {
-	case st == none:
-		clear(w.sel)
-		return nil
-	case st == all:
-		return nil
-	case p.form == isNull:
-		w.tmp = append(w.tmp[:0], w.sel...)
-		if err := p.col.Filter(w.from, w.to, &p.push, w.tmp); err != nil {
-			return err
-		}
-		w.sel.AndNot(w.tmp)
-		return nil
-	case p.form == match:
-		return p.applyMatch(w)
-	}
-	return p.col.Filter(w.from, w.to, &p.push, w.sel)
-}
-
 // applyAny tests for NULL a jsonb value that would have to be put together: it is not NULL where anything at or below
 // its path has a value.
 func (p *predState) applyAny(w *Worker) error {
@@ -420,28 +387,6 @@ func (p *predState) applyAny(w *Worker) error {
 	} else {
 		w.sel.AndNot(w.rem)
 	}
-	return nil
-}
-
-// applyMatch filters by distinct value. If the condition fails for some value, the rows decide, one by one.
-func (p *predState) applyMatch(w *Worker) error {
-	w.tmp = append(w.tmp[:0], w.sel...)
-	failed := false
-	p.push.Match = func(vals *vec.Vector, pass vec.Bitmap) error {
-		if p.test(w, vals, pass) != nil {
-			failed = true
-			return errRetry
-		}
-		return nil
-	}
-	err := p.col.Filter(w.from, w.to, &p.push, w.tmp)
-	if failed {
-		return p.evaluate(w)
-	}
-	if err != nil {
-		return err
-	}
-	copy(w.sel, w.tmp)
 	return nil
 }
 
