@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -18,7 +17,7 @@ func addRegexp(r *registry) {
 		r.op("~*", sig(t, tText), tBool, evalRegex(true, false))
 		r.op("!~*", sig(t, tText), tBool, evalRegex(true, true))
 	}
-	r.regex("regexp_match", 2, 2, tTextArray, func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_match", 2, 2, tTextArray, func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		if f.global {
 			return sqlstate.New(sqlstate.InvalidParameter, "regexp_match() does not support the \"global\" option").
 				WithHint("Use the regexp_matches function instead.")
@@ -34,11 +33,11 @@ func addRegexp(r *registry) {
 		out.AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
 		return nil
 	})
-	r.regex("regexp_like", 2, 2, tBool, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_like", 2, 2, tBool, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		out.AppendBool(re.Match(args[0].Bytes(i)))
 		return nil
 	})
-	r.regex("regexp_replace", 3, 3, tText, func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_replace", 3, 3, tText, func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		times := 1
 		if f.global {
 			times = -1
@@ -47,21 +46,21 @@ func addRegexp(r *registry) {
 		out.AppendBytes(b)
 		return err
 	})
-	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		var parts vec.Vector
 		splitRegex(re, args[0].Bytes(i), &parts)
 		out.AppendBytes(datum.EncodeArray(nil, &parts, 0, parts.N))
 		return nil
 	})
-	r.regex("regexp_count", 2, 0, tInt4, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_count", 2, 0, tInt4, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		out.AppendInt(int64(len(re.FindAllIndex(args[0].Bytes(i), -1))))
 		return nil
 	})
-	r.regex("regexp_substr", 2, 0, tText, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_substr", 2, 0, tText, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		appendMatch(out, args[0].Bytes(i), re.FindIndex(args[0].Bytes(i)))
 		return nil
 	})
-	r.regex("regexp_instr", 2, 0, tInt4, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_instr", 2, 0, tInt4, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		at := int64(0)
 		if m := re.FindIndex(args[0].Bytes(i)); m != nil {
 			at = int64(utf8.RuneCount(args[0].Bytes(i)[:m[0]])) + 1
@@ -70,7 +69,7 @@ func addRegexp(r *registry) {
 		return nil
 	})
 	// substring(s from pattern): the first group, or the whole match.
-	r.regex("substring", 2, 0, tText, func(re *regexp.Regexp, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("substring", 2, 0, tText, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		s := args[0].Bytes(i)
 		m := re.FindSubmatchIndex(s)
 		if len(m) > 2 {
@@ -98,7 +97,7 @@ func evalRegex(fold, negate bool) evalFunc {
 	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		bits := setBits(out, n)
 		s, p := args[0], args[1]
-		var re *regexp.Regexp
+		var re *pattern
 		for i := range n {
 			if !sel.Get(i) {
 				continue
@@ -117,7 +116,7 @@ func evalRegex(fold, negate bool) evalFunc {
 	}
 }
 
-type regexFunc = func(re *regexp.Regexp, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error
+type regexFunc = func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error
 
 // regex registers a function whose second argument is a pattern, with text arguments; flagsAt, if not 0, adds an
 // overload with flags in that place.
@@ -137,7 +136,7 @@ func (r *registry) regex(name string, nargs, flagsAt int, ret types.Type, f rege
 }
 
 // regexArgs compiles the pattern with the flags argument, if the call has one.
-func regexArgs(args []*vec.Vector, i, flagsAt int) (*regexp.Regexp, regexFlags, error) {
+func regexArgs(args []*vec.Vector, i, flagsAt int) (*pattern, regexFlags, error) {
 	var f regexFlags
 	if flagsAt > 0 && len(args) > flagsAt {
 		var err error
@@ -170,7 +169,19 @@ func matchGroups(s []byte, m []int, out *vec.Vector) {
 }
 
 // replaceRegex replaces the first matches (times < 0: all). In the replacement \1 to \9 are groups, \& is the match.
-func replaceRegex(re *regexp.Regexp, s, with []byte, times int) ([]byte, error) {
+func replaceRegex(re *pattern, s, with []byte, times int) ([]byte, error) {
+	if re.whole != nil {
+		var room [16]int
+		if m, ok, decided := re.whole.find(s, room[:0]); decided && !ok {
+			return s, nil
+		} else if decided {
+			out := appendReplacement(make([]byte, 0, len(s)), s, with, m)
+			if len(out) > maxText {
+				return nil, errTextSize()
+			}
+			return out, nil
+		}
+	}
 	var out []byte
 	last := 0
 	for _, m := range re.FindAllSubmatchIndex(s, times) {
@@ -210,7 +221,7 @@ func appendReplacement(dst, s, with []byte, m []int) []byte {
 
 // splitRegex appends the parts between matches; an empty match splits between characters, but not at the ends nor right
 // behind the match before.
-func splitRegex(re *regexp.Regexp, s []byte, out *vec.Vector) {
+func splitRegex(re *pattern, s []byte, out *vec.Vector) {
 	out.Reset(tText)
 	last := 0
 	for _, m := range re.FindAllIndex(s, -1) {

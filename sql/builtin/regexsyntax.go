@@ -59,8 +59,38 @@ func parseRegexFlags(s string) (f regexFlags, err error) {
 // regexCache keeps compiled patterns of all sessions: the same few come with every batch.
 var regexCache = struct {
 	sync.RWMutex
-	m map[regexKey]*regexp.Regexp
-}{m: map[regexKey]*regexp.Regexp{}}
+	m map[regexKey]*pattern
+}{m: map[regexKey]*pattern{}}
+
+// pattern is a compiled pattern. whole is nil if it has no faster way to be matched.
+type pattern struct {
+	*regexp.Regexp
+	whole *wholePattern
+}
+
+// Match tells whether s has a match.
+func (p *pattern) Match(s []byte) bool {
+	if p.whole != nil {
+		var room [16]int
+		if _, ok, decided := p.whole.find(s, room[:0]); decided {
+			return ok
+		}
+	}
+	return p.Regexp.Match(s)
+}
+
+// FindSubmatchIndex returns the bounds of the first match and its groups, nil for none.
+func (p *pattern) FindSubmatchIndex(s []byte) []int {
+	if p.whole != nil {
+		if m, ok, decided := p.whole.find(s, nil); decided {
+			if !ok {
+				return nil
+			}
+			return m
+		}
+	}
+	return p.Regexp.FindSubmatchIndex(s)
+}
 
 type regexKey struct {
 	pattern string
@@ -69,15 +99,15 @@ type regexKey struct {
 
 const regexCacheMax = 512
 
-func compileRegex(pattern []byte, f regexFlags) (*regexp.Regexp, error) {
+func compileRegex(text []byte, f regexFlags) (*pattern, error) {
 	f.global = false
 	regexCache.RLock()
-	re, ok := regexCache.m[regexKey{string(pattern), f}]
+	re, ok := regexCache.m[regexKey{string(text), f}]
 	regexCache.RUnlock()
 	if ok {
 		return re, nil
 	}
-	re, err := buildRegex(string(pattern), f)
+	re, err := buildRegex(string(text), f)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +115,7 @@ func compileRegex(pattern []byte, f regexFlags) (*regexp.Regexp, error) {
 	if len(regexCache.m) >= regexCacheMax {
 		clear(regexCache.m)
 	}
-	regexCache.m[regexKey{string(pattern), f}] = re
+	regexCache.m[regexKey{string(text), f}] = re
 	regexCache.Unlock()
 	return re, nil
 }
@@ -94,7 +124,7 @@ func errRegex(what string) error {
 	return sqlstate.New(sqlstate.InvalidRegex, "invalid regular expression: %s", what)
 }
 
-func buildRegex(p string, f regexFlags) (*regexp.Regexp, error) {
+func buildRegex(p string, f regexFlags) (*pattern, error) {
 	if strings.HasPrefix(p, "***=") {
 		f.literal, p = true, p[4:]
 	} else {
@@ -105,7 +135,8 @@ func buildRegex(p string, f regexFlags) (*regexp.Regexp, error) {
 		if f.fold {
 			p = "(?i)" + p
 		}
-		return regexp.Compile(p)
+		re, err := regexp.Compile(p)
+		return &pattern{Regexp: re}, err
 	}
 	p, f = embeddedOptions(p, f)
 	t := regexTranslation{in: p, expanded: f.expanded}
@@ -130,10 +161,12 @@ func buildRegex(p string, f regexFlags) (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, errRegex(regexProblem(err))
 	}
+	out := &pattern{Regexp: re}
 	if !t.lazy {
 		re.Longest()
+		out.whole = newWholePattern(src)
 	}
-	return re, nil
+	return out, nil
 }
 
 // regexProblem gives PostgreSQL's words for what Go's parser found.
