@@ -37,17 +37,17 @@ func (iv Interval) Append(dst []byte) []byte {
 	return binary.LittleEndian.AppendUint32(dst, uint32(iv.Months))
 }
 
-// span returns the interval's length with 30-day months and 24-hour days as whole days and the rest: what order and
+// Span returns the interval's length with 30-day months and 24-hour days as whole days and the rest: what order and
 // equality go by.
-func (iv Interval) span() (days, micros int64) {
+func (iv Interval) Span() (days, micros int64) {
 	extra := floorDiv64(iv.Micros, usDay)
 	return int64(iv.Months)*30 + int64(iv.Days) + extra, iv.Micros - extra*usDay
 }
 
 // Cmp compares the lengths: 1 month equals 30 days.
 func (iv Interval) Cmp(o Interval) int {
-	d1, u1 := iv.span()
-	d2, u2 := o.span()
+	d1, u1 := iv.Span()
+	d2, u2 := o.Span()
 	switch {
 	case d1 != d2:
 		return cmpInt(d1, d2)

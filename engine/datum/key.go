@@ -42,7 +42,7 @@ func appendBytesKey(dst []byte, t types.Type, b []byte) []byte {
 	case types.BPChar:
 		b = trimBlanks(b)
 	case types.Interval:
-		days, us := GetInterval(b).span()
+		days, us := GetInterval(b).Span()
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(days))
 		return binary.LittleEndian.AppendUint64(dst, uint64(us))
 	case types.Numeric:
