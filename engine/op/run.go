@@ -234,7 +234,7 @@ func (b *builder) open(n plan.Node) (plan.Rows, error) {
 	case *plan.Agg:
 		return &aggRows{b: b, n: n}, nil
 	case *plan.Sort:
-		return &sortRows{b: b, n: n}, nil
+		return b.sort(n), nil
 	case *plan.Window:
 		return b.window(n)
 	case *plan.Limit:

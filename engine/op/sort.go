@@ -39,6 +39,10 @@ func (b *sortBound) lower(w uint64) {
 	}
 }
 
+func (b *builder) sort(n *plan.Sort) plan.Rows {
+	return &sortRows{b: b, n: n, mem: account{m: b.x.mem, operator: "sort"}}
+}
+
 func (r *sortRows) Next() (b *vec.Batch, err error) {
 	defer guard(&err)
 	if !r.done {
@@ -89,7 +93,6 @@ func (r *sortRows) compute() error {
 	}
 	r.p, r.spec = p, newSortSpec(r.n)
 	r.bound.word.Store(^uint64(0))
-	r.mem = account{m: r.b.x.mem, operator: "sort"}
 	var mu sync.Mutex
 	err = p.drive(func(w *worker) (terminal, error) {
 		e := newSortEnd(r, w)

@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"sync"
 
@@ -13,12 +14,14 @@ import (
 func gatherPlain(out *vec.Vector, chunks []*vec.Vector, rows []uint32, n int) {
 	switch out.Type.Phys() {
 	case types.PhysInt64:
-		for _, r := range rows {
-			out.I64 = append(out.I64, chunks[r>>chunkBits].I64[r&(chunkRows-1)])
+		out.I64 = slices.Grow(out.I64, len(rows))[:n+len(rows)]
+		for k, r := range rows {
+			out.I64[n+k] = chunks[r>>chunkBits].I64[r&(chunkRows-1)]
 		}
 	case types.PhysFloat64:
-		for _, r := range rows {
-			out.F64 = append(out.F64, chunks[r>>chunkBits].F64[r&(chunkRows-1)])
+		out.F64 = slices.Grow(out.F64, len(rows))[:n+len(rows)]
+		for k, r := range rows {
+			out.F64[n+k] = chunks[r>>chunkBits].F64[r&(chunkRows-1)]
 		}
 	case types.PhysBytes:
 		if len(out.Off) == 0 {
