@@ -229,7 +229,7 @@ const (
 	readFloat
 	readBool
 	readDate
-	readTimestamptz
+	readTimestamp
 	readText
 )
 
@@ -245,8 +245,8 @@ func newCopyColumn(t types.Type, slow *copyIn) copyColumn {
 		c.read = readBool
 	case t.Kind == types.Date:
 		c.read = readDate
-	case t.Kind == types.Timestamptz:
-		c.read = readTimestamptz
+	case t.Kind == types.Timestamptz, t.Kind == types.Timestamp:
+		c.read = readTimestamp
 	case t.Kind == types.Text, t.Kind == types.Varchar:
 		c.read = readText
 	}
@@ -270,19 +270,19 @@ func (c *copyColumn) begin() {
 	}
 }
 
-// append reads a field. It reports false, and adds nothing, if the field is not of the form that nearly all have.
+// append reads a field. It reports false, and adds nothing, if the row reader is to do it: it has the words for what is wrong.
 func (c *copyColumn) append(s []byte) bool {
 	switch c.read {
 	case readInt:
 		x, ok := plainInt(s, c.t.Kind)
 		if !ok {
-			return false
+			return c.general(s)
 		}
 		c.v.I64 = append(c.v.I64, x)
 	case readFloat:
 		x, ok := plainFloat(s)
 		if !ok {
-			return false
+			return c.general(s)
 		}
 		c.v.F64 = append(c.v.F64, x)
 	case readText:
@@ -292,30 +292,36 @@ func (c *copyColumn) append(s []byte) bool {
 	case readDate:
 		days, ok := c.date.days(s)
 		if !ok {
-			return false
+			return c.general(s)
 		}
 		c.v.I64 = append(c.v.I64, days)
-	case readTimestamptz:
-		us, ok := c.date.instant(s)
+	case readTimestamp:
+		us, ok := c.date.instant(s, c.t.Kind == types.Timestamp)
 		if !ok {
-			return false
+			return c.general(s)
 		}
 		c.v.I64 = append(c.v.I64, us)
 	case readBool:
 		x, ok := plainBool(s)
 		if !ok {
-			return false
+			return c.general(s)
 		}
 		c.v.AppendBool(x)
 	default:
-		if c.slow.value(c.v, c.t, s) != nil {
-			c.n++
-			c.cut(c.n - 1)
-			return false
-		}
+		return c.general(s)
 	}
 	c.n++
 	return true
+}
+
+// general reads a field with the parser of its type.
+func (c *copyColumn) general(s []byte) bool {
+	err := c.slow.value(c.v, c.t, s)
+	c.n++
+	if err != nil {
+		c.cut(c.n - 1)
+	}
+	return err == nil
 }
 
 func (c *copyColumn) null() {
@@ -367,9 +373,11 @@ func (c *copyColumn) cut(n int) {
 	case c.t.Phys() == types.PhysFloat64:
 		c.v.F64 = c.v.F64[:n]
 	case c.t.Phys() == types.PhysBool:
-		c.v.Bits.Clear(n)
+		if len(c.v.Bits) > n>>6 {
+			c.v.Bits.Clear(n)
+		}
 		c.v.Bits = c.v.Bits[:vec.Words(n)]
-	default:
+	case len(c.v.Off) > n+1: // else the field that is taken back was never there
 		c.v.Off = c.v.Off[:n+1]
 		c.v.Data = c.v.Data[:c.v.Off[n]]
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/telemdb/telemdb/engine/sqlstate"
 )
 
-const copyTestTable = `CREATE TABLE c (i bigint, n smallint, f double precision, b boolean, d date, t timestamptz, s text NOT NULL, v varchar(5), m numeric)`
+const copyTestTable = `CREATE TABLE c (i bigint, n smallint, f double precision, b boolean, d date, t timestamptz, s text NOT NULL, v varchar(5), m numeric, p timestamp)`
 
 // copyAll feeds data to a COPY, cut into pieces, and returns the table, or the error with what it says of the place.
 func copyAll(t *testing.T, options string, data string, size, piece int, plain bool) string {
@@ -54,9 +54,10 @@ var copyValues = [][]string{
 	{"a", "b", "release", "ünï", "x y", strings.Repeat("long ", 9), "it's"},
 	{"v", "five5", "12345  "},
 	{"1.50", "-0.001", "NaN", "12345678901234567890.5"},
+	{"2026-09-01 10:20:30", "2026-09-01T10:20:30.5", "2026-09-01 10:20:30+05", "2026-09-01 10:20", "infinity"},
 }
 
-var copyWrong = [][]string{{"x", "9223372036854775808", "1.5"}, {"32768"}, {"1e400", "abc"}, {"maybe"}, {"2026-02-30"}, {"soon"}, {"\xff", "\x00"}, {"toolong"}, {"1,5"}}
+var copyWrong = [][]string{{"x", "9223372036854775808", "1.5"}, {"32768"}, {"1e400", "abc"}, {"maybe"}, {"2026-02-30"}, {"soon"}, {"\xff", "\x00"}, {"toolong"}, {"1,5"}, {"2026-09-01 25:00:00"}}
 
 // randomCopy writes lines in the form of the options.
 func randomCopy(rng *rand.Rand, csv bool, null string) string {
@@ -144,7 +145,7 @@ func TestCopyInChunksReadsWhatRowByRowReads(t *testing.T) {
 }
 
 func TestCopyIsTheSameWhereverChunksEnd(t *testing.T) {
-	data := "i,n\n1,2,3.5,t,2026-09-01,2026-09-01 10:20:30+00,\"a\nb\",v,1\r\n,,,,,,\"x\"\"y\",,\n7,,,,,,\"\",\"q\",\n"
+	data := "i,n\n1,2,3.5,t,2026-09-01,2026-09-01 10:20:30+00,\"a\nb\",v,1,\r\n,,,,,,\"x\"\"y\",,,\n7,,,,,,\"\",\"q\",,\n"
 	for _, options := range []string{"FORMAT csv, HEADER", "FORMAT csv"} {
 		want := copyAll(t, options, data, 1<<20, 1<<20, false)
 		if strings.HasPrefix(want, "error") != (options == "FORMAT csv") {
@@ -161,7 +162,7 @@ func TestCopyIsTheSameWhereverChunksEnd(t *testing.T) {
 }
 
 func TestCopyNamesTheLineWithoutAValue(t *testing.T) {
-	got := copyAll(t, "FORMAT csv", "1,,,,,,s,,\n2,,,,,,,,\nx,,,,,,s,,\n", 1<<20, 1<<20, true)
+	got := copyAll(t, "FORMAT csv", "1,,,,,,s,,,\n2,,,,,,,,,\nx,,,,,,s,,,\n", 1<<20, 1<<20, true)
 	if !strings.HasSuffix(got, "at COPY c, line 2") || !strings.Contains(got, sqlstate.NotNullViolation) {
 		t.Fatal(got)
 	}

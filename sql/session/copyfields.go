@@ -131,9 +131,9 @@ func (m *dateMemo) days(s []byte) (int64, bool) {
 	return days, true
 }
 
-// instant reads YYYY-MM-DD hh:mm:ss[.ffffff] with a zone of Z, +00 or +00:00.
-func (m *dateMemo) instant(s []byte) (int64, bool) {
-	if len(s) < 20 || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+// instant reads YYYY-MM-DD hh:mm:ss[.ffffff]: local has no zone, else it is Z, +00 or +00:00.
+func (m *dateMemo) instant(s []byte, local bool) (int64, bool) {
+	if len(s) < 19 || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
 	days, ok := m.days(s[:10])
@@ -146,7 +146,7 @@ func (m *dateMemo) instant(s []byte) (int64, bool) {
 	us := ((days*24+h)*60+min)*60 + sec
 	us *= 1_000_000
 	s = s[19:]
-	if s[0] == '.' {
+	if len(s) > 0 && s[0] == '.' {
 		unit, i := int64(100_000), 1
 		for ; i < len(s) && s[i]-'0' <= 9; i++ {
 			us += int64(s[i]-'0') * unit
@@ -156,6 +156,9 @@ func (m *dateMemo) instant(s []byte) (int64, bool) {
 			return 0, false
 		}
 		s = s[i:]
+	}
+	if local {
+		return us, len(s) == 0
 	}
 	switch string(s) {
 	case "Z", "+00", "+00:00":
