@@ -280,3 +280,121 @@ func TestAggregationsBeyondTheirMemoryGoToDisk(t *testing.T) {
 		t.Fatalf("on a disk that fills up: %v", err)
 	}
 }
+
+// largeSource has rows of (client int, client text, x) with so many clients.
+func largeSource(clients int, sorted bool) *benchSource {
+	rng := rand.New(rand.NewPCG(5, 6))
+	s := &benchSource{}
+	for m := range 64 {
+		g := &benchGroup{rows: 65536, cols: map[types.Path]*benchColumn{}}
+		c, x := &benchColumn{leaf: types.LeafInt}, &benchColumn{leaf: types.LeafInt}
+		for k := range g.rows {
+			id := rng.IntN(clients)
+			if sorted {
+				id = (m*g.rows + k) * clients / (64 * g.rows)
+			}
+			c.ints = append(c.ints, int64(id)*7919<<12)
+			x.ints = append(x.ints, rng.Int64N(1000))
+		}
+		g.cols["client"], g.cols["x"] = c, x
+		s.morsels = append(s.morsels, g)
+	}
+	return s
+}
+
+// BenchmarkManyGroups is count and sum by an integer key, 4 Mi rows: the table of domain/engine.md 1.3.
+func BenchmarkManyGroups(b *testing.B) {
+	for _, clients := range []int{1000, 30_000, 500_000, 4_000_000} {
+		src := largeSource(clients, false)
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("groups=%d/workers=%d", clients, workers), func(b *testing.B) {
+				n := aggOut(&plan.Agg{In: &plan.Scan{Table: benchTable, Out: 2, Read: []plan.ScanCol{{Column: "client", Type: tInt}, {Column: "x", Type: tInt}}},
+					Keys: []expr.Expr{col(0, tInt)}, Aggs: []plan.AggCall{countCall(), aggCall("sum", tNumeric, col(1, tInt))}})
+				rows := 0
+				for b.Loop() {
+					benchSrc = src
+					drainOn(b, workers, n, true)
+					rows += 64 * 65536
+				}
+				b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+			})
+		}
+	}
+}
+
+func tellDifference(t *testing.T, got, want []string) {
+	t.Helper()
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Errorf("%d groups, want %d; group %d is\n%s\nwant\n%s", len(got), len(want), i, got[i], want[i])
+			return
+		}
+	}
+	t.Errorf("%d groups, want %d", len(got), len(want))
+}
+
+// Grouping sets, and DISTINCT aggregates run as groups of groups, answer as one aggregation for each set and as sets of
+// values do.
+func TestGroupingSetsAndDistinctAnswerAsPlainAggregations(t *testing.T) {
+	rng := seeded(t)
+	for round := range 8 {
+		n := rng.IntN(3000)
+		rows := keyRows(rng, n)
+		src := newSource(keyTable, rows, 1+rng.IntN(1+n))
+		distinct, sum := aggCall("count", tInt, col(5, tInt)), aggCall("sum", tNumeric, col(5, tInt))
+		distinct.Distinct, sum.Distinct = true, true
+		keys := []expr.Expr{col(4, tBool), col(0, tInt)}
+		sets := [][][]int{{{0, 1}, {0}, {}}, {{}, {}}, {{1}}, {{1, 0}, {1}, {0}, {}}}[rng.IntN(4)]
+		// No sum of floats: where the whole key is constant a batch is summed at once, on its way from the disk row by row.
+		calls := []plan.AggCall{distinct, countCall(), aggCall("sum", tNumeric, col(5, tInt)), aggCall("max", tFloat, col(6, tFloat))}
+		var want []row
+		for i, set := range sets {
+			one := &plan.Agg{In: scanOf(keyTable), Aggs: calls}
+			for _, k := range set {
+				one.Keys = append(one.Keys, keys[k])
+			}
+			got, err := runEnv(t, src, aggOut(one), Env{Workers: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range got {
+				x := row{nil, nil}
+				for at, k := range set {
+					x[k] = r[at]
+				}
+				want = append(want, append(append(x, r[len(set):]...), int64(i)))
+			}
+		}
+		all := aggOut(&plan.Agg{In: scanOf(keyTable), Keys: keys, Aggs: calls, Sets: sets})
+		all.Out = append(all.Out, plan.Col{Name: "set", Type: types.Of(types.Int32)})
+		only := aggOut(&plan.Agg{In: scanOf(keyTable), Keys: keys[:rng.IntN(3)], Aggs: []plan.AggCall{distinct, sum}})
+		plain := aggOut(&plan.Agg{In: scanOf(keyTable), Keys: only.Keys, Aggs: []plan.AggCall{distinct, sum, countCall()}})
+		wantOnly, err := runEnv(t, src, plain, Env{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range wantOnly {
+			wantOnly[i] = wantOnly[i][:len(wantOnly[i])-1]
+		}
+		if twoLevels(only) == nil || twoLevels(plain) != nil {
+			t.Fatal("the wrong aggregation is run in two levels")
+		}
+		for _, e := range []Env{{Workers: 1}, {Workers: 3, ManyGroups: 1}, {Workers: 3, ForceSpill: true, Spill: newSpace()}} {
+			got, err := runEnv(t, src, all, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(sortedLines(got), sortedLines(want)) {
+				tellDifference(t, sortedLines(got), sortedLines(want))
+				t.Fatalf("round %d %+v sets %v", round, e, sets)
+			}
+			if got, err = runEnv(t, src, only, e); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(sortedLines(got), sortedLines(wantOnly)) {
+				tellDifference(t, sortedLines(got), sortedLines(wantOnly))
+				t.Fatalf("round %d %+v", round, e)
+			}
+		}
+	}
+}

@@ -119,8 +119,10 @@ func newBenchSource() *benchSource {
 
 var benchSrc *benchSource
 
-func drain(b *testing.B, n plan.Node, general bool) {
-	r, err := Run(&Env{NoFused: general, Source: func(*types.Table) (column.Source, error) { return benchSrc, nil }}, n)
+func drain(b *testing.B, n plan.Node, general bool) { drainOn(b, 0, n, general) }
+
+func drainOn(b *testing.B, workers int, n plan.Node, general bool) {
+	r, err := Run(&Env{Workers: workers, NoFused: general, Source: func(*types.Table) (column.Source, error) { return benchSrc, nil }}, n)
 	if err != nil {
 		b.Fatal(err)
 	}

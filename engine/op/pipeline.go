@@ -101,6 +101,9 @@ func (p *pipeline) descend(n plan.Node) error {
 	case *plan.Project:
 		p.add(n, &projectStage{n: n})
 		return p.descend(n.In)
+	case *setsInput:
+		p.add(n, &setsStage{n: n})
+		return p.descend(n.In)
 	case *plan.ProjectSet:
 		p.add(n, &setStage{n: n})
 		return p.descend(n.In)

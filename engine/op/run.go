@@ -232,7 +232,7 @@ func (b *builder) open(n plan.Node) (plan.Rows, error) {
 	case *plan.Values:
 		return &valuesRows{b: b, n: n}, nil
 	case *plan.Agg:
-		return &aggRows{b: b, n: n}, nil
+		return b.aggregate(n)
 	case *plan.Sort:
 		return b.sort(n), nil
 	case *plan.Window:

@@ -124,10 +124,15 @@ type ProjectSet struct {
 }
 
 // Agg groups by Keys and computes Aggs. Without Keys it gives exactly one row. Output: keys, then aggregates.
+//
+// With Sets (GROUPING SETS, ROLLUP, CUBE) it groups once for each of them, by the keys that the set lists by number; the
+// others are NULL. A set without keys gives one row, also where there are no rows. A last output column, an integer, tells
+// which set a row is of.
 type Agg struct {
 	In   Node
 	Keys []expr.Expr
 	Aggs []AggCall
+	Sets [][]int
 	Out  []Col
 }
 

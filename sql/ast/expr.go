@@ -244,6 +244,33 @@ type Collate struct {
 // Default is DEFAULT in a VALUES list.
 type Default struct{ P }
 
+// SetKind is the kind of a GroupingSet.
+type SetKind uint8
+
+// The kinds: one set of expressions (empty for "()"), and ROLLUP, CUBE and GROUPING SETS over sets and expressions.
+const (
+	SimpleSet SetKind = iota
+	Rollup
+	Cube
+	GroupingSets
+)
+
+// GroupingSet stands in GROUP BY only.
+type GroupingSet struct {
+	P
+	Kind  SetKind
+	Items []Expr
+}
+
+// Grouping is GROUPING(…).
+type Grouping struct {
+	P
+	Args []Expr
+}
+
+func (*GroupingSet) expr() {}
+func (*Grouping) expr()    {}
+
 func (*Lit) expr()        {}
 func (*Name) expr()       {}
 func (*Param) expr()      {}

@@ -96,6 +96,8 @@ func (en *env) expr1(e ast.Expr) (expr.Expr, error) {
 		return en.coalesce(e)
 	case *ast.MinMax:
 		return en.minMax(e)
+	case *ast.Grouping:
+		return en.grouping(e)
 	case *ast.NullIf:
 		return en.nullIf(e)
 	case *ast.In:

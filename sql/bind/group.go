@@ -11,19 +11,32 @@ import (
 // groupBy binds GROUP BY: ordinals, input columns, output names, expressions, in this order.
 func (k *block) groupBy() error {
 	for _, g := range k.q.GroupBy {
-		x, err := k.groupExpr(g)
-		if err != nil {
+		if _, ok := g.(*ast.GroupingSet); ok {
+			return k.groupBySets()
+		}
+	}
+	for _, g := range k.q.GroupBy {
+		if _, err := k.groupItem(g); err != nil {
 			return err
 		}
-		if hasWinRef(x) {
-			return sqlstate.New(sqlstate.Windowing, "window functions are not allowed in GROUP BY").At(g.Pos())
-		}
-		if hasAggRef(x) {
-			return sqlstate.New(sqlstate.Grouping, "aggregate functions are not allowed in GROUP BY").At(g.Pos())
-		}
-		k.groups = append(k.groups, k.b.known(x))
 	}
 	return nil
+}
+
+// groupItem binds one expression of GROUP BY and returns its place in k.groups.
+func (k *block) groupItem(g ast.Expr) (int, error) {
+	x, err := k.groupExpr(g)
+	if err != nil {
+		return 0, err
+	}
+	if hasWinRef(x) {
+		return 0, sqlstate.New(sqlstate.Windowing, "window functions are not allowed in GROUP BY").At(g.Pos())
+	}
+	if hasAggRef(x) {
+		return 0, sqlstate.New(sqlstate.Grouping, "aggregate functions are not allowed in GROUP BY").At(g.Pos())
+	}
+	k.groups = append(k.groups, k.b.known(x))
+	return len(k.groups) - 1, nil
 }
 
 func (k *block) groupExpr(g ast.Expr) (expr.Expr, error) {
@@ -132,8 +145,8 @@ func (k *block) havingClause() error {
 
 // aggregate makes the Agg, if there is one, and has everything above speak of its output.
 func (k *block) aggregate() error {
-	if len(k.aggs.calls) == 0 && len(k.groups) == 0 && k.having == nil {
-		return nil
+	if len(k.aggs.calls) == 0 && len(k.groups) == 0 && k.having == nil && k.groupSets == nil {
+		return k.noGrouping()
 	}
 	if err := k.setsFirst(); err != nil {
 		return err
@@ -189,6 +202,7 @@ func (k *block) newGrouping() *grouping {
 	for _, a := range k.aggs.calls {
 		g.node.Out = append(g.node.Out, plan.Col{Name: a.Fn.Name, Type: a.T})
 	}
+	g.sets(k)
 	return g
 }
 
@@ -215,6 +229,8 @@ func (g *grouping) mapOne(e expr.Expr, depth int) (expr.Expr, bool) {
 	case *aggRef:
 		i := len(g.node.Keys) + x.idx
 		return col(i, g.node.Out[i]), true
+	case *groupingRef:
+		return g.mask(x), true
 	case *setRef, *winRef:
 		return e, true
 	case *expr.Const:

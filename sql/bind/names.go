@@ -49,6 +49,8 @@ func figureName(e ast.Expr) (string, int) {
 		return "case", 1
 	case *ast.Coalesce:
 		return "coalesce", 2
+	case *ast.Grouping:
+		return "grouping", 2
 	case *ast.MinMax:
 		if e.Least {
 			return "least", 2

@@ -63,10 +63,12 @@ type block struct {
 	visible int
 	kept    int // the visible ones, and fields of row values that are hidden
 	groups  []expr.Expr
-	having  expr.Expr
-	sort    []sortItem
-	on      []int // targets of DISTINCT ON
-	node    plan.Node
+	// groupSets lists groups by number for each grouping set; nil: all groups are one set.
+	groupSets [][]int
+	having    expr.Expr
+	sort      []sortItem
+	on        []int // targets of DISTINCT ON
+	node      plan.Node
 
 	fieldsToo bool
 }

@@ -474,7 +474,7 @@ func pruneSets(n *plan.ProjectSet, d *need) (plan.Node, *mapping) {
 
 func pruneAgg(n *plan.Agg, d *need) (plan.Node, *mapping) {
 	m := newMapping(len(n.Out))
-	c := &plan.Agg{Keys: n.Keys}
+	c := &plan.Agg{Keys: n.Keys, Sets: n.Sets}
 	in := newNeed(len(n.In.Cols()))
 	for i, k := range n.Keys {
 		m.cols[i] = i
@@ -498,6 +498,10 @@ func pruneAgg(n *plan.Agg, d *need) (plan.Node, *mapping) {
 		for _, k := range a.Order {
 			in.expr(k.Expr)
 		}
+	}
+	if n.Sets != nil {
+		m.cols[len(n.Out)-1] = len(c.Out)
+		c.Out = append(c.Out, n.Out[len(n.Out)-1])
 	}
 	child, cm := pruneNode(n.In, in)
 	c.In, c.Keys = child, cm.exprs(n.Keys)

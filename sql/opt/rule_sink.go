@@ -188,7 +188,7 @@ func joinLeaf(l *expr.Leaf, base expr.Expr) expr.Expr {
 // sinkAgg moves conditions on group keys below the grouping.
 func sinkAgg(n *plan.Agg, conds []expr.Expr) plan.Node {
 	below, above := splitByCols(conds, len(n.Keys))
-	if len(n.Keys) == 0 {
+	if len(n.Keys) == 0 || n.Sets != nil {
 		below, above = nil, conds
 	}
 	var moved []expr.Expr

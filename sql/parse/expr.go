@@ -101,9 +101,9 @@ func (c *converter) expr(n *pg.Node) ast.Expr {
 	case *pg.Node_NamedArgExpr:
 		c.refuse(c.pos.at(n.NamedArgExpr.Location), "a named argument here")
 	case *pg.Node_GroupingFunc:
-		c.refuse(c.pos.at(n.GroupingFunc.Location), "GROUPING()")
+		return &ast.Grouping{P: c.pos.at(n.GroupingFunc.Location), Args: c.exprs(n.GroupingFunc.Args)}
 	case *pg.Node_GroupingSet:
-		c.refuse(c.pos.at(n.GroupingSet.Location), "GROUPING SETS, ROLLUP or CUBE")
+		return c.groupingSet(n.GroupingSet)
 	case *pg.Node_XmlExpr:
 		c.refuse(c.pos.at(n.XmlExpr.Location), "XML")
 	case *pg.Node_XmlSerialize:

@@ -167,6 +167,9 @@ func (o *Node) agg(n *plan.Agg, in []string) {
 		o.Kind = "HashAggregate"
 		o.fact("Group Key", list(n.Keys, in))
 	}
+	if n.Sets != nil {
+		o.fact("Grouping Sets", setList(n, in))
+	}
 	for _, k := range n.Keys {
 		o.Names = append(o.Names, Expr(k, in))
 	}
@@ -176,6 +179,21 @@ func (o *Node) agg(n *plan.Agg, in []string) {
 	}
 	o.Names = append(o.Names, calls...)
 	o.fact("Aggregates", strings.Join(calls, ", "))
+	if n.Sets != nil {
+		o.Names = append(o.Names, "grouping set")
+	}
+}
+
+func setList(n *plan.Agg, in []string) string {
+	var sets []string
+	for _, s := range n.Sets {
+		var of []string
+		for _, k := range s {
+			of = append(of, Expr(n.Keys[k], in))
+		}
+		sets = append(sets, "("+strings.Join(of, ", ")+")")
+	}
+	return strings.Join(sets, ", ")
 }
 
 func aggText(a plan.AggCall, in []string) string {
