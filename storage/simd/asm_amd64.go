@@ -252,10 +252,10 @@ func countAndZ(a *uint64, b *uint64, n int) int
 //go:noescape
 func selectU16Z(bitmap *uint64, n int, out *uint16) int
 
-// depositX spreads bits over the set bits of n words of mask; last is the index of packed's last word.
+// depositX spreads the bits from first on over the set bits of n words of mask; last is the index of packed's last word.
 //
 //go:noescape
-func depositX(dst *uint64, mask *uint64, n int, packed *uint64, last int)
+func depositX(dst *uint64, mask *uint64, n int, packed *uint64, first int, last int)
 
 // widenU8Z widens codes.
 //

@@ -3601,15 +3601,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func depositX(dst *uint64, mask *uint64, n int, packed *uint64, last int)
+// func depositX(dst *uint64, mask *uint64, n int, packed *uint64, first int, last int)
 // Requires: BMI2, CMOV, POPCNT
-TEXT ·depositX(SB), NOSPLIT, $0-40
+TEXT ·depositX(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ mask+8(FP), DX
 	MOVQ n+16(FP), BX
 	MOVQ packed+24(FP), SI
-	MOVQ last+32(FP), DI
-	XORQ R8, R8
+	MOVQ last+40(FP), DI
+	MOVQ first+32(FP), R8
 
 word:
 	TESTQ   BX, BX

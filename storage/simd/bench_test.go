@@ -207,7 +207,7 @@ func BenchmarkDepositBits(b *testing.B) {
 	for l := Off; l <= Best(); l++ {
 		b.Run(l.String(), func(b *testing.B) {
 			defer Use(Use(l))
-			rate(b, n, func() { DepositBits(dst, mask, packed) })
+			rate(b, n, func() { DepositBits(dst, mask, packed, 0) })
 		})
 	}
 }

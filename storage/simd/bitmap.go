@@ -63,16 +63,16 @@ func SelectU16(bitmap []uint64, out []uint16) int {
 	return at
 }
 
-// DepositBits spreads the low bits of packed, in order, over the set bits of mask: bit i of packed goes to the i-th set
-// bit of mask. dst may be mask's memory. packed has a bit for each set bit of mask; dst as many words as mask.
-func DepositBits(dst, mask, packed []uint64) {
+// DepositBits spreads the bits of packed from bit first on, in order, over the set bits of mask: bit first+i of packed
+// goes to the i-th set bit of mask. dst may be mask's memory. packed has a bit for each set bit of mask; dst has as many
+// words as mask.
+func DepositBits(dst, mask, packed []uint64, first int) {
 	dst = dst[:len(mask)]
-	need := Popcount(mask)
-	packed = packed[:words(need)]
-	if depositBits(dst, mask, packed) {
+	packed = packed[:words(first+Popcount(mask))]
+	if depositBits(dst, mask, packed, first) {
 		return
 	}
-	k := uint(0)
+	k := uint(first)
 	for i, m := range mask {
 		out := uint64(0)
 		switch {

@@ -145,6 +145,14 @@ func AndRangeI64(xs []int64, lo, hi int64, out []uint64) {
 	andRangeGo(xs[n:], lo, hi-lo, out[n>>6:])
 }
 
+// WithinI64 sets bit i of out where xs[i]-lo, modulo 2^64 and without sign, is at most span, and clears it elsewhere: a
+// range of numbers whose sign means nothing, as the distances from a base.
+func WithinI64(xs []int64, lo int64, span uint64, out []uint64) {
+	out = out[:words(len(xs))]
+	n := rangeI64(xs, lo, int64(span), out)
+	rangeGo(xs[n:], lo, int64(span), out[n>>6:])
+}
+
 // inSpan returns 1 where x is in [lo, lo+span]: no borrow when its distance from lo is taken from span.
 func inSpan[T uint8 | uint16 | uint32 | int64](x, lo, span T) uint64 {
 	_, beyond := bits.Sub64(uint64(span), uint64(x-lo), 0)

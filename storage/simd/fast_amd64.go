@@ -381,11 +381,11 @@ func selectU16(bitmap []uint64, out []uint16) (int, int) {
 	return len(bitmap), selectU16Z(&bitmap[0], len(bitmap), &out[0])
 }
 
-func depositBits(dst, mask, packed []uint64) bool {
+func depositBits(dst, mask, packed []uint64, first int) bool {
 	if len(mask) == 0 || len(packed) == 0 || Active() == Off {
 		return false
 	}
-	depositX(&dst[0], &mask[0], len(mask), &packed[0], len(packed)-1)
+	depositX(&dst[0], &mask[0], len(mask), &packed[0], first, len(packed)-1)
 	return true
 }
 

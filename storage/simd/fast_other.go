@@ -37,7 +37,7 @@ func or([]uint64, []uint64) int                                                {
 func popcount([]uint64) (int, int)                                             { return 0, 0 }
 func countAnd([]uint64, []uint64) (int, int)                                   { return 0, 0 }
 func selectU16([]uint64, []uint16) (int, int)                                  { return 0, 0 }
-func depositBits([]uint64, []uint64, []uint64) bool                            { return false }
+func depositBits([]uint64, []uint64, []uint64, int) bool                       { return false }
 func widenU8([]uint32, []uint8) (int, uint32)                                  { return 0, 0 }
 func widenU16([]uint32, []byte) (int, uint32)                                  { return 0, 0 }
 func topU8([]uint8) (int, uint8)                                               { return 0, 0 }

@@ -103,7 +103,7 @@ func everything(data []byte, a, b uint64, first int, width uint) (said []uint64)
 		say(uint64(p))
 	}
 	dst := make([]uint64, n64)
-	DepositBits(dst, some, u64)
+	DepositBits(dst, some, u64, 0)
 	say(dst...)
 	HashU64(u64, dst)
 	say(dst...)

@@ -3,6 +3,7 @@ package simd
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 )
 
 // The kernels of this file read numbers of width bits that lie one behind the other, the first in the lowest bits of the
@@ -40,10 +41,7 @@ func unpackAddGo(dst []int64, src []byte, first int, width uint, base int64) {
 		dst, src, first = dst[n<<6:], src[n*int(width)<<3:], 0
 	}
 	if width == 64 {
-		src = src[8*first:]
-		for i := range dst {
-			dst[i] = base + int64(binary.LittleEndian.Uint64(src[8*i:]))
-		}
+		unpackPlain(dst, src[8*first:], base)
 		return
 	}
 	n := 0
@@ -51,6 +49,23 @@ func unpackAddGo(dst []int64, src []byte, first int, width uint, base int64) {
 		n = unpackLoads(dst, src, uint(first)*width, width, base)
 	}
 	unpackWide(dst[n:], src, first+n, width, base)
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// unpackPlain copies numbers of 64 bits, where their bytes lie as this machine wants them.
+func unpackPlain(dst []int64, src []byte, base int64) {
+	if len(dst) == 0 {
+		return
+	}
+	src = src[:8*len(dst)]
+	if base == 0 && littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), len(src)), src)
+		return
+	}
+	for i := range dst {
+		dst[i] = base + int64(binary.LittleEndian.Uint64(src[8*i:]))
+	}
 }
 
 // unpackLoads unpacks values of at most 57 bits with one load each, as many as have 8 readable bytes, and returns their
@@ -140,9 +155,7 @@ func RangePacked(src []byte, first, n int, width uint, lo, hi uint64, out []uint
 	for done < n {
 		vals := room[:min(step, n-done)]
 		UnpackAdd(vals, src, first+done, width, 0)
-		// As distances from lo, the numbers that pass are those of [0, hi-lo] without sign.
-		k := rangeI64(vals, int64(lo), int64(hi-lo), out[done>>6:])
-		rangeGo(vals[k:], int64(lo), int64(hi-lo), out[(done+k)>>6:])
+		WithinI64(vals, int64(lo), hi-lo, out[done>>6:])
 		done += len(vals)
 	}
 }

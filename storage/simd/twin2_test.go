@@ -209,17 +209,18 @@ func TestDepositAndExpandAgree(t *testing.T) {
 				k++
 			}
 		}
-		packed := guard(r, words(k), r.Uint64)
+		first := r.IntN(200)
+		packed := guard(r, words(first+k), r.Uint64)
 		ints := guard(r, k, func() int64 { return anyInt(r) })
 		floats := guard(r, k, r.Float64)
 		codes := guard(r, k, r.Uint32)
 		levels(t, func(Level) {
 			out := guard(r, len(mask), r.Uint64)
-			want := func(i int) bool { return isSet(mask, i) && isSet(packed.s, rank[i]) }
-			DepositBits(out.s, mask, packed.s)
+			want := func(i int) bool { return isSet(mask, i) && isSet(packed.s, first+rank[i]) }
+			DepositBits(out.s, mask, packed.s, first)
 			wantBits(t, "DepositBits", n, out.s, want)
 			copy(out.s, mask)
-			DepositBits(out.s, out.s, packed.s)
+			DepositBits(out.s, out.s, packed.s, first)
 			wantBits(t, "DepositBits in place", n, out.s, want)
 			out.check(t, "DepositBits")
 			i64, f64, u32 := guard(r, n, func() int64 { return 1 }), guard(r, n, r.Float64), guard(r, n, r.Uint32)

@@ -112,10 +112,10 @@ func selectZ() {
 // deposit takes the next bits of packed, shifted down from the two words they lie in, and lets PDEP spread them. Where there
 // is no second word the first one is taken for it: what comes of it is not used.
 func deposit() {
-	kernel("depositX", "(dst, mask *uint64, n int, packed *uint64, last int)",
-		"spreads bits over the set bits of n words of mask; last is the index of packed's last word.")
+	kernel("depositX", "(dst, mask *uint64, n int, packed *uint64, first, last int)",
+		"spreads the bits from first on over the set bits of n words of mask; last is the index of packed's last word.")
 	dst, mask, n, packed, last := load("dst"), load("mask"), load("n"), load("packed"), load("last")
-	bit := zeroR()
+	bit := load("first")
 	Label("word")
 	TESTQ(n, n)
 	JZ(LabelRef("done"))
