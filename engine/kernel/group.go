@@ -1,6 +1,10 @@
 package kernel
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/telemdb/telemdb/storage/simd"
+)
 
 // CountGroups adds one to counts[g] for every g of groups. Four tables take turns while the groups are few, so that a
 // run of equal groups does not wait for its own store.
@@ -48,11 +52,7 @@ func CountGroupsBits(groups []uint32, sel []uint64, counts []int64) {
 
 // IntSum is the exact sum of N integers, Hi*2^32 + Lo, in the halves of SumInt. What a group needs lies together, so that
 // a row of one of very many groups costs one cache miss.
-type IntSum struct {
-	Hi int64
-	Lo uint64
-	N  int64
-}
+type IntSum = simd.GroupSum
 
 // SumGroups adds xs[i] to group groups[i].
 func SumGroups(xs []int64, groups []uint32, sums []IntSum) {

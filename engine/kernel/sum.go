@@ -1,55 +1,19 @@
 package kernel
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/telemdb/telemdb/storage/simd"
+)
 
 // The integer sums are exact: a value is split into a signed high and an unsigned low half of 32 bits, and each half is
 // summed in 64 bits. The halves cannot overflow for fewer than 2^31 values. The total is hi*2^32 + lo.
 
 // SumInt sums all of xs.
-func SumInt(xs []int64) (hi int64, lo uint64) {
-	var h0, h1 int64
-	var l0, l1 uint64
-	for len(xs) >= 4 {
-		a, b, c, d := xs[0], xs[1], xs[2], xs[3]
-		h0 += a>>32 + c>>32
-		h1 += b>>32 + d>>32
-		l0 += uint64(uint32(a)) + uint64(uint32(c))
-		l1 += uint64(uint32(b)) + uint64(uint32(d))
-		xs = xs[4:]
-	}
-	for _, x := range xs {
-		h0 += x >> 32
-		l0 += uint64(uint32(x))
-	}
-	return h0 + h1, l0 + l1
-}
+func SumInt(xs []int64) (hi int64, lo uint64) { return simd.SumI64(xs) }
 
-// SumIntBits sums the values whose bit is set. It is branch free per row and meant for dense bitmaps.
-func SumIntBits(xs []int64, sel []uint64) (hi int64, lo uint64) {
-	for w, m := range sel {
-		base := w << 6
-		switch {
-		case m == 0:
-		case m == ^uint64(0):
-			h, l := SumInt(xs[base : base+64])
-			hi += h
-			lo += l
-		case bits.OnesCount64(m) < 13:
-			for ; m != 0; m &= m - 1 {
-				x := xs[base+bits.TrailingZeros64(m)]
-				hi += x >> 32
-				lo += uint64(uint32(x))
-			}
-		default:
-			for j, x := range xs[base:min(base+64, len(xs))] {
-				x &= -int64(m >> (uint(j) & 63) & 1)
-				hi += x >> 32
-				lo += uint64(uint32(x))
-			}
-		}
-	}
-	return hi, lo
-}
+// SumIntBits sums the values whose bit is set.
+func SumIntBits(xs []int64, sel []uint64) (hi int64, lo uint64) { return simd.SumI64Bits(xs, sel) }
 
 // SumIntSel sums the values at the listed positions.
 func SumIntSel(xs []int64, pos []uint16) (hi int64, lo uint64) {
@@ -105,22 +69,8 @@ func SumFloatBits(xs []float64, sel []uint64) float64 {
 // Range returns the least and the greatest of the values whose bit is set; sel may be nil for all. At least one is.
 func Range(xs []int64, sel []uint64) (least, most int64) {
 	if sel == nil {
-		least, most = xs[0], xs[0]
-		for _, x := range xs[1:] {
-			least, most = min(least, x), max(most, x)
-		}
-		return least, most
+		return simd.MinMaxI64(xs)
 	}
-	first := true
-	for w, m := range sel {
-		base := w << 6
-		for ; m != 0; m &= m - 1 {
-			x := xs[base+bits.TrailingZeros64(m)]
-			if first {
-				least, most, first = x, x, false
-			}
-			least, most = min(least, x), max(most, x)
-		}
-	}
+	least, most, _ = simd.MinMaxI64Bits(xs, sel)
 	return least, most
 }

@@ -1,6 +1,11 @@
 package vec
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/telemdb/telemdb/storage/simd"
+)
 
 // Bitmap is a bit per row, least significant bit first (Arrow's order). Bits at and above the row count are zero: every
 // writer keeps that, so counting and combining need no tail mask.
@@ -55,43 +60,29 @@ func (b Bitmap) Fill(n int) {
 }
 
 // Count returns the number of set bits.
-func (b Bitmap) Count() int {
-	n := 0
-	for _, w := range b {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
+func (b Bitmap) Count() int { return simd.Popcount(b) }
 
 // And clears every bit of b that is not set in o.
-func (b Bitmap) And(o Bitmap) {
-	for i := range b {
-		b[i] &= o[i]
-	}
-}
+func (b Bitmap) And(o Bitmap) { simd.And(b, o) }
 
 // AndNot clears every bit of b that is set in o.
-func (b Bitmap) AndNot(o Bitmap) {
-	for i := range b {
-		b[i] &^= o[i]
-	}
-}
+func (b Bitmap) AndNot(o Bitmap) { simd.AndNot(b, o) }
 
 // Or sets every bit of b that is set in o.
-func (b Bitmap) Or(o Bitmap) {
-	for i := range b {
-		b[i] |= o[i]
-	}
-}
+func (b Bitmap) Or(o Bitmap) { simd.Or(b, o) }
 
 // Positions appends the indexes of the set bits to dst.
 func (b Bitmap) Positions(dst []uint16) []uint16 {
-	for i, w := range b {
-		for ; w != 0; w &= w - 1 {
-			dst = append(dst, uint16(i<<6+bits.TrailingZeros64(w)))
+	n, room := len(dst), 64*len(b)
+	if cap(dst)-n < room {
+		if count := b.Count(); 4*count < room { // not worth that much memory
+			dst = slices.Grow(dst, count)
+			b.All(func(i int) { dst = append(dst, uint16(i)) })
+			return dst
 		}
+		dst = slices.Grow(dst, room)
 	}
-	return dst
+	return dst[:n+simd.SelectU16(b, dst[n:n+room])]
 }
 
 // All calls f for each set bit, in order.
