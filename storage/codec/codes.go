@@ -1,6 +1,6 @@
 package codec
 
-import "encoding/binary"
+import "github.com/telemdb/telemdb/storage/simd"
 
 // codes are the indexes into a dictionary: of 1, 2, 4, 8 or 16 bits each, which need no unpacking across bytes, or an
 // integer stream where they come in runs.
@@ -64,47 +64,17 @@ func (k *codes) read(data []byte, a, b int, dst []uint32) error {
 			return corrupt("code beyond 16 bits")
 		}
 	case 8:
-		top = widen8(dst, data[k.at+a:])
+		top = simd.WidenU8(dst, data[k.at+a:])
 	case 16:
-		top = widen16(dst, data[k.at+2*a:])
+		top = simd.WidenU16(dst, data[k.at+2*a:])
 	default:
-		top = widenBits(dst, data[k.at:], a, k.width)
+		simd.Unpack32(dst, data[k.at:], a, k.width)
+		top = simd.TopU32(dst)
 	}
 	if int(top) >= k.limit {
 		return corrupt("code %d in a dictionary of %d", top, k.limit)
 	}
 	return nil
-}
-
-func widen8(dst []uint32, src []byte) (top uint32) {
-	src = src[:len(dst)]
-	for i, c := range src {
-		top = max(top, uint32(c))
-		dst[i] = uint32(c)
-	}
-	return top
-}
-
-func widen16(dst []uint32, src []byte) (top uint32) {
-	src = src[:2*len(dst)]
-	for i := range dst {
-		c := uint32(binary.LittleEndian.Uint16(src[2*i:]))
-		top = max(top, c)
-		dst[i] = c
-	}
-	return top
-}
-
-func widenBits(dst []uint32, src []byte, first int, w uint) (top uint32) {
-	mask := byte(1)<<w - 1
-	bit := uint(first) * w
-	for i := range dst {
-		c := uint32(src[bit>>3] >> (bit & 7) & mask)
-		top = max(top, c)
-		dst[i] = c
-		bit += w
-	}
-	return top
 }
 
 // filter sets the bits of those values among [a, b) whose code passes. pass has an entry for every possible code of the

@@ -3,9 +3,8 @@ package codec
 import (
 	"bytes"
 
-	"math"
-
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -125,9 +124,5 @@ func checkSorted(v *vec.Vector, n int) error {
 	return nil
 }
 
-func loadFloats(dst []float64, src []byte) {
-	src = src[:8*len(dst)]
-	for i := range dst {
-		dst[i] = math.Float64frombits(loadTail(src, uint(8*i)))
-	}
-}
+// loadFloats reads len(dst) floats of 8 bytes each.
+func loadFloats(dst []float64, src []byte) { simd.LoadF64(dst, src) }

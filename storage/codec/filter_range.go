@@ -217,15 +217,8 @@ func (s *ints) filterWide(data []byte, a, b int, lo, hi int64, out bitset) error
 }
 
 // depositRange clears the bits of sel that are not in mask, or whose outcome is 0: the i-th set bit of mask is bit first+i
-// of packed, which has a word more than its values need. mask is spent.
+// of packed. mask is spent.
 func depositRange(sel, mask vec.Bitmap, packed bitset, first uint) {
-	if first > 0 {
-		shift := first & 63
-		packed = packed[first>>6:]
-		for i := 0; shift != 0 && i < len(packed)-1; i++ {
-			packed[i] = packed[i]>>shift | packed[i+1]<<(64-shift)
-		}
-	}
-	simd.DepositBits(mask, mask, packed)
+	simd.DepositBits(mask, mask, packed, int(first))
 	sel.And(mask)
 }

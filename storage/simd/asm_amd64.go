@@ -277,6 +277,11 @@ func topU8Z(src *uint8, n int) uint64
 //go:noescape
 func topU16Z(src *uint8, n int) uint64
 
+// topU32Z returns a word, the greatest of whose elements is the greatest of all.
+//
+//go:noescape
+func topU32Z(src *uint32, n int) uint64
+
 // expandI64Z moves the next values of src to the rows whose bit is set, zero to the others, and counts the values.
 //
 //go:noescape

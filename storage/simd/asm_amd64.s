@@ -3819,81 +3819,56 @@ done51:
 	VZEROUPPER
 	RET
 
-// func expandI64Z(dst *int64, src *int64, n int, presence *uint64) int
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
-TEXT ·expandI64Z(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ n+16(FP), DX
-	MOVQ presence+24(FP), BX
-	MOVQ CX, SI
+// func topU32Z(src *uint32, n int) uint64
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
+TEXT ·topU32Z(SB), NOSPLIT, $0-24
+	MOVQ   src+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+wide52:
+	CMPQ    CX, $0x00000080
+	JL      narrow52
+	VPMAXUD (AX), Z0, Z0
+	VPMAXUD 64(AX), Z1, Z1
+	VPMAXUD 128(AX), Z0, Z0
+	VPMAXUD 192(AX), Z1, Z1
+	VPMAXUD 256(AX), Z1, Z1
+	VPMAXUD 320(AX), Z0, Z0
+	VPMAXUD 384(AX), Z1, Z1
+	VPMAXUD 448(AX), Z0, Z0
+	ADDQ    $0x00000200, AX
+	SUBQ    $0x00000080, CX
+	JMP     wide52
 
 narrow52:
-	TESTQ       DX, DX
-	JZ          done52
-	MOVBQZX     (BX), DI
-	KMOVB       (BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, (AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     1(BX), DI
-	KMOVB       1(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 64(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     2(BX), DI
-	KMOVB       2(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 128(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     3(BX), DI
-	KMOVB       3(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 192(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     4(BX), DI
-	KMOVB       4(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 256(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     5(BX), DI
-	KMOVB       5(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 320(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     6(BX), DI
-	KMOVB       6(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 384(AX)
-	LEAQ        (SI)(DI*8), SI
-	MOVBQZX     7(BX), DI
-	KMOVB       7(BX), K1
-	VPEXPANDQ.Z (SI), K1, Z0
-	POPCNTL     DI, DI
-	VMOVDQU64   Z0, 448(AX)
-	LEAQ        (SI)(DI*8), SI
-	ADDQ        $0x00000200, AX
-	ADDQ        $0x00000008, BX
-	SUBQ        $0x40, DX
-	JMP         narrow52
+	TESTQ   CX, CX
+	JZ      done52
+	VPMAXUD (AX), Z0, Z0
+	VPMAXUD 64(AX), Z1, Z1
+	VPMAXUD 128(AX), Z0, Z0
+	VPMAXUD 192(AX), Z1, Z1
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x40, CX
+	JMP     narrow52
 
 done52:
-	SUBQ CX, SI
-	SHRQ $0x03, SI
-	MOVQ SI, ret+32(FP)
+	VPMAXUD       Z1, Z0, Z0
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUD       Y0, Y1, Y1
+	VEXTRACTI64X2 $0x01, Y1, X0
+	VPMAXUD       X1, X0, X0
+	VPSHUFD       $0xee, X0, X1
+	VPMAXUD       X0, X1, X1
+	VMOVQ         X1, AX
+	MOVQ          AX, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func expandF64Z(dst *float64, src *float64, n int, presence *uint64) int
+// func expandI64Z(dst *int64, src *int64, n int, presence *uint64) int
 // Requires: AVX, AVX512DQ, AVX512F, POPCNT
-TEXT ·expandF64Z(SB), NOSPLIT, $0-40
+TEXT ·expandI64Z(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
@@ -3963,9 +3938,9 @@ done53:
 	VZEROUPPER
 	RET
 
-// func expandU32Z(dst *uint32, src *uint32, n int, presence *uint64) int
-// Requires: AVX, AVX512F, POPCNT
-TEXT ·expandU32Z(SB), NOSPLIT, $0-40
+// func expandF64Z(dst *float64, src *float64, n int, presence *uint64) int
+// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+TEXT ·expandF64Z(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
@@ -3975,6 +3950,78 @@ TEXT ·expandU32Z(SB), NOSPLIT, $0-40
 narrow54:
 	TESTQ       DX, DX
 	JZ          done54
+	MOVBQZX     (BX), DI
+	KMOVB       (BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, (AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     1(BX), DI
+	KMOVB       1(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 64(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     2(BX), DI
+	KMOVB       2(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 128(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     3(BX), DI
+	KMOVB       3(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 192(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     4(BX), DI
+	KMOVB       4(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 256(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     5(BX), DI
+	KMOVB       5(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 320(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     6(BX), DI
+	KMOVB       6(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 384(AX)
+	LEAQ        (SI)(DI*8), SI
+	MOVBQZX     7(BX), DI
+	KMOVB       7(BX), K1
+	VPEXPANDQ.Z (SI), K1, Z0
+	POPCNTL     DI, DI
+	VMOVDQU64   Z0, 448(AX)
+	LEAQ        (SI)(DI*8), SI
+	ADDQ        $0x00000200, AX
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x40, DX
+	JMP         narrow54
+
+done54:
+	SUBQ CX, SI
+	SHRQ $0x03, SI
+	MOVQ SI, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func expandU32Z(dst *uint32, src *uint32, n int, presence *uint64) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·expandU32Z(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ presence+24(FP), BX
+	MOVQ CX, SI
+
+narrow55:
+	TESTQ       DX, DX
+	JZ          done55
 	MOVWQZX     (BX), DI
 	KMOVW       (BX), K1
 	VPEXPANDD.Z (SI), K1, Z0
@@ -4002,9 +4049,9 @@ narrow54:
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x40, DX
-	JMP         narrow54
+	JMP         narrow55
 
-done54:
+done55:
 	SUBQ CX, SI
 	SHRQ $0x02, SI
 	MOVQ SI, ret+32(FP)
@@ -4018,9 +4065,9 @@ TEXT ·maxU8Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-wide55:
+wide56:
 	CMPQ      DX, $0x00000100
-	JL        narrow55
+	JL        narrow56
 	VMOVDQU64 (CX), Z0
 	VPMAXUB   (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -4036,20 +4083,20 @@ wide55:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000100, CX
 	SUBQ      $0x00000100, DX
-	JMP       wide55
+	JMP       wide56
 
-narrow55:
+narrow56:
 	TESTQ     DX, DX
-	JZ        done55
+	JZ        done56
 	VMOVDQU64 (CX), Z0
 	VPMAXUB   (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000040, CX
 	SUBQ      $0x40, DX
-	JMP       narrow55
+	JMP       narrow56
 
-done55:
+done56:
 	VZEROUPPER
 	RET
 
@@ -4060,9 +4107,9 @@ TEXT ·addU32U64Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-narrow56:
+narrow57:
 	TESTQ     DX, DX
-	JZ        done56
+	JZ        done57
 	VPMOVZXDQ (CX), Z0
 	VPADDQ    (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -4090,9 +4137,9 @@ narrow56:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000100, CX
 	SUBQ      $0x40, DX
-	JMP       narrow56
+	JMP       narrow57
 
-done56:
+done57:
 	VZEROUPPER
 	RET
 
@@ -4109,9 +4156,9 @@ TEXT ·hashU64Z(SB), NOSPLIT, $0-24
 	MOVQ         $0x94d049bb133111eb, BX
 	VPBROADCASTQ BX, Z2
 
-narrow57:
+narrow58:
 	TESTQ     CX, CX
-	JZ        done57
+	JZ        done58
 	VPADDQ    (AX), Z0, Z3
 	VPSRLQ    $0x1e, Z3, Z4
 	VPXORQ    Z4, Z3, Z3
@@ -4195,9 +4242,9 @@ narrow57:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, DX
 	SUBQ      $0x40, CX
-	JMP       narrow57
+	JMP       narrow58
 
-done57:
+done58:
 	VZEROUPPER
 	RET
 
@@ -4214,9 +4261,9 @@ TEXT ·matchAny3Z(SB), NOSPLIT, $0-32
 	VPBROADCASTB DX, Z2
 	MOVQ         out+24(FP), DX
 
-wide58:
+wide59:
 	CMPQ      CX, $0x00000080
-	JL        narrow58
+	JL        narrow59
 	VMOVDQU64 (AX), Z3
 	VPCMPEQB  Z0, Z3, K1
 	VPCMPEQB  Z1, Z3, K2
@@ -4234,11 +4281,11 @@ wide58:
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000010, DX
 	SUBQ      $0x00000080, CX
-	JMP       wide58
+	JMP       wide59
 
-narrow58:
+narrow59:
 	TESTQ     CX, CX
-	JZ        done58
+	JZ        done59
 	VMOVDQU64 (AX), Z3
 	VPCMPEQB  Z0, Z3, K1
 	VPCMPEQB  Z1, Z3, K2
@@ -4249,9 +4296,9 @@ narrow58:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow58
+	JMP       narrow59
 
-done58:
+done59:
 	VZEROUPPER
 	RET
 
@@ -4271,9 +4318,9 @@ TEXT ·matchAny3Y(SB), NOSPLIT, $0-32
 	VPBROADCASTB X2, Y2
 	MOVQ         out+24(FP), DX
 
-narrow59:
+narrow60:
 	TESTQ     CX, CX
-	JZ        done59
+	JZ        done60
 	VMOVDQU   (AX), Y3
 	VPCMPEQB  Y0, Y3, Y4
 	VPCMPEQB  Y1, Y3, Y5
@@ -4293,9 +4340,9 @@ narrow59:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow59
+	JMP       narrow60
 
-done59:
+done60:
 	VZEROUPPER
 	RET
 
@@ -4311,9 +4358,9 @@ TEXT ·matchPairsZ(SB), NOSPLIT, $0-48
 	VPBROADCASTB BX, Z1
 	MOVQ         out+40(FP), BX
 
-wide60:
+wide61:
 	CMPQ     CX, $0x00000100
-	JL       narrow60
+	JL       narrow61
 	VPCMPEQB (AX), Z0, K1
 	VPCMPEQB (DX), Z1, K1, K1
 	KMOVQ    K1, (BX)
@@ -4330,11 +4377,11 @@ wide60:
 	ADDQ     $0x00000100, DX
 	ADDQ     $0x00000020, BX
 	SUBQ     $0x00000100, CX
-	JMP      wide60
+	JMP      wide61
 
-narrow60:
+narrow61:
 	TESTQ    CX, CX
-	JZ       done60
+	JZ       done61
 	VPCMPEQB (AX), Z0, K1
 	VPCMPEQB (DX), Z1, K1, K1
 	KMOVQ    K1, (BX)
@@ -4342,9 +4389,9 @@ narrow60:
 	ADDQ     $0x00000040, DX
 	ADDQ     $0x00000008, BX
 	SUBQ     $0x40, CX
-	JMP      narrow60
+	JMP      narrow61
 
-done60:
+done61:
 	VZEROUPPER
 	RET
 
@@ -4362,9 +4409,9 @@ TEXT ·matchPairsY(SB), NOSPLIT, $0-48
 	VPBROADCASTB X1, Y1
 	MOVQ         out+40(FP), BX
 
-narrow61:
+narrow62:
 	TESTQ     CX, CX
-	JZ        done61
+	JZ        done62
 	VPCMPEQB  (AX), Y0, Y2
 	VPCMPEQB  (DX), Y1, Y3
 	VPAND     Y2, Y3, Y3
@@ -4379,9 +4426,9 @@ narrow61:
 	ADDQ      $0x00000040, DX
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x40, CX
-	JMP       narrow61
+	JMP       narrow62
 
-done61:
+done62:
 	VZEROUPPER
 	RET
 
@@ -5802,9 +5849,9 @@ TEXT ·unpackAddZ(SB), NOSPLIT, $0-40
 	MOVQ         base+32(FP), SI
 	VPBROADCASTQ SI, Z3
 
-narrow62:
+narrow63:
 	TESTQ      BX, BX
-	JZ         done62
+	JZ         done63
 	VMOVDQU8.Z (AX), K1, Z4
 	ADDQ       CX, AX
 	VPERMB     Z4, Z0, Z4
@@ -5863,9 +5910,9 @@ narrow62:
 	VMOVDQU64  Z4, 448(DX)
 	ADDQ       $0x00000200, DX
 	SUBQ       $0x40, BX
-	JMP        narrow62
+	JMP        narrow63
 
-done62:
+done63:
 	VZEROUPPER
 	RET
 
@@ -5889,9 +5936,9 @@ TEXT ·unpack32Z(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DX
 	MOVQ         n+16(FP), BX
 
-narrow63:
+narrow64:
 	TESTQ      BX, BX
-	JZ         done63
+	JZ         done64
 	VMOVDQU8.Z (AX), K1, Z3
 	ADDQ       CX, AX
 	VPERMB     Z3, Z0, Z3
@@ -5918,9 +5965,9 @@ narrow63:
 	VMOVDQU64  Z3, 192(DX)
 	ADDQ       $0x00000100, DX
 	SUBQ       $0x40, BX
-	JMP        narrow63
+	JMP        narrow64
 
-done63:
+done64:
 	VZEROUPPER
 	RET
 
@@ -5950,9 +5997,9 @@ TEXT ·rangePackedZ(SB), NOSPLIT, $0-40
 	MOVL         span+28(FP), SI
 	VPBROADCASTD SI, Z4
 
-wide64:
+wide65:
 	CMPQ       DX, $0x00000080
-	JL         narrow64
+	JL         narrow65
 	VMOVDQU8.Z (AX), K1, Z5
 	ADDQ       CX, AX
 	VPERMB     Z5, Z0, Z5
@@ -6019,11 +6066,11 @@ wide64:
 	KMOVW      K2, 14(BX)
 	ADDQ       $0x00000010, BX
 	SUBQ       $0x00000080, DX
-	JMP        wide64
+	JMP        wide65
 
-narrow64:
+narrow65:
 	TESTQ      DX, DX
-	JZ         done64
+	JZ         done65
 	VMOVDQU8.Z (AX), K1, Z5
 	ADDQ       CX, AX
 	VPERMB     Z5, Z0, Z5
@@ -6058,9 +6105,9 @@ narrow64:
 	KMOVW      K2, 6(BX)
 	ADDQ       $0x00000008, BX
 	SUBQ       $0x40, DX
-	JMP        narrow64
+	JMP        narrow65
 
-done64:
+done65:
 	VZEROUPPER
 	RET
 
@@ -6108,9 +6155,9 @@ chunk:
 	CMOVQLT DX, BX
 	SUBQ    BX, DX
 
-narrow65:
+narrow66:
 	TESTQ      BX, BX
-	JZ         done65
+	JZ         done66
 	VMOVDQU8.Z (AX), K1, Z14
 	ADDQ       CX, AX
 	VPERMB     Z14, Z0, Z14
@@ -6148,9 +6195,9 @@ narrow65:
 	VPADDD     Z14, Z12, K2, Z12
 	VPADDD     Z5, Z13, K2, Z13
 	SUBQ       $0x40, BX
-	JMP        narrow65
+	JMP        narrow66
 
-done65:
+done66:
 	VPANDQ Z6, Z9, Z14
 	VPADDQ Z14, Z7, Z7
 	VPSRLQ $0x20, Z9, Z14
@@ -7441,9 +7488,9 @@ TEXT ·unpackAddY(SB), NOSPLIT, $0-40
 	MOVQ         144(SI), R9
 	MOVQ         152(SI), SI
 
-narrow66:
+narrow67:
 	TESTQ          DX, DX
-	JZ             done66
+	JZ             done67
 	VBROADCASTI128 (CX)(DI*1), Y6
 	VINSERTI128    $0x01, (CX)(R8*1), Y6, Y6
 	VPSHUFB        Y2, Y6, Y6
@@ -7566,8 +7613,8 @@ narrow66:
 	ADDQ           BX, CX
 	ADDQ           $0x00000200, AX
 	SUBQ           $0x40, DX
-	JMP            narrow66
+	JMP            narrow67
 
-done66:
+done67:
 	VZEROUPPER
 	RET

@@ -421,6 +421,15 @@ func topU8(xs []uint8) (int, uint8) {
 	return n, top
 }
 
+func topU32(xs []uint32) (int, uint32) {
+	n, l := whole(len(xs))
+	if l != AVX512 {
+		return 0, 0
+	}
+	w := topU32Z(&xs[0], n)
+	return n, max(uint32(w), uint32(w>>32))
+}
+
 func topU16(src []byte) (int, uint16) {
 	n, l := whole(len(src) / 2)
 	if l != AVX512 {

@@ -41,6 +41,7 @@ func depositBits([]uint64, []uint64, []uint64, int) bool                       {
 func widenU8([]uint32, []uint8) (int, uint32)                                  { return 0, 0 }
 func widenU16([]uint32, []byte) (int, uint32)                                  { return 0, 0 }
 func topU8([]uint8) (int, uint8)                                               { return 0, 0 }
+func topU32([]uint32) (int, uint32)                                            { return 0, 0 }
 func topU16([]byte) (int, uint16)                                              { return 0, 0 }
 func expandI64([]int64, []int64, []uint64) (int, int)                          { return 0, 0 }
 func expandF64([]float64, []float64, []uint64) (int, int)                      { return 0, 0 }

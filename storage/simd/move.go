@@ -48,6 +48,15 @@ func TopU16(src []byte) (top uint16) {
 	return top
 }
 
+// TopU32 returns the greatest of xs, 0 for none.
+func TopU32(xs []uint32) (top uint32) {
+	n, top := topU32(xs)
+	for _, x := range xs[n:] {
+		top = max(top, x)
+	}
+	return top
+}
+
 // TakeI64 sets dst[i] to src[pos[i]] for each of pos. Every position is an index of src.
 func TakeI64(dst, src []int64, pos []uint16) {
 	dst = dst[:len(pos)]

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"unsafe"
 )
@@ -65,6 +66,18 @@ func unpackPlain(dst []int64, src []byte, base int64) {
 	}
 	for i := range dst {
 		dst[i] = base + int64(binary.LittleEndian.Uint64(src[8*i:]))
+	}
+}
+
+// LoadF64 reads as many floats as dst has from their little-endian bytes.
+func LoadF64(dst []float64, src []byte) {
+	src = src[:8*len(dst)]
+	if len(dst) > 0 && littleEndian {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), len(src)), src)
+		return
+	}
+	for i := range dst {
+		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
 	}
 }
 

@@ -291,6 +291,9 @@ func TestMovesAgree(t *testing.T) {
 				}
 			}
 			wide.check(t, "Widen")
+			if top := TopU32(wide.s); top != uint32(top16) {
+				t.Fatalf("TopU32 at %v, %d: %d, want %d", Active(), n, top, top16)
+			}
 			regs := guard(r, n, func() uint8 { return uint8(r.Uint32()) })
 			MaxU8(regs.s, other.s)
 			for i, v := range regs.s {

@@ -49,11 +49,11 @@ func widen() {
 // tops folds to the eight bytes of a word, of which Go takes the greatest.
 func tops() {
 	for _, t := range []struct {
-		name string
-		size int
-		op   func(...Op)
-	}{{"topU8Z", 1, VPMAXUB}, {"topU16Z", 2, VPMAXUW}} {
-		kernel(t.name, "(src *uint8, n int) uint64", "returns a word, the greatest of whose elements is the greatest of all.")
+		name, typ string
+		size      int
+		op        func(...Op)
+	}{{"topU8Z", "uint8", 1, VPMAXUB}, {"topU16Z", "uint8", 2, VPMAXUW}, {"topU32Z", "uint32", 4, VPMAXUD}} {
+		kernel(t.name, "(src *"+t.typ+", n int) uint64", "returns a word, the greatest of whose elements is the greatest of all.")
 		src, n := load("src"), load("n")
 		top := vectors(2, zeroZ)
 		blocks(n, 2, func(i int) {
