@@ -172,7 +172,7 @@ func setWide(n *datum.Numeric, hi int64, lo uint64) error {
 
 func (s *intSum) Bytes() int64 { return int64(cap(s.sums)) * 24 }
 
-// floatSum sums floats with a second word that keeps what rounding loses; batches of one group are summed pairwise first.
+// floatSum sums floats with a second word that keeps what rounding loses; 64 rows of the only group are summed first.
 type floatSum struct {
 	single bool
 	mean   bool
@@ -194,13 +194,7 @@ func (s *floatSum) Add(in *Input) error {
 		return nil
 	}
 	if in.Groups == nil {
-		x := 0.0
-		if sel == nil {
-			x = kernel.SumFloat(xs)
-		} else {
-			x = kernel.SumFloatBits(xs, sel)
-		}
-		s.add(in.One, x, 0)
+		s.sum[in.One], s.c[in.One] = kernel.SumFloats(s.sum[in.One], s.c[in.One], xs, sel)
 		return nil
 	}
 	if sel == nil {

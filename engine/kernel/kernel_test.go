@@ -132,10 +132,10 @@ func TestFloatSumsAndRange(t *testing.T) {
 				least, most = min(least, is[i]), max(most, is[i])
 			}
 		}
-		if got := SumFloat(xs); got != all {
+		if got, lost := SumFloats(0, 0, xs, nil); got+lost != all {
 			t.Fatalf("%d: %v want %v", n, got, all)
 		}
-		if got := SumFloatBits(xs, sel); got != some {
+		if got, lost := SumFloats(0, 0, xs, sel); got+lost != some {
 			t.Fatalf("%d bits: %v want %v", n, got, some)
 		}
 		if Count(sel) > 0 {
@@ -218,5 +218,28 @@ func BenchmarkKernels(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds()/1e9, "Grows/s")
 		})
+	}
+}
+
+func TestSumsOfFloatsDependOnValuesAndPlacesAlone(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	xs, sel := make([]float64, 1000), randomBits(rng, 1000)
+	for i := range xs {
+		xs[i] = rng.NormFloat64() * math.Exp(rng.NormFloat64()*8)
+	}
+	whole, lost := SumFloats(0, 0, xs, sel)
+	full := make([]uint64, words(1000))
+	for i := range 1000 {
+		full[i>>6] |= 1 << (i & 63)
+	}
+	a, b := SumFloats(0, 0, xs, nil)
+	if c, d := SumFloats(0, 0, xs, full); c != a || d != b {
+		t.Error("a bitmap of all rows gives another sum than none")
+	}
+	for cut := 64; cut < 1000; cut += 64 {
+		s, c := SumFloats(0, 0, xs[:cut], sel[:cut/64])
+		if s, c = SumFloats(s, c, xs[cut:], sel[cut/64:]); s != whole || c != lost {
+			t.Fatalf("cut at %d: %v %v, want %v %v", cut, s, c, whole, lost)
+		}
 	}
 }

@@ -25,45 +25,45 @@ func SumIntSel(xs []int64, pos []uint16) (hi int64, lo uint64) {
 	return hi, lo
 }
 
-// SumFloat sums pairwise: runs of 16 in four accumulators, the runs' sums in a binary tree. The order of additions
-// depends on the length only.
-func SumFloat(xs []float64) float64 {
-	if len(xs) <= 64 {
-		var a, b, c, d float64
-		for len(xs) >= 4 {
-			a += xs[0]
-			b += xs[1]
-			c += xs[2]
-			d += xs[3]
-			xs = xs[4:]
+// SumFloats adds the values whose bit is set (sel nil: all) to a running sum and what rounding lost of it, as TwoSum does.
+// Each 64 values are summed in four accumulators, by place modulo 4, and then added. So the result depends on the values
+// and their places alone: not on whether the others of a word are there, nor on where a batch ends, if that is at a
+// multiple of 64.
+func SumFloats(sum, c float64, xs []float64, sel []uint64) (float64, float64) {
+	for w := 0; len(xs) > 0; w++ {
+		part := xs[:min(64, len(xs))]
+		xs = xs[len(part):]
+		if sel == nil || sel[w] == ^uint64(0) {
+			sum, c = TwoSum(sum, c, sumWord(part))
+		} else if m := sel[w]; m != 0 {
+			sum, c = TwoSum(sum, c, sumWordBits(part, m))
 		}
-		for _, x := range xs {
-			a += x
-		}
-		return (a + b) + (c + d)
 	}
-	h := (len(xs)/2 + 63) &^ 63
-	return SumFloat(xs[:h]) + SumFloat(xs[h:])
+	return sum, c
 }
 
-// SumFloatBits sums the values whose bit is set, word by word, each word's sum pairwise with the next.
-func SumFloatBits(xs []float64, sel []uint64) float64 {
-	if len(sel) > 1 {
-		h := len(sel) / 2
-		return SumFloatBits(xs[:h<<6], sel[:h]) + SumFloatBits(xs[h<<6:], sel[h:])
+func sumWord(xs []float64) float64 {
+	var a, b, c, d float64
+	for ; len(xs) >= 4; xs = xs[4:] {
+		a += xs[0]
+		b += xs[1]
+		c += xs[2]
+		d += xs[3]
 	}
-	if len(sel) == 0 {
-		return 0
+	rest := [4]float64{a, b, c, d}
+	for i, x := range xs {
+		rest[i] += x
 	}
-	m := sel[0]
-	if m == ^uint64(0) {
-		return SumFloat(xs[:64])
-	}
-	var s float64
+	return (rest[0] + rest[1]) + (rest[2] + rest[3])
+}
+
+func sumWordBits(xs []float64, m uint64) float64 {
+	var s [4]float64
 	for ; m != 0; m &= m - 1 {
-		s += xs[bits.TrailingZeros64(m)]
+		i := bits.TrailingZeros64(m)
+		s[i&3] += xs[i]
 	}
-	return s
+	return (s[0] + s[1]) + (s[2] + s[3])
 }
 
 // Range returns the least and the greatest of the values whose bit is set; sel may be nil for all. At least one is.

@@ -136,6 +136,19 @@ func pure(e expr.Expr) bool {
 	return ok
 }
 
+// hasSubplan reports whether a query inside e may look at columns that e itself does not name.
+func hasSubplan(e expr.Expr) bool {
+	has := false
+	if e != nil {
+		expr.Walk(e, func(x expr.Expr) bool {
+			_, sub := x.(*expr.Subplan)
+			has = has || sub
+			return !has
+		})
+	}
+	return has
+}
+
 func columnsRead(es ...expr.Expr) []int {
 	var out []int
 	for _, e := range es {
@@ -159,8 +172,8 @@ func (f *fused) addCall(i int) bool {
 		es = append(es, k.Expr)
 	}
 	s, err := agg.New(call)
-	if err != nil {
-		return false // the general path reports it
+	if err != nil || slices.ContainsFunc(append(es, call.Filter), hasSubplan) {
+		return false // the general path reports the error, and loads what a subplan looks at
 	}
 	c := fusedCall{measure: -1, cols: columnsRead(append(es, call.Filter)...)}
 	if _, ok := s.(agg.Summed); ok && len(es) <= 1 {

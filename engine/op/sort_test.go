@@ -45,7 +45,9 @@ var sortTypes = []struct {
 		iv := datum.Interval{Months: int32(rng.IntN(3) - 1), Days: int32(rng.IntN(61) - 30), Micros: rng.Int64N(3) * 86400e6 * 10}
 		return string(iv.Append(nil))
 	}},
-	{types.Of(types.JSONB), func(rng *rand.Rand) any { return []string{"1", "2", "1.0", `"a"`, "null", "{}", `{"a": 1}`, "[1]", "true"}[rng.IntN(9)] }},
+	{types.Of(types.JSONB), func(rng *rand.Rand) any {
+		return []string{"1", "2", "1.0", `"a"`, "null", "{}", `{"a": 1}`, "[1]", "true"}[rng.IntN(9)]
+	}},
 }
 
 // TestSortIsStableAndOrdersAsValuesDo compares a sort by random keys with a stable sort that compares values, whole and
