@@ -177,6 +177,7 @@ func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, add 
 // mapAllInts looks the values up in turns: those near the first by array, the others that are known in a loop of their own.
 func (c *colTable) mapAllInts(xs []int64, ids []uint32, add bool) {
 	small, base := c.small, c.base
+	far := 0 // the end of the run of values far from the first that was measured last
 	for i := 0; i < len(xs); {
 		for i < len(xs) {
 			d := uint64(xs[i] - base)
@@ -190,16 +191,18 @@ func (c *colTable) mapAllInts(xs []int64, ids []uint32, add bool) {
 			return
 		}
 		if d := uint64(xs[i] - base); d >= uint64(len(small)) {
-			run := i
-			for run < len(xs) && uint64(xs[run]-base) >= uint64(len(small)) {
-				run++
+			if far <= i { // else a new key has only interrupted the run
+				for far = i; far < len(xs) && uint64(xs[far]-base) >= uint64(len(small)); far++ {
+				}
 			}
-			if i += c.words.known(xs[i:run], ids[i:run]); i == run {
+			if i += c.words.known(xs[i:far], ids[i:far]); i == far {
 				continue
 			}
 		}
 		ids[i] = c.word(xs[i], add)
-		small, base = c.small, c.base
+		if len(small) != len(c.small) { // the array was made around this value
+			small, base, far = c.small, c.base, 0
+		}
 		i++
 	}
 }
