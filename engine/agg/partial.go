@@ -10,10 +10,11 @@ import (
 // dictionary code, where a state of its own for every row group would cost more than the rows.
 type Partial struct {
 	Groups   []uint32
-	N        []int64 // rows with a value
-	Sum      []int64 // if NeedSum
-	Min, Max []int64 // if NeedMin and NeedMax; of entries with rows
-	Squares  []int64 // if NeedSquares: the sum of x*x
+	N        []int64         // rows with a value
+	Sum      []int64         // if NeedSum and there is no Exact
+	Exact    []kernel.IntSum // sums that need not fit an int64; empty: Sum has them
+	Min, Max []int64         // if NeedMin and NeedMax; of entries with rows
+	Squares  []int64         // if NeedSquares: the sum of x*x
 }
 
 // Needs tells which slices of a Partial an aggregate looks at, beside N.
@@ -48,6 +49,12 @@ func (s *intSum) Needs() Needs { return NeedSum }
 func (s *intSum) AddPartial(p *Partial) {
 	if s.added += int64(len(p.Groups)); s.added > carryEvery {
 		s.carry()
+	}
+	for i, x := range p.Exact {
+		s.add(p.Groups[i], x)
+	}
+	if len(p.Exact) > 0 {
+		return
 	}
 	for i, g := range p.Groups {
 		x := p.Sum[i]

@@ -32,6 +32,7 @@ type fused struct {
 	filters  []expr.Expr // the distinct FILTER conditions
 	measures []measure
 	calls    []fusedCall
+	ranged   ranged
 	stats    *FusedStats
 }
 
@@ -59,6 +60,7 @@ type fusedCall struct {
 
 // FusedStats counts row groups by how a fused aggregation took them.
 type FusedStats struct {
+	Range     atomic.Int64 // filtered and added up in one pass
 	Metadata  atomic.Int64 // no column was read for the aggregates
 	All       atomic.Int64 // every row passed
 	Bitmap    atomic.Int64 // many passed
@@ -74,7 +76,7 @@ func (s *FusedStats) String() string {
 	for _, c := range []struct {
 		name string
 		n    *atomic.Int64
-	}{{"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
+	}{{"range", &s.Range}, {"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
 		{"combined", &s.Combined}, {"fallback", &s.Fallback}} {
 		if n := c.n.Load(); n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.name, n))
@@ -112,6 +114,7 @@ func newFused(b *builder, n *plan.Agg, p *pipeline) *fused {
 			return nil
 		}
 	}
+	f.ranged = f.rangeOf(p.scan, len(node.Filter))
 	if a := b.x.env.Analyze; a != nil {
 		a.node(n).setFused(f.stats)
 	}
@@ -258,6 +261,9 @@ func (f *fused) newWorker(e *aggEnd, s *scan.Worker) *fusedWorker {
 // morsel does row group i. spent is the time behind the scan.
 func (x *fusedWorker) morsel(i int, timed bool) (rows int, spent time.Duration, err error) {
 	x.table = x.end.table
+	if rows, done, err := x.addRange(i); done || err != nil {
+		return rows, 0, err
+	}
 	g, sel, alive, err := x.scan.Select(i)
 	if err != nil || alive == 0 {
 		return 0, 0, err

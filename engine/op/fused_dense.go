@@ -3,6 +3,7 @@ package op
 import (
 	"slices"
 
+	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -75,7 +76,8 @@ func (x *fusedWorker) measures() bool {
 
 // reads reports whether the aggregates have to read a column.
 func (x *fusedWorker) reads() bool {
-	return x.measures() || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
+	added := func(m measureState) bool { return m.told && m.needs&agg.NeedSum != 0 }
+	return x.measures() || slices.ContainsFunc(x.sums, added) || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
 }
 
 // accumulateBlocks counts the rows of each code and adds up the measures.

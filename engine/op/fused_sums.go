@@ -140,9 +140,11 @@ func (y *tally) fold(at *codeIndex) []int64 {
 type measureState struct {
 	*measure
 	ev                      *expr.Evaluator
-	skip                    bool // nothing is read: the rows are those of the code, or there are no values
-	own                     bool // not every row of a code has a value: they are counted
-	safe                    bool // no sum can overflow
+	skip                    bool          // nothing is read: the rows are those of the code, or there are no values
+	told                    bool          // nothing is read: what the rows come to is known
+	exact                   kernel.IntSum // the sum, if it is
+	own                     bool          // not every row of a code has a value: they are counted
+	safe                    bool          // no sum can overflow
 	n, sums, lo, hi, square tally
 	later                   []int // blocks in which a sum might overflow: their rows go to the states
 	set                     rowSet
@@ -167,7 +169,7 @@ func (m *measureState) limit() int64 {
 
 // begin decides, from the statistics of the row group's column, what has to be read.
 func (m *measureState) begin(x *fusedWorker) {
-	m.own, m.skip, m.safe, m.later = m.filter >= 0, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
+	m.own, m.skip, m.told, m.safe, m.later = m.filter >= 0, false, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
 	n := x.index.n
 	switch {
 	case m.e == nil:
@@ -176,6 +178,9 @@ func (m *measureState) begin(x *fusedWorker) {
 		m.look(x)
 	default:
 		m.own = true
+	}
+	if m.told {
+		return
 	}
 	m.own = m.own || !m.safe // rows of the blocks left for later do not count here
 	if m.own {
@@ -202,6 +207,10 @@ func (m *measureState) look(x *fusedWorker) {
 		return
 	}
 	s := col.Stats()
+	if m.known(x, col, &s) {
+		m.own, m.skip, m.told = true, true, true
+		return
+	}
 	m.own = m.own || s.Present < s.Rows
 	m.skip = !m.own && m.needs == 0
 	if col.Leaf() == types.LeafInt && s.Bounded {
@@ -345,7 +354,11 @@ func (m *measureState) finish(x *fusedWorker) {
 	p := &m.part
 	p.Groups = append(p.Groups[:0], d.ids...)
 	p.N = pick(p.N, n, d.occ)
-	if m.needs&agg.NeedSum != 0 {
+	switch p.Exact = p.Exact[:0]; {
+	case m.needs&agg.NeedSum == 0:
+	case m.told:
+		p.Exact = append(p.Exact, m.exact)
+	default:
 		p.Sum = pick(p.Sum, m.sums.fold(at), d.occ)
 	}
 	if m.needs&agg.NeedSquares != 0 {

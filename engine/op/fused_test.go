@@ -47,6 +47,7 @@ type shapedColumn struct {
 	present vec.Bitmap // nil: all
 	bounded bool
 	lends   bool
+	sums    bool
 }
 
 func (c *shapedColumn) Stats() column.Stats {
@@ -78,6 +79,25 @@ func (c *shapedColumn) Read(from, to int, dst *vec.Vector) error {
 	return nil
 }
 
+// SumRange implements column.Summer.
+func (c *shapedColumn) SumRange(lo, hi int64) (s column.IntSum, ok bool, err error) {
+	if !c.sums || c.Leaf() != types.LeafInt {
+		return s, false, nil
+	}
+	var v vec.Vector
+	if err := c.Read(0, c.Stats().Rows, &v); err != nil {
+		return s, false, err
+	}
+	for i := range v.N {
+		if x := int64(0); !v.Null(i) {
+			if x = v.Int(i); x >= lo && x <= hi {
+				s.Hi, s.Lo, s.N = s.Hi+x>>32, s.Lo+uint64(uint32(x)), s.N+1
+			}
+		}
+	}
+	return s, true, nil
+}
+
 // lendingColumn implements column.Coded.
 type lendingColumn struct{ *shapedColumn }
 
@@ -101,7 +121,7 @@ func (c lendingColumn) Codes(from, to int) ([]uint8, []uint16, *vec.Vector, func
 
 // shape encodes a column of rows in some way.
 func shape(rng *rand.Rand, rows []row, at int, t types.Type) *shapedColumn {
-	c := &shapedColumn{bounded: rng.IntN(4) > 0, lends: rng.IntN(2) == 0}
+	c := &shapedColumn{bounded: rng.IntN(4) > 0, lends: rng.IntN(2) == 0, sums: rng.IntN(3) > 0}
 	if t.Kind == types.Bool || rng.IntN(3) == 0 {
 		return c
 	}
@@ -232,6 +252,13 @@ func randomFusable(rng *rand.Rand) *plan.Agg {
 		s.Filter = append(s.Filter, conds[rng.IntN(len(conds))])
 	}
 	n.In = s
+	switch rng.IntN(6) {
+	case 0: // counts and sums of the column that the filter looks at
+		n.Keys, n.Aggs = nil, []plan.AggCall{countCall(), calls[1], calls[4+rng.IntN(2)]}
+		s.Filter = []expr.Expr{cmpCall("<", x, lit(tInt, rng.Int64N(20)-4)), cmpCall(">=", x, lit(tInt, -rng.Int64N(1<<40)))}[:1+rng.IntN(2)]
+	case 1: // what statistics tell
+		n.Keys, n.Aggs, s.Filter = nil, []plan.AggCall{countCall(), calls[1], calls[7], calls[8], calls[9]}, nil
+	}
 	return aggOut(n)
 }
 
@@ -304,6 +331,8 @@ func TestFusedAggregationsGiveTheGeneralPathsAnswerToTheLastBit(t *testing.T) {
 			if f == nil {
 				continue
 			}
+			sum.Range.Add(f.Range.Load())
+			sum.Metadata.Add(f.Metadata.Load())
 			sum.All.Add(f.All.Load())
 			sum.Bitmap.Add(f.Bitmap.Load())
 			sum.Selection.Add(f.Selection.Load())
@@ -312,7 +341,7 @@ func TestFusedAggregationsGiveTheGeneralPathsAnswerToTheLastBit(t *testing.T) {
 			sum.Fallback.Add(f.Fallback.Load())
 		}
 	}
-	for name, n := range map[string]int64{"all": sum.All.Load(), "bitmap": sum.Bitmap.Load(), "selection": sum.Selection.Load(),
+	for name, n := range map[string]int64{"range": sum.Range.Load(), "metadata": sum.Metadata.Load(), "all": sum.All.Load(), "bitmap": sum.Bitmap.Load(), "selection": sum.Selection.Load(),
 		"dense": sum.Dense.Load(), "combined": sum.Combined.Load(), "fallback": sum.Fallback.Load()} {
 		if n == 0 {
 			t.Errorf("no row group was taken as %s", name)
