@@ -3,6 +3,7 @@
 //
 // Files: count.go and sum.go (counts, sums, means), minmax.go, boolean.go, variance.go, histogram.go, hll.go (states of fixed
 // size per group); collect.go and finish.go (aggregates that need all their values: arrays, strings, quantiles, modes);
+// ordered_set.go, grouped_words.go and selection.go (quantiles and modes of numbers);
 // distinct.go (DISTINCT around any of them).
 package agg
 
@@ -76,6 +77,8 @@ func Ordered(call *plan.AggCall) bool {
 		return false
 	case "sum", "avg", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop":
 		return floatArg(call)
+	case "mode":
+		return len(call.Order) != 1 || call.Order[0].Expr.Type().Phys() != types.PhysInt64
 	case "min", "max":
 		return floatArg(call) || (len(call.Args) > 0 && call.Args[0].Type().Phys() == types.PhysBytes)
 	}
@@ -165,12 +168,12 @@ func init() {
 		"json_agg":         collecting(jsonFinish),
 		"jsonb_object_agg": collecting(objectFinish),
 		"json_object_agg":  collecting(objectFinish),
-		"percentile_cont":  collecting(percentileContFinish),
-		"percentile_disc":  collecting(percentileDiscFinish),
-		"mode":             collecting(modeFinish),
+		"percentile_cont":  ranking(percentileContFinish, rankedQuantiles(true)),
+		"percentile_disc":  ranking(percentileDiscFinish, rankedQuantiles(false)),
+		"mode":             ranking(modeFinish, rankedMode),
 		"any_value":        collecting(firstFinish),
 		"arbitrary":        collecting(firstFinish),
-		"median":           collecting(medianFinish),
+		"median":           ranking(medianFinish, rankedMedian),
 		"max_by":           collecting(byFinish(1)),
 		"last":             collecting(byFinish(1)),
 		"min_by":           collecting(byFinish(-1)),
@@ -236,8 +239,12 @@ func each(sel vec.Bitmap, n int, f func(i int)) {
 
 // ints returns v's values as a slice with one entry per row, decoding a dictionary into buf.
 func ints(v *vec.Vector, n int, buf *[]int64) []int64 {
-	if v.Form == vec.Flat {
+	switch {
+	case v.Form == vec.Flat:
 		return v.I64[:n]
+	case v.Form == vec.Dict && v.Dict.N > 0:
+		*buf = coded(*buf, v.Dict.I64, v.Codes[:n])
+		return *buf
 	}
 	b := (*buf)[:0]
 	for i := range n {
@@ -252,8 +259,12 @@ func ints(v *vec.Vector, n int, buf *[]int64) []int64 {
 }
 
 func floats(v *vec.Vector, n int, buf *[]float64) []float64 {
-	if v.Form == vec.Flat {
+	switch {
+	case v.Form == vec.Flat:
 		return v.F64[:n]
+	case v.Form == vec.Dict && v.Dict.N > 0:
+		*buf = coded(*buf, v.Dict.F64, v.Codes[:n])
+		return *buf
 	}
 	b := (*buf)[:0]
 	for i := range n {
@@ -265,6 +276,15 @@ func floats(v *vec.Vector, n int, buf *[]float64) []float64 {
 	}
 	*buf = b
 	return b
+}
+
+// coded returns the entries that the codes name, in buf's memory if it is enough.
+func coded[T any](buf, entries []T, codes []uint32) []T {
+	buf = grown(buf[:0], len(codes))
+	for i, c := range codes {
+		buf[i] = entries[c]
+	}
+	return buf
 }
 
 // grown returns s with length n at least, new entries zero.

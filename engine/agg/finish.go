@@ -1,6 +1,7 @@
 package agg
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -179,7 +180,7 @@ func medianFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 	}
 	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
 		v := &s.cols[0]
-		slices.SortFunc(rows, func(a, b uint32) int { return compareRows(v, a, b, false, false) })
+		slices.SortFunc(rows, func(a, b uint32) int { return cmp.Or(compareRows(v, a, b, false, false), cmp.Compare(a, b)) })
 		lo, hi := v.Float(int(rows[(len(rows)-1)/2])), v.Float(int(rows[len(rows)/2]))
 		if lo == hi {
 			out.AppendFloat(lo)
