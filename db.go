@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/telemdb/telemdb/engine/op"
 	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/ingest"
@@ -34,6 +35,7 @@ type DB struct {
 	opts     Options
 	started  time.Time
 	sessions session.Config
+	queries  *op.MemoryPool
 	spill    *spill.Space
 	wire     *wire.Server
 	handler  *ingest.Handler
@@ -106,11 +108,13 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	db.openSpill(dir)
+	db.queries = op.NewMemoryPool(max(o.QueriesMemory, 0))
 	db.sessions = session.Config{
 		DB:       &database{DB: db},
 		Catalog:  pgcatalog.New(),
 		Workers:  o.Workers,
 		Memory:   o.QueryMemory,
+		Pool:     db.queries,
 		Spill:    db.spill,
 		Cores:    sched.NewPool(runtime.GOMAXPROCS(0)),
 		Activity: &session.Activity{},

@@ -33,6 +33,11 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_log_sync_seconds_max", "Longest sync of the log.", st.Log.SyncMax.Seconds()),
 		gauge("telemdb_head_bytes", "Memory of the rows that are not sealed.", float64(st.HeadBytes)),
 		gauge("telemdb_head_rows", "Rows that are not sealed.", float64(st.HeadRows)),
+		gauge("telemdb_queries_memory_bytes", "Memory that running queries hold.", float64(db.queries.Used())),
+		gauge("telemdb_queries_memory_peak_bytes", "Most memory that queries held at a time since start.", float64(db.queries.Peak())),
+		gauge("telemdb_queries_memory_limit_bytes", "Memory that all queries together may hold; --queries-memory.", float64(db.queries.Limit())),
+		gauge("telemdb_spill_bytes", "Bytes that running queries keep on disk.", float64(db.spill.Used())),
+		counter("telemdb_spill_written_bytes_total", "Bytes that queries have written to disk since start.", float64(db.spill.Written())),
 		gauge("telemdb_segments", "Published segments.", float64(st.Segments)),
 		gauge("telemdb_segment_files_open", "Descriptors of segments; files.max_open bounds them.", float64(st.OpenFiles)),
 		gauge("telemdb_segment_bytes", "Bytes of published segments.", float64(st.SegmentBytes)),
@@ -56,6 +61,10 @@ func (db *DB) metrics() []metric {
 		gauge("telemdb_undecoded_records", "Acknowledged records not decoded yet.", float64(pending)),
 	}
 }
+
+// QueryMemoryPeak returns the most bytes that running queries held at a time, as they account for them, since the last call.
+// It is for measurements: one caller, one query at a time.
+func (db *DB) QueryMemoryPeak() int64 { return db.queries.TakePeak() }
 
 // collector gives the metrics to Prometheus.
 type collector struct{ db *DB }

@@ -21,6 +21,9 @@ type Options struct {
 	SealMaxAge time.Duration
 	// QueryMemory bounds one query; beyond it the query goes on with the help of the disk, or fails with SQLSTATE 53200. Default 2 GiB.
 	QueryMemory int64
+	// QueriesMemory bounds what all running queries hold together; beyond it, too, a query goes on with the help of the disk, or
+	// fails with SQLSTATE 53200. Default half of storage.MemoryBudget, at least 64 MiB; negative: no bound.
+	QueriesMemory int64
 	// SpillBytes bounds what running queries keep on disk because it does not fit in QueryMemory, all together; beyond it, and
 	// where free space falls below DiskReserve, they fail with SQLSTATE 53100. Default a quarter of the disk; negative: none.
 	SpillBytes int64
@@ -90,6 +93,7 @@ func (o Options) withDefaults() Options {
 	def(&o.CacheBytes, 1<<30)
 	def(&o.SealBytes, 256<<20)
 	def(&o.QueryMemory, 2<<30)
+	def(&o.QueriesMemory, max(storage.MemoryBudget()/2, 64<<20))
 	def(&o.CompactionMemory, max(storage.MemoryBudget()/10, 32<<20))
 	def(&o.MaxBodyBytes, 8<<20)
 	def(&o.ScrubBytesPerSecond, 10<<20)

@@ -186,6 +186,7 @@ func (d *database) settingRows(_ *storage.Snapshot, add func(...any)) error {
 		{"ingest.max_lag", "decoding may be this far behind before submissions are refused with 503", o.MaxLag},
 		{"landfill.max_bytes", "bytes of sealed log files kept for replay; 0: 20 % of the disk, negative: no bound", landfill},
 		{"landfill.retention", "how long sealed log files are kept for replay; at least 1m, negative: not at all", keep},
+		{"queries_memory", "memory all running queries may use together; negative: no bound", o.QueriesMemory},
 		{"query_memory", "memory one query may use", o.QueryMemory},
 		{"scrub.bytes_per_second", "how fast the scrub reads; at least 64 KiB, negative: no bound", o.ScrubBytesPerSecond},
 		{"scrub.interval", "how often all files are read again and their checksums compared; at least 1m, negative: never", o.ScrubInterval},

@@ -44,6 +44,7 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	f.DurationVar(&o.db.SealMaxAge, "seal-max-age", 10*time.Minute, "age at which unsealed rows become a segment")
 	sizeVar(f, &o.db.CacheBytes, "cache", 1<<30, "cache of column chunks")
 	sizeVar(f, &o.db.QueryMemory, "query-memory", 2<<30, "memory of one query; what needs more uses the disk, or fails with 53200")
+	sizeVar(f, &o.db.QueriesMemory, "queries-memory", 0, "memory of all running queries together (default half of 60 % of the memory there is)")
 	sizeVar(f, &o.db.SpillBytes, "spill-max", 0, "bytes that running queries may keep on disk, all together; more fails them with 53100 (default a quarter of the disk)")
 	sizeVar(f, &o.db.CompactionMemory, "compaction-memory", 0, "memory of a merge of segments, at least 32MiB (default a tenth of 60 % of the memory there is)")
 	sizeVar(f, &o.db.DiskReserve, "disk-reserve", 0, "free space below which submissions get 507 (default 2 % of the disk, at least 1GiB)")

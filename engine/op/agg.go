@@ -105,6 +105,7 @@ func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 		e.m.mu.Lock()
 		if e.m.layout == nil {
 			e.m.layout = newRawLayout(e.n)
+			e.w.x.env.Analyze.standsFor(e.m.layout.plan, e.n)
 			e.m.spilling.Store(true)
 		}
 		e.m.mu.Unlock()
@@ -127,7 +128,7 @@ func (e *aggEnd) mustSpill() bool {
 	if x.env.ForceSpill || e.m.spilling.Load() {
 		return true
 	}
-	return x.mem.above(1, 3) && (e.table.mem.held+e.m.held.Load())*64 > x.mem.limit
+	return x.mem.above(1, 3) && (e.table.mem.held+e.m.held.Load())*64 > x.mem.bound()
 }
 
 func (e *aggEnd) endMorsel(i int) error {
@@ -289,7 +290,7 @@ type callInput struct {
 }
 
 func newGroupTable(n *plan.Agg, w *worker) (*groupTable, error) {
-	t := &groupTable{n: n, w: w, keys: newKeys(w.x, exprTypes(n.Keys)), mem: account{m: w.x.mem, operator: "aggregation"}}
+	t := &groupTable{n: n, w: w, keys: newKeys(w.x, exprTypes(n.Keys)), mem: w.x.account("aggregation", n)}
 	t.mem.soft = w.x.spill != nil && len(n.Keys) > 0
 	t.mapper = t.keys.NewMapper()
 	t.keyExprs = expr.CompileAll(n.Keys)

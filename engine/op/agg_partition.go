@@ -566,11 +566,3 @@ func (t *groupTable) mergeSome(o *groupTable, groups []uint32) error {
 	}
 	return t.reserve()
 }
-
-// above reports whether more than num/den of query_memory is in use.
-func (m *memory) above(num, den int64) bool {
-	for m.parent != nil {
-		m = m.parent
-	}
-	return m.limit > 0 && m.used.Load() > m.limit/den*num
-}

@@ -108,7 +108,8 @@ const rawBits = 5
 
 // newRawWriter returns a writer over input rows, which uses the hash bits below the first used ones.
 func newRawWriter(l *rawLayout, w *worker, used uint) *rawWriter {
-	r := &rawWriter{l: l, w: w, shift: 64 - used - rawBits, mem: account{m: w.x.mem, operator: "aggregation", soft: true}}
+	r := &rawWriter{l: l, w: w, shift: 64 - used - rawBits, mem: w.x.account("aggregation", l.plan)}
+	r.mem.soft = true
 	r.files = make([]*spill.File, 1<<rawBits)
 	r.pos = make([][]uint16, 1<<rawBits)
 	for _, s := range l.sources {
@@ -225,7 +226,7 @@ func (r *rawWriter) scatter(sel vec.Bitmap, n int) error {
 		if len(r.pos[p]) > 0 {
 			if f == nil {
 				var err error
-				if f, err = r.w.x.spill.Create(); err != nil {
+				if f, err = r.w.x.spaceOf(r.l.plan).Create(); err != nil {
 					return err
 				}
 				r.files[p] = f

@@ -14,6 +14,8 @@ func (b *builder) aggregate(n *plan.Agg) (plan.Rows, error) {
 		return b.groupingSets(n)
 	}
 	if two := twoLevels(n); two != nil {
+		b.x.env.Analyze.standsFor(two, n)
+		b.x.env.Analyze.standsFor(two.In, n)
 		n = two
 	}
 	return &aggRows{b: b, n: n}, nil
@@ -76,6 +78,7 @@ func (b *builder) groupingSets(n *plan.Agg) (plan.Rows, error) {
 		one.Out = append(one.Out, plan.Col{Type: t})
 	}
 	one.Out = append(one.Out, n.Out[len(n.Keys):len(n.Keys)+len(n.Aggs)]...)
+	b.x.env.Analyze.standsFor(one, n)
 	return &setsRows{b: b, n: n, in: &aggRows{b: b, n: one}}, nil
 }
 

@@ -104,7 +104,7 @@ func (c *cte) recurse() error {
 	if c.round == nil {
 		c.round = c.def.Plan
 		if !c.def.All {
-			c.seen = newSeenKeys(c.b.x, "recursive query", colTypes(cols))
+			c.seen = newSeenKeys(c.b.x, "recursive query", nil, colTypes(cols))
 		}
 	}
 	rows, err := c.b.collect(c.round)

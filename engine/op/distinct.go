@@ -29,9 +29,9 @@ type seenKeys struct {
 	pos    []uint16
 }
 
-func newSeenKeys(x *exec, operator string, ts []types.Type) *seenKeys {
+func newSeenKeys(x *exec, operator string, n plan.Node, ts []types.Type) *seenKeys {
 	t := newKeys(x, ts)
-	return &seenKeys{table: t, mapper: t.NewMapper(), mem: account{m: x.mem, operator: operator}}
+	return &seenKeys{table: t, mapper: t.NewMapper(), mem: x.account(operator, n)}
 }
 
 // fresh returns the rows of sel whose key has not occurred before. The answer is valid until the next call.
@@ -74,7 +74,7 @@ func (b *builder) distinct(n *plan.Distinct) (plan.Rows, error) {
 		}
 	}
 	r.vecs = make([]*vec.Vector, len(ts))
-	r.seen = newSeenKeys(b.x, "duplicate removal", ts)
+	r.seen = newSeenKeys(b.x, "duplicate removal", n, ts)
 	return r, nil
 }
 

@@ -116,7 +116,7 @@ func newFused(b *builder, n *plan.Agg, p *pipeline) *fused {
 	}
 	f.ranged = f.rangeOf(p.scan, len(node.Filter))
 	if a := b.x.env.Analyze; a != nil {
-		a.node(n).setFused(f.stats)
+		a.holder(n).setFused(f.stats)
 	}
 	return f
 }

@@ -43,7 +43,7 @@ func (s *joinStage) sides() (build plan.Node, buildKeys, probeKeys []expr.Expr) 
 
 func (s *joinStage) prepare(b *builder) error {
 	node, buildKeys, _ := s.sides()
-	rel, err := b.gather(node, "hash join")
+	rel, err := b.gather(node, "hash join", s.n)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *joinStage) prepare(b *builder) error {
 		ts[i] = e.Type()
 	}
 	s.table = newKeys(b.x, ts)
-	s.mem = account{m: b.x.mem, operator: "hash join"}
+	s.mem = b.x.account("hash join", s.n)
 	if s.n.Kind == plan.Full {
 		s.matched = make([]atomic.Uint64, vec.Words(rel.n))
 	}

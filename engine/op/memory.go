@@ -4,28 +4,79 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/vec"
 )
+
+// MemoryPool counts what all executions of a process hold together. Its methods may be called from several goroutines.
+type MemoryPool struct {
+	limit      int64 // bytes; 0: none
+	used, peak atomic.Int64
+	recent     atomic.Int64 // the peak since TakePeak
+}
+
+// NewMemoryPool returns a pool of at most limit bytes; 0: no limit.
+func NewMemoryPool(limit int64) *MemoryPool { return &MemoryPool{limit: limit} }
+
+// Used returns the bytes that executions hold now.
+func (p *MemoryPool) Used() int64 { return p.used.Load() }
+
+// Peak returns the most bytes that they held at a time.
+func (p *MemoryPool) Peak() int64 { return p.peak.Load() }
+
+// TakePeak returns the most bytes that they held at a time since the last call of it.
+func (p *MemoryPool) TakePeak() int64 { return p.recent.Swap(p.used.Load()) }
+
+// Limit returns what they may hold; 0: as much as they like.
+func (p *MemoryPool) Limit() int64 { return p.limit }
+
+// poolFloor is what an execution may hold though the pool is exhausted: others' hunger must not keep a client from asking
+// what is going on.
+const poolFloor = 1 << 20
+
+// add reserves n bytes for an execution that then holds own.
+func (p *MemoryPool) add(operator string, n, own int64) error {
+	used := p.used.Add(n)
+	raise(&p.peak, used)
+	raise(&p.recent, used)
+	if p.limit <= 0 || used <= p.limit || n <= 0 || own <= poolFloor {
+		return nil
+	}
+	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than is left of the memory for all queries", operator).
+		WithDetail("All queries together hold %d bytes, this one %d; their limit is %d bytes.", used, own, p.limit).
+		WithHint("Try again when other queries have ended (telemdb.queries lists them), or start the server with a higher queries-memory.")
+}
+
+// raise makes peak n if that is more.
+func raise(peak *atomic.Int64, n int64) {
+	for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
+	}
+}
 
 // memory counts what an execution holds in hash tables, sorts and materialised rows.
 type memory struct {
 	limit  int64
 	used   atomic.Int64
 	peak   atomic.Int64
-	parent *memory // of a part of the execution that ends before the whole: counts there too
+	pool   *MemoryPool // of the process; nil: nobody else counts
+	parent *memory     // of a part of the execution that ends before the whole: counts there too
 }
 
-// add reserves n bytes (or gives them back) for an operator; error 53200 if the query's limit is passed.
+// add reserves n bytes (or gives them back) for an operator; error 53200 if the limit of the query or of the process is
+// passed.
 func (m *memory) add(operator string, n int64) error {
 	used := m.used.Add(n)
-	for p := m.peak.Load(); used > p && !m.peak.CompareAndSwap(p, used); p = m.peak.Load() {
-	}
+	raise(&m.peak, used)
 	if m.parent != nil {
 		return m.parent.add(operator, n)
 	}
+	var full error
+	if m.pool != nil {
+		full = m.pool.add(operator, n, used)
+	}
 	if m.limit <= 0 || used <= m.limit || n <= 0 {
-		return nil
+		return full
 	}
 	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than query_memory allows", operator).
 		WithDetail("The query holds %d bytes, query_memory is %d bytes.", used, m.limit).
@@ -37,18 +88,64 @@ func (m *memory) release() {
 	_ = m.parent.add("", -m.used.Swap(0)) // giving back never fails
 }
 
+// finish gives back to the process whatever an execution that has ended still held: rows that were kept until its end.
+func (m *memory) finish() { _ = m.add("", -m.used.Load()) }
+
+// root is the memory of the whole execution.
+func (m *memory) root() *memory {
+	for m.parent != nil {
+		m = m.parent
+	}
+	return m
+}
+
+// bound is the most bytes the execution can ever hold; 0: no bound.
+func (m *memory) bound() int64 {
+	m = m.root()
+	if m.pool != nil && m.pool.limit > 0 && (m.limit <= 0 || m.pool.limit < m.limit) {
+		return m.pool.limit
+	}
+	return m.limit
+}
+
+// above reports whether more than num/den of what the query may hold is in use, or the process is short of memory: it is
+// time to go on with the help of the disk.
+func (m *memory) above(num, den int64) bool { return m.tight(0, num, den) }
+
+// tight is above with more bytes than are held now.
+func (m *memory) tight(more, num, den int64) bool {
+	m = m.root()
+	used := m.used.Load() + more
+	if bound := m.bound(); bound > 0 && used > bound/den*num {
+		return true
+	}
+	p := m.pool
+	return p != nil && p.limit > 0 && used > poolFloor && p.used.Load()+more > p.limit/4*3
+}
+
 // account is one operator's share.
 type account struct {
 	m        *memory
+	st       *NodeStats // nil: nothing is measured
 	operator string
 	held     int64
 	soft     bool // the operator looks after the limit itself: it goes on on disk
+}
+
+// account opens an account for node n's operator.
+func (x *exec) account(operator string, n plan.Node) account {
+	a := account{m: x.mem, operator: operator}
+	if x.env.Analyze != nil && n != nil {
+		a.st = x.env.Analyze.holder(n)
+	}
+	return a
 }
 
 // to tells that the operator holds n bytes now.
 func (a *account) to(n int64) error {
 	d := n - a.held
 	a.held = n
+	a.st.holds(d)
 	if err := a.m.add(a.operator, d); !a.soft {
 		return err
 	}
@@ -56,6 +153,7 @@ func (a *account) to(n int64) error {
 }
 
 func (a *account) free() {
+	a.st.holds(-a.held)
 	_ = a.m.add(a.operator, -a.held) // giving back never fails
 	a.held = 0
 }

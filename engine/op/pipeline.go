@@ -217,6 +217,7 @@ func (c *chain) measure(n plan.Node, next sink) sink {
 		return next
 	}
 	m := &meter{next: next, st: a.node(n)}
+	m.st.chains.Add(1)
 	c.meter = append(c.meter, m)
 	return m
 }

@@ -27,6 +27,14 @@ func (p *Progress) Memory() (now, peak int64) {
 	return x.mem.used.Load(), x.mem.peak.Load()
 }
 
+// Spilled returns the bytes that the execution has written to disk because they did not fit in memory.
+func (p *Progress) Spilled() int64 {
+	if x := p.x.Load(); x != nil && x.spill != nil {
+		return x.spill.Written()
+	}
+	return 0
+}
+
 // Waited returns the time that the execution's workers have waited for a core, summed over them.
 func (p *Progress) Waited() time.Duration {
 	if x := p.x.Load(); x != nil && x.turns != nil {

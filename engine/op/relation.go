@@ -23,15 +23,15 @@ type relation struct {
 	mem  account
 }
 
-// gather runs a node to its end.
-func (b *builder) gather(n plan.Node, operator string) (*relation, error) {
+// gather runs a node to its end. The memory is the owner's.
+func (b *builder) gather(n plan.Node, operator string, owner plan.Node) (*relation, error) {
 	rows, err := b.build(n)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	cols := n.Cols()
-	r := &relation{cols: make([]vec.Vector, len(cols)), mem: account{m: b.x.mem, operator: operator}}
+	r := &relation{cols: make([]vec.Vector, len(cols)), mem: b.x.account(operator, owner)}
 	for i, c := range cols {
 		r.cols[i].Reset(c.Type)
 	}

@@ -36,6 +36,8 @@ type Env struct {
 	Source  func(*types.Table) (column.Source, error)
 	Workers int   // 0: one for each core
 	Memory  int64 // query_memory in bytes; 0: no limit
+	// Pool counts what all executions of the process hold; nil: nobody does.
+	Pool *MemoryPool
 	// Spill is where operators put what does not fit into Memory; nil: they fail with error 53200 instead.
 	Spill   *spill.Space
 	Analyze *Analysis // nil: nothing is measured
@@ -64,7 +66,7 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 		parent = env.Ctx.Context
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	x := &exec{env: env, mem: &memory{limit: env.Memory}, workers: env.Workers, once: &sync.Map{}}
+	x := &exec{env: env, mem: &memory{limit: env.Memory, pool: env.Pool}, workers: env.Workers, once: &sync.Map{}}
 	if env.Spill != nil {
 		x.spill = env.Spill.Share(0)
 	}
@@ -86,14 +88,16 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 	rows, err := b.build(n)
 	if err != nil {
 		cancel(nil)
+		x.mem.finish()
 		return nil, err
 	}
-	return &result{rows: rows, ctx: b.ctx, cancel: cancel}, nil
+	return &result{rows: rows, mem: x.mem, ctx: b.ctx, cancel: cancel}, nil
 }
 
 // result is the outermost Rows.
 type result struct {
 	rows   plan.Rows
+	mem    *memory
 	ctx    *expr.Ctx
 	cancel context.CancelCauseFunc
 	out    vec.Batch
@@ -139,6 +143,7 @@ func (r *result) Next() (*vec.Batch, error) {
 func (r *result) Close() {
 	r.cancel(errClosed)
 	r.rows.Close()
+	r.mem.finish()
 }
 
 // exec is one execution: what all its pipelines share.
@@ -318,7 +323,8 @@ type metered struct {
 func (m *metered) Next() (*vec.Batch, error) {
 	start := time.Now()
 	b, err := m.rows.Next()
-	m.st.nanos.Add(int64(time.Since(start)))
+	total := m.st.nanos.Add(int64(time.Since(start)))
+	m.st.first.CompareAndSwap(0, total)
 	if b != nil {
 		m.st.rows.Add(int64(b.Rows()))
 		m.st.batches.Add(1)

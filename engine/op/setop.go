@@ -22,9 +22,9 @@ func (b *builder) setOp(n *plan.SetOp) (plan.Rows, error) {
 			return both, nil
 		}
 		ts := colTypes(n.Out)
-		return &distinctRows{in: both, ctx: b.ctx, vecs: make([]*vec.Vector, len(ts)), seen: newSeenKeys(b.x, "union", ts)}, nil
+		return &distinctRows{in: both, ctx: b.ctx, vecs: make([]*vec.Vector, len(ts)), seen: newSeenKeys(b.x, "union", n, ts)}, nil
 	}
-	return &matchRows{n: n, l: l, r: r, table: newKeys(b.x, colTypes(n.Out)), mem: account{m: b.x.mem, operator: "set operation"}}, nil
+	return &matchRows{n: n, l: l, r: r, table: newKeys(b.x, colTypes(n.Out)), mem: b.x.account("set operation", n)}, nil
 }
 
 // unionRows gives one input after the other, under the types of the result.

@@ -40,7 +40,7 @@ func (b *sortBound) lower(w uint64) {
 }
 
 func (b *builder) sort(n *plan.Sort) plan.Rows {
-	return &sortRows{b: b, n: n, mem: account{m: b.x.mem, operator: "sort"}}
+	return &sortRows{b: b, n: n, mem: b.x.account("sort", n)}
 }
 
 func (r *sortRows) Next() (b *vec.Batch, err error) {

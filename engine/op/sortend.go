@@ -32,7 +32,7 @@ type sortEnd struct {
 }
 
 func newSortEnd(r *sortRows, w *worker) *sortEnd {
-	e := &sortEnd{r: r, w: w, run: newSortRun(r.spec), mem: account{m: w.x.mem, operator: "sort"}}
+	e := &sortEnd{r: r, w: w, run: newSortRun(r.spec), mem: w.x.account("sort", r.n)}
 	for _, k := range r.n.Keys {
 		e.exprs = append(e.exprs, expr.Compile(k.Expr))
 	}
@@ -91,9 +91,9 @@ func (e *sortEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 func (e *sortEnd) reserve() error {
 	size := e.run.size()
 	x := e.w.x
-	space := x.env.Spill
+	space := x.spaceOf(e.r.n)
 	force := x.env.ForceSpill && e.run.n >= 1024
-	if space == nil || !force && (x.mem.limit <= 0 || x.mem.used.Load()-e.mem.held+size <= x.mem.limit/3 || size < 1<<16) {
+	if space == nil || !force && (size < 1<<16 || !x.mem.tight(size-e.mem.held, 1, 3)) {
 		return e.mem.to(size)
 	}
 	if err := e.spill(space); err != nil {

@@ -66,7 +66,7 @@ func (b *builder) window(n *plan.Window) (plan.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &windowRows{b: b, n: n, p: p, in: in, mem: account{m: b.x.mem, operator: "window"}}, nil
+	return &windowRows{b: b, n: n, p: p, in: in, mem: b.x.account("window", n)}, nil
 }
 
 // windowPlan puts the sort, and the computation of what the calls look at, below the window.
@@ -128,6 +128,7 @@ func (b *builder) windowPlan(n *plan.Window) (*windowPlan, error) {
 	}
 	if len(keys) > 0 && !n.Sorted {
 		p.in = &plan.Sort{In: p.in, Keys: keys}
+		b.x.env.Analyze.standsFor(p.in, n)
 	}
 	for _, c := range proj.Out {
 		p.ts = append(p.ts, c.Type)

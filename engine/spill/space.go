@@ -32,6 +32,7 @@ type Space struct {
 	peak   atomic.Int64
 	total  atomic.Int64
 	files  atomic.Int64
+	ever   atomic.Int64
 
 	mu   sync.Mutex
 	made bool // the directory exists
@@ -74,6 +75,9 @@ func (s *Space) Written() int64 { return s.total.Load() }
 // Files returns the number of files on disk now.
 func (s *Space) Files() int64 { return s.files.Load() }
 
+// Created returns the number of files ever made on disk.
+func (s *Space) Created() int64 { return s.ever.Load() }
+
 // take counts n bytes that are about to be written.
 func (s *Space) take(n int64) error {
 	used := s.used.Add(n)
@@ -112,6 +116,7 @@ func (s *Space) give(n int64) {
 func (s *Space) countFiles(n int64) {
 	for ; s != nil; s = s.parent {
 		s.files.Add(n)
+		s.ever.Add(max(n, 0))
 	}
 }
 

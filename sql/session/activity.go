@@ -39,6 +39,7 @@ type Backend struct {
 	// Of the running statement:
 	GroupsDone, Groups int64 // row groups of its scans that are done, and of all that have begun
 	Memory, MemoryPeak int64 // bytes
+	Spilled            int64 // bytes ever written to disk
 	Waited             time.Duration
 }
 
@@ -116,7 +117,7 @@ func (a *Activity) Backends() []Backend {
 		if p := d.progress; p != nil {
 			b.GroupsDone, b.Groups = p.Morsels()
 			b.Memory, b.MemoryPeak = p.Memory()
-			b.Waited = p.Waited()
+			b.Waited, b.Spilled = p.Waited(), p.Spilled()
 		}
 		out = append(out, b)
 	}

@@ -26,7 +26,7 @@ func (c *conn) env(ctx context.Context, args []*vec.Vector) (*op.Env, *snapshotR
 		source = withChanges(source, c.tx.changes)
 	}
 	env := &op.Env{Ctx: &expr.Ctx{Context: ctx, Params: args, Session: i}, Source: source, Workers: c.cfg.Workers, Memory: c.cfg.Memory,
-		Spill: c.cfg.Spill, Cores: c.cfg.Cores}
+		Pool: c.cfg.Pool, Spill: c.cfg.Spill, Cores: c.cfg.Cores}
 	c.tune(env)
 	if st, ok := ctx.(*statementCtx); ok {
 		env.Progress = &st.progress

@@ -24,10 +24,11 @@ type Config struct {
 	DB Database
 	// Catalog makes pg_catalog and information_schema; nil for none.
 	Catalog CatalogProvider
-	Workers int          // of a query; 0: one for each core
-	Memory  int64        // of a query, in bytes; 0: no limit
-	Spill   *spill.Space // of all queries together; nil: what does not fit in Memory is an error
-	Cores   *sched.Pool  // what all queries share; nil: they do not wait for each other
+	Workers int            // of a query; 0: one for each core
+	Memory  int64          // of a query, in bytes; 0: no limit
+	Pool    *op.MemoryPool // of all queries together; nil: nobody counts
+	Spill   *spill.Space   // of all queries together; nil: what does not fit in Memory is an error
+	Cores   *sched.Pool    // what all queries share; nil: they do not wait for each other
 	// Activity lists the sessions; nil: nobody asks.
 	Activity *Activity
 	Now      func() int64 // microseconds since 1970; nil: the clock

@@ -45,6 +45,7 @@ var settingTable = []setting{
 	{name: "max_index_keys", initial: "32", typ: "integer", readonly: true, desc: "Shows the maximum number of index keys."},
 	{name: "max_parallel_workers_per_gather", initial: "2", typ: "integer", check: checkInt(0, 1024), desc: "Accepted for compatibility."},
 	{name: "password_encryption", initial: "scram-sha-256", typ: "enum", desc: "Chooses the algorithm for encrypting passwords."},
+	{name: "query_memory", initial: "0", typ: "integer", unit: "B", check: checkQueryMemory, desc: "Memory a query may use before it goes on with the help of the disk; 0, and whatever is more, is what the server was started with."},
 	{name: "quote_all_identifiers", initial: "off", typ: "bool", check: checkBool, desc: "When generating SQL fragments, quote all identifiers."},
 	{name: "role", initial: "none", typ: "string", desc: "Sets the current role."},
 	{name: "row_security", initial: "on", typ: "bool", check: checkBool, desc: "Enable row security."},

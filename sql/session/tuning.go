@@ -1,7 +1,10 @@
 package session
 
 import (
+	"fmt"
+	"math"
 	"strconv"
+	"strings"
 
 	"github.com/telemdb/telemdb/engine/op"
 )
@@ -11,10 +14,54 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.workers")); err == nil && n > 0 {
 		env.Workers = n
 	}
+	if n, err := byteCount(c.set.value("query_memory")); err == nil && n > 0 && (env.Memory <= 0 || n < env.Memory) {
+		env.Memory = n
+	}
 	if n, err := strconv.Atoi(c.set.value("telemdb.batch_rows")); err == nil {
 		env.BatchRows = n
 	}
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoFused = c.set.value("telemdb.fused") == "off"
+}
+
+// queryMemoryMin is the least query_memory a session may ask for: operators need room for a batch and a block of a file.
+const queryMemoryMin = 1 << 20
+
+var sizeUnits = []struct {
+	name  string
+	bytes int64
+}{{"TB", 1 << 40}, {"GB", 1 << 30}, {"MB", 1 << 20}, {"kB", 1 << 10}, {"B", 1}}
+
+// byteCount parses a size as PostgreSQL writes it: 256MB; a bare number is bytes.
+func byteCount(v string) (int64, error) {
+	s, unit := strings.TrimSpace(v), int64(1)
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(s, u.name); ok {
+			s, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/unit {
+		return 0, hintText("Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".")
+	}
+	return n * unit, nil
+}
+
+// checkQueryMemory prints the size in the largest unit that divides it.
+func checkQueryMemory(v string) (string, error) {
+	n, err := byteCount(v)
+	if err != nil {
+		return "", err
+	}
+	if n > 0 && n < queryMemoryMin {
+		return "", hintText(fmt.Sprintf("The least is %d bytes; 0 is what the server was started with.", queryMemoryMin))
+	}
+	for _, u := range sizeUnits {
+		if n > 0 && n%u.bytes == 0 && u.bytes > 1 {
+			return fmt.Sprintf("%d%s", n/u.bytes, u.name), nil
+		}
+	}
+	return strconv.FormatInt(n, 10), nil
 }

@@ -175,6 +175,14 @@ func kindOf(t string) peer.Kind {
 	return peer.Text
 }
 
+// QueryMemory is what the last query held at most in hash tables, sorts and gathered rows.
+func (e *engine) QueryMemory() int64 {
+	if e.db == nil {
+		return 0
+	}
+	return e.db.QueryMemoryPeak()
+}
+
 func (e *engine) Trim() { debug.FreeOSMemory() }
 
 // Size counts the files that hold rows; the log, which is empty once everything is sealed, is a reservation.
