@@ -5,6 +5,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/kernel"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -45,8 +46,12 @@ func (x *fusedWorker) dense() error {
 		x.sums[i].begin(x)
 	}
 	x.book()
-	if err := x.accumulateBlocks(); err != nil {
+	counter := x.counter()
+	if err := x.accumulateBlocks(counter == nil); err != nil {
 		return err
+	}
+	if counter != nil {
+		counter.sums.lanes.UnpackCodes8(counter.least, x.total.t, counter.sums.t)
 	}
 	x.counts = x.total.fold(&x.index)
 	if err := x.name(); err != nil {
@@ -80,14 +85,37 @@ func (x *fusedWorker) reads() bool {
 	return x.measures() || slices.ContainsFunc(x.sums, added) || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
 }
 
-// accumulateBlocks counts the rows of each code and adds up the measures.
-func (x *fusedWorker) accumulateBlocks() error {
+// counter chooses a measure whose sums are made with the number of rows in one addition a row; nil if there is none.
+func (x *fusedWorker) counter() *measureState {
+	if x.index.c8 == nil || x.group.rows > kernel.PackedRows {
+		return nil
+	}
+	for i := range x.sums {
+		m := &x.sums[i]
+		if m.skip || m.own || m.needs&agg.NeedSum == 0 || m.col < 0 {
+			continue
+		}
+		if col, _ := x.scan.Column(m.col); col != nil {
+			s := col.Stats()
+			if s.Bounded && uint64(s.MaxI)-uint64(s.MinI) < 1<<32 {
+				m.counts, m.least = true, s.MinI
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// accumulateBlocks counts the rows of each code, if it is to, and adds up the measures.
+func (x *fusedWorker) accumulateBlocks(count bool) error {
 	if !x.measures() && (x.index.n == 1 || x.group.sel == nil) {
 		x.total.count(&x.index, 0, x.group.rows, &rowSet{n: x.group.alive})
 		return nil
 	}
 	return x.eachBlock(func(from, to int, rows *rowSet) error {
-		x.total.count(&x.index, from, to, rows)
+		if count {
+			x.total.count(&x.index, from, to, rows)
+		}
 		for i := range x.sums {
 			if err := x.sums[i].add(x, from, to, rows); err != nil {
 				return err

@@ -141,6 +141,8 @@ type measureState struct {
 	*measure
 	ev                      *expr.Evaluator
 	skip                    bool          // nothing is read: the rows are those of the code, or there are no values
+	counts                  bool          // the sums' lanes count the rows too: see packed
+	least                   int64         // then: what the values are distances from
 	told                    bool          // nothing is read: what the rows come to is known
 	exact                   kernel.IntSum // the sum, if it is
 	own                     bool          // not every row of a code has a value: they are counted
@@ -169,7 +171,7 @@ func (m *measureState) limit() int64 {
 
 // begin decides, from the statistics of the row group's column, what has to be read.
 func (m *measureState) begin(x *fusedWorker) {
-	m.own, m.skip, m.told, m.safe, m.later = m.filter >= 0, false, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
+	m.own, m.skip, m.counts, m.told, m.safe, m.later = m.filter >= 0, false, false, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
 	n := x.index.n
 	switch {
 	case m.e == nil:
@@ -258,7 +260,12 @@ func (m *measureState) accumulate(at *codeIndex, from, to int, rows *rowSet, xs 
 	if m.own {
 		m.n.count(at, from, to, rows)
 	}
-	if m.needs&agg.NeedSum != 0 {
+	switch {
+	case m.counts && rows.sel == nil:
+		kernel.PackCodes8(at.c8[from:to], xs, m.least, &m.sums.lanes)
+	case m.counts:
+		kernel.PackCodesAt8(at.c8[from:to], xs, rows.pos, m.least, &m.sums.lanes)
+	case m.needs&agg.NeedSum != 0:
 		m.sums.sum(at, from, to, rows, xs)
 	}
 	if m.needs&agg.NeedSquares != 0 {
