@@ -108,18 +108,7 @@ func (c *colTable) mapEach(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s
 }
 
 func (c *colTable) mapDict(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s *colScratch, add bool) {
-	if s.dict != v.Dict {
-		s.dict = v.Dict
-		s.view = *v.Dict
-		s.view.Type = c.vals.Type
-		if cap(s.remap) < v.Dict.N {
-			s.remap = make([]uint32, v.Dict.N)
-		}
-		s.remap = s.remap[:v.Dict.N]
-		for i := range s.remap {
-			s.remap[i] = pending
-		}
-	}
+	s.learn(v.Dict, c.vals.Type)
 	remap, codes := s.remap, v.Codes
 	if v.Valid == nil && sel == nil {
 		for i, code := range codes[:n] {
@@ -159,6 +148,22 @@ func (c *colTable) mapDict(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, s
 		}
 		ids[i] = id
 	})
+}
+
+// learn begins a dictionary, whose codes have no ids yet.
+func (s *colScratch) learn(d *vec.Vector, t types.Type) {
+	if s.dict == d {
+		return
+	}
+	s.dict, s.view = d, *d
+	s.view.Type = t
+	if cap(s.remap) < d.N {
+		s.remap = make([]uint32, d.N)
+	}
+	s.remap = s.remap[:d.N]
+	for i := range s.remap {
+		s.remap[i] = pending
+	}
 }
 
 func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, add bool) {

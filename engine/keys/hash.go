@@ -19,9 +19,10 @@ type Hasher struct {
 type colHasher struct {
 	t      types.Type
 	dict   *vec.Vector
-	hashes []uint64 // of dict's entries
+	hashes []uint64 // of dict's entries; 0: not known
 	canon  []byte
-	view   vec.Vector
+	view   vec.Vector // dict under the column's type
+	other  vec.Vector
 }
 
 // NewHasher returns a hasher for keys of the given types.
@@ -68,16 +69,31 @@ func (c *colHasher) add(v *vec.Vector, sel vec.Bitmap, n int, out []uint64) {
 		}
 	case v.Form == vec.Dict:
 		c.learn(v.Dict)
+		if sel == nil && v.Valid == nil {
+			for i, code := range v.Codes[:n] {
+				x := c.hashes[code]
+				if x == 0 {
+					x = c.entry(code)
+				}
+				out[i] = fold(out[i], x)
+			}
+			return
+		}
 		eachSelected(sel, n, func(i int) {
 			x := uint64(nullHash)
 			if !v.Null(i) {
-				x = c.hashes[v.Codes[i]]
+				x = c.entry(v.Codes[i])
 			}
 			out[i] = fold(out[i], x)
 		})
 	case v.Valid == nil && c.t.Phys() == types.PhysInt64:
 		for i, x := range v.I64[:n] {
 			out[i] = fold(out[i], uint64(x))
+		}
+	case v.Valid == nil && sel == nil && c.t.Phys() == types.PhysBytes && !Canonical(c.t):
+		data, off := v.Data, v.Off
+		for i := range out[:n] {
+			out[i] = fold(out[i], xxh3.Hash(data[off[i]:off[i+1]]))
 		}
 	default:
 		eachSelected(sel, n, func(i int) { out[i] = fold(out[i], c.at(v, i)) })
@@ -88,11 +104,23 @@ func (c *colHasher) learn(d *vec.Vector) {
 	if c.dict == d {
 		return
 	}
-	c.dict, c.view, c.hashes = d, *d, c.hashes[:0]
+	c.dict, c.view = d, *d
 	c.view.Type = c.t
-	for i := range d.N {
-		c.hashes = append(c.hashes, c.at(&c.view, i))
+	if cap(c.hashes) < d.N {
+		c.hashes = make([]uint64, d.N)
 	}
+	c.hashes = c.hashes[:d.N]
+	clear(c.hashes)
+}
+
+// entry returns the word of an entry of the dictionary, which is computed when it is first asked for.
+func (c *colHasher) entry(code uint32) uint64 {
+	x := c.hashes[code]
+	if x == 0 {
+		x = c.at(&c.view, int(code))
+		c.hashes[code] = x
+	}
+	return x
 }
 
 // at returns a word that is equal for equal values.
@@ -115,9 +143,9 @@ func (c *colHasher) at(v *vec.Vector, i int) uint64 {
 		return xxh3.Hash(v.Bytes(i))
 	}
 	if v.Type != c.t { // AppendKey looks at the vector's type
-		c.view = *v
-		c.view.Type = c.t
-		v = &c.view
+		c.other = *v
+		c.other.Type = c.t
+		v = &c.other
 	}
 	c.canon = datum.AppendKey(c.canon[:0], v, i)
 	return xxh3.Hash(c.canon)

@@ -105,15 +105,23 @@ func TestIDsAgreeWithAMap(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 4))
 	for _, ts := range [][]types.Type{{}, {tText}, {tInt}, {tBool}, {tFloat}, {tNumeric}, {tText, tInt}, {tBool, tText, tInt},
-		{tInt, tInt}, {tNumeric, tFloat, tText, tBool}} {
+		{tInt, tInt}, {tFloat, tText, tBool}, {tNumeric, tFloat, tText, tBool}} {
 		for _, card := range []int{1, 3, 40, 3000} {
-			checkTable(t, rng, ts, card)
+			checkTable(t, rng, ts, card, nil)
+			checkTable(t, rng, ts, card, func(x *Table) { x.rowsFrom = rng.IntN(20) })
+			checkTable(t, rng, ts, card, func(x *Table) { x.rowsFrom = 0; x.Reserve(rng.IntN(3000)) })
 		}
+		checkTable(t, rng, ts, 12, func(x *Table) { x.EqualHashes(); x.rowsFrom = rng.IntN(20) })
+		checkTable(t, rng, ts, 12, func(x *Table) { x.EqualHashes(); x.rowsFrom = 0; x.Reserve(1) })
 	}
 }
 
-func checkTable(t *testing.T, rng *rand.Rand, ts []types.Type, card int) {
+func checkTable(t *testing.T, rng *rand.Rand, ts []types.Type, card int, prepare func(*Table)) {
 	a, b := New(ts), New(ts)
+	if prepare != nil {
+		prepare(a)
+		prepare(b)
+	}
 	ma, mb := a.NewMapper(), b.NewMapper()
 	known := [2]map[string]uint32{{}, {}}
 	var names []string // by id in a

@@ -8,6 +8,8 @@
 // product of the domains is small. So no key is ever wider than 64 bits where rows are compared, and rows that agree in
 // a constant vector are not looked at.
 //
+// Beyond some thousand keys of several columns, or of text, the dictionaries give way to one table of rows: see rowTable.
+//
 // NULL equals NULL here. A caller that wants SQL's "NULL matches nothing" leaves such rows out of the selection.
 package keys
 
@@ -27,11 +29,15 @@ type Table struct {
 	types []types.Type
 	cols  []colTable
 	pairs []pairTable // pairs[k] folds the id of columns 0..k with that of column k+1
+
+	rows     *rowTable // once there are many keys, instead of cols and pairs
+	rowsFrom int
+	equal    bool
 }
 
 // New returns an empty table for keys of the given types. Without types every row has the one empty key.
 func New(ts []types.Type) *Table {
-	t := &Table{types: ts, cols: make([]colTable, len(ts))}
+	t := &Table{types: ts, cols: make([]colTable, len(ts)), rowsFrom: rowsFrom}
 	for i, typ := range ts {
 		t.cols[i].init(typ)
 	}
@@ -43,6 +49,7 @@ func New(ts []types.Type) *Table {
 
 // EqualHashes makes all hashes equal, for tests: everything is still right, only slow. The table is empty.
 func (t *Table) EqualHashes() {
+	t.equal = true
 	for i := range t.cols {
 		t.cols[i].words.equal, t.cols[i].byt.equal = true, true
 	}
@@ -54,6 +61,8 @@ func (t *Table) EqualHashes() {
 // Len returns the number of distinct keys.
 func (t *Table) Len() int {
 	switch {
+	case t.rows != nil:
+		return t.rows.len()
 	case len(t.pairs) > 0:
 		return len(t.pairs[len(t.pairs)-1].list)
 	case len(t.cols) == 1:
@@ -65,6 +74,9 @@ func (t *Table) Len() int {
 // Bytes returns the memory the table holds.
 func (t *Table) Bytes() int64 {
 	n := int64(0)
+	if t.rows != nil {
+		return t.rows.bytes()
+	}
 	for i := range t.cols {
 		n += t.cols[i].bytes()
 	}
@@ -80,6 +92,12 @@ func (t *Table) Append(from, to int, out []*vec.Vector) {
 	if len(t.cols) == 0 {
 		return
 	}
+	if t.rows != nil || len(t.cols) == 1 {
+		for c := range out {
+			out[c].AppendRange(t.values(c), from, to)
+		}
+		return
+	}
 	ids := make([]uint32, to-from)
 	for i := range ids {
 		ids[i] = uint32(from + i)
@@ -90,6 +108,12 @@ func (t *Table) Append(from, to int, out []*vec.Vector) {
 // AppendIDs is Append for any ids; ids is overwritten.
 func (t *Table) AppendIDs(ids []uint32, out []*vec.Vector) {
 	if len(t.cols) == 0 {
+		return
+	}
+	if t.rows != nil {
+		for c := range out {
+			vec.AppendIndexed(out[c], &t.rows.vals[c], ids)
+		}
 		return
 	}
 	own := make([]uint32, len(ids))
@@ -104,10 +128,19 @@ func (t *Table) AppendIDs(ids []uint32, out []*vec.Vector) {
 	vec.AppendIndexed(out[0], &t.cols[0].vals, ids)
 }
 
+// values returns the values of column c by id, where they are held so.
+func (t *Table) values(c int) *vec.Vector {
+	if t.rows != nil {
+		return &t.rows.vals[c]
+	}
+	return &t.cols[c].vals
+}
+
 // Mapper adds keys to a table. It holds scratch memory and what it has learnt of dictionaries.
 type Mapper struct {
 	t       *Table
 	scratch []colScratch
+	rows    rowScratch
 }
 
 // Finder looks keys up. Each goroutine has its own.
@@ -147,6 +180,12 @@ func (m *Mapper) fold(cols []*vec.Vector, sel vec.Bitmap, n int, ids []uint32, a
 	}
 	if sel != nil && !anySet(sel) {
 		return false, nil // a constant must not become a key without a row
+	}
+	if add {
+		m.t.toRows()
+	}
+	if m.t.rows != nil {
+		return m.foldRows(cols, sel, n, ids, add)
 	}
 	single, err := m.mapCol(0, cols[0], sel, n, ids, add)
 	if err != nil {
@@ -215,18 +254,19 @@ func (m *Mapper) Merge(o *Table) ([]uint32, error) {
 		return to, nil
 	}
 	out := make([]*vec.Vector, len(o.cols))
+	for c := range out {
+		out[c] = &vec.Vector{}
+	}
+	ids := make([]uint32, 0, min(o.Len(), vec.BatchRows))
 	for from := 0; from < o.Len(); from += vec.BatchRows {
 		end := min(from+vec.BatchRows, o.Len())
-		for c := range out {
-			out[c] = &vec.Vector{}
-			out[c].Reset(o.types[c])
+		ids = ids[:0]
+		for id := from; id < end; id++ {
+			ids = append(ids, uint32(id))
 		}
-		o.Append(from, end, out)
-		single, err := m.Map(out, nil, end-from, to[from:end])
-		if err != nil {
+		if err := m.MergeIDs(o, ids, out, to[from:end]); err != nil {
 			return nil, err
 		}
-		spreadSingle(to[from:end], single, end-from)
 	}
 	return to, nil
 }

@@ -115,6 +115,10 @@ func (t *groupTable) eachHash(f func(from int, hashes []uint64)) {
 	hashes := make([]uint64, vec.BatchRows)
 	for from, n := 0, t.keys.Len(); from < n; from += vec.BatchRows {
 		end := min(from+vec.BatchRows, n)
+		if known := t.keys.Hashes(from, end); known != nil {
+			f(from, known)
+			continue
+		}
 		for i, v := range vecs {
 			v.Reset(ts[i])
 		}
@@ -324,6 +328,11 @@ type partitionMaker struct {
 
 // all merges the tables and then adds the raw rows.
 func (m *partitionMaker) all() error {
+	most := 0
+	for _, s := range m.x.tables {
+		most = max(most, len(s.of(m.p)))
+	}
+	m.t.keys.Reserve(most)
 	for _, s := range m.x.tables {
 		if err := m.t.mergeSome(s.t, s.of(m.p)); err != nil {
 			return err
@@ -533,26 +542,16 @@ func (t *groupTable) mergeSome(o *groupTable, groups []uint32) error {
 	for i := range vecs {
 		vecs[i] = &vec.Vector{}
 	}
-	ids, to := make([]uint32, vec.BatchRows), make([]uint32, vec.BatchRows)
+	to := make([]uint32, vec.BatchRows)
 	for len(groups) > 0 {
 		if err := expr.Canceled(t.w.ctx); err != nil {
 			return err
 		}
 		part := groups[:min(len(groups), vec.BatchRows)]
 		groups = groups[len(part):]
-		for i, v := range vecs {
-			v.Reset(ts[i])
-		}
-		o.keys.AppendIDs(append(ids[:0], part...), vecs)
 		to := to[:len(part)]
-		single, err := t.mapper.Map(vecs, nil, len(part), to)
-		if err != nil {
+		if err := t.mapper.MergeIDs(o.keys, part, vecs, to); err != nil {
 			return err
-		}
-		if single {
-			for i := range to {
-				to[i] = to[0]
-			}
 		}
 		t.grow(t.keys.Len(), math.MaxInt32)
 		for k, g := range part {
