@@ -72,6 +72,11 @@ var suites = []suite{
 		ci: amount{1, 0}, full: amount{1, 0}, asked: "all",
 	},
 	{
+		name: "oracle", about: "random queries over random tables: partitioned, run in other ways, and asked of PostgreSQL where there is one",
+		packages: []string{"./sql/oracle"}, run: "Random",
+		ci: amount{2000, 5}, full: amount{100_000, 240}, asked: "100,000 queries",
+	},
+	{
 		name: "race", about: "all tests below and beside the server under the race detector, internal invariants on",
 		packages: []string{"./storage/...", "./ingest/...", "./rollups/...", "./engine/...", "./wire/...", "."}, run: ".", tags: true, race: true,
 		ci: amount{0, 0}, full: amount{0, 0}, asked: "always",

@@ -4,11 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"github.com/telemdb/telemdb"
 	"github.com/telemdb/telemdb/bench/workload"
 	"github.com/telemdb/telemdb/bench/workload/flat"
 	"github.com/telemdb/telemdb/bench/workload/hits"
-	"github.com/telemdb/telemdb/engine/sqlstate"
 )
 
 // workloads are both, at a scale.
@@ -18,9 +16,6 @@ func workloads(rows int64) []*workload.Workload {
 
 // rare are the queries that ask for what one row in thousands has: a small cut may have none.
 var rare = map[string]bool{"hitsq22": true, "hitsq23": true, "hitsq24": true}
-
-// waiting are the queries for what is not there yet: grouping sets.
-var waiting = map[string]bool{"flatq15": true}
 
 // TestTelemdbAnswersEveryQuery runs every statement, and where a query has another statement to be checked by, that one
 // too; what the answers are is compared with other engines in bench/peers.
@@ -32,10 +27,6 @@ func TestTelemdbAnswersEveryQuery(t *testing.T) {
 			for i := range w.Queries {
 				q := &w.Queries[i]
 				got, err := read(context.Background(), conn, workload.In(q.SQL, workload.Telemdb))
-				if waiting[w.Name+q.Name] && telemdb.SQLState(err) == sqlstate.FeatureNotSupported {
-					t.Logf("%s (%s): not there yet: %v", q.Name, q.Title, err)
-					continue
-				}
 				if err != nil {
 					t.Errorf("%s (%s): %v", q.Name, q.Title, err)
 					continue

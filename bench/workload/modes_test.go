@@ -9,14 +9,15 @@ import (
 
 	"github.com/telemdb/telemdb"
 	"github.com/telemdb/telemdb/bench/workload"
-	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/opt"
+	"github.com/telemdb/telemdb/storage/simd"
 )
 
 // mode is a way to run a plan that may change how long it takes, and not what it answers.
 type mode struct {
 	name     string
 	settings []string // SET …
+	plain    bool     // kernels run their Go twins
 	rows     int64    // at most on so many rows; 0: any
 }
 
@@ -31,8 +32,8 @@ func modes() []mode {
 		{name: "three threads", settings: []string{"telemdb.workers = 3"}},
 		{name: "all spilled", settings: []string{"telemdb.force_spill = on"}},
 		{name: "nothing fused", settings: []string{"telemdb.fused = off"}},
-		{name: "no SIMD", settings: []string{"telemdb.simd = 'off'"}},
-		{name: "no SIMD, one thread, nothing fused", settings: []string{"telemdb.simd = 'off'", "telemdb.workers = 1", "telemdb.fused = off"}},
+		{name: "no SIMD", plain: true},
+		{name: "no SIMD, one thread, nothing fused", plain: true, settings: []string{"telemdb.workers = 1", "telemdb.fused = off"}},
 		{name: "all hashes equal", settings: []string{"telemdb.hash_equal = on"}, rows: 2000},
 		{name: "all hashes equal, spilled", settings: []string{"telemdb.hash_equal = on", "telemdb.force_spill = on"}, rows: 2000},
 	}
@@ -62,9 +63,6 @@ func TestAnswersDoNotDependOnHowPlansRun(t *testing.T) {
 	}
 }
 
-// awaited are settings that come with work that is not there yet.
-var awaited = map[string]bool{"telemdb.batch_rows": true, "telemdb.fused": true, "telemdb.simd": true}
-
 // set changes the settings of a mode. SET takes any name with a dot, so SHOW is asked first whether it means something.
 func (m *mode) set(t *testing.T, conn *sql.Conn) {
 	t.Helper()
@@ -72,9 +70,6 @@ func (m *mode) set(t *testing.T, conn *sql.Conn) {
 	for _, s := range m.settings {
 		name := strings.Fields(s)[0]
 		if _, err := read(ctx, conn, "SHOW "+name); err != nil {
-			if awaited[name] {
-				t.Skipf("%s is not there yet", name)
-			}
 			t.Fatal(err)
 		}
 		if _, err := conn.ExecContext(ctx, "SET "+s); err != nil {
@@ -87,8 +82,11 @@ func (m *mode) set(t *testing.T, conn *sql.Conn) {
 func compareMode(t *testing.T, w *workload.Workload, db *telemdb.DB, m mode, want []answer) {
 	conn := connect(t, db)
 	m.set(t, conn)
+	if m.plain {
+		defer simd.Use(simd.Use(simd.Off))
+	}
 	defer func() {
-		for _, s := range m.settings { // one of them is the process's
+		for _, s := range m.settings {
 			if _, err := conn.ExecContext(context.Background(), "RESET "+strings.Fields(s)[0]); err != nil {
 				t.Error(err)
 			}
@@ -102,7 +100,7 @@ func compareAll(t *testing.T, w *workload.Workload, conn *sql.Conn, want []answe
 	for i := range w.Queries {
 		q := &w.Queries[i]
 		got, err := ask(context.Background(), conn, q)
-		if err != nil && !unsupported(w, q, err) {
+		if err != nil {
 			t.Errorf("%s (%s): %v", q.Name, q.Title, err)
 			continue
 		}
@@ -119,17 +117,12 @@ func askAll(t *testing.T, w *workload.Workload, conn *sql.Conn) []answer {
 	for i := range w.Queries {
 		q := &w.Queries[i]
 		a, err := ask(context.Background(), conn, q)
-		if err != nil && !unsupported(w, q, err) {
+		if err != nil {
 			t.Fatalf("%s (%s): %v", q.Name, q.Title, err)
 		}
 		out[i] = a
 	}
 	return out
-}
-
-// unsupported tells whether an error is that of a query whose feature is not there yet.
-func unsupported(w *workload.Workload, q *workload.Query, err error) bool {
-	return waiting[w.Name+q.Name] && telemdb.SQLState(err) == sqlstate.FeatureNotSupported
 }
 
 // TestAnswersDoNotDependOnHowRowsAreStored compares rows of one COPY, sealed, with rows that are sealed after each of

@@ -11,6 +11,7 @@ import (
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/sql/ast"
+	"github.com/telemdb/telemdb/sql/builtin"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -67,6 +68,30 @@ type binder struct {
 	pos     map[expr.Expr]int
 	nextCTE int
 	views   int // how deep views are nested
+	// casts are the functions of the casts of this statement: an expression that is written twice has to be one and the
+	// same (tree.Key), in the select list and in GROUP BY.
+	casts map[castKey]castFunc
+}
+
+type castKey struct {
+	from, to types.Type
+	context  builtin.CastContext
+}
+
+type castFunc struct {
+	fn *expr.Func
+	ok bool
+}
+
+// findCast is builtin.FindCast with one function for equal casts.
+func (b *binder) findCast(from, to types.Type, cc builtin.CastContext) (*expr.Func, bool) {
+	key := castKey{from, to, cc}
+	c, known := b.casts[key]
+	if !known {
+		c.fn, c.ok = builtin.FindCast(from, to, cc)
+		b.casts[key] = c
+	}
+	return c.fn, c.ok
 }
 
 const (
@@ -75,7 +100,7 @@ const (
 )
 
 func newBinder(cat Catalog, params []types.Type) *binder {
-	b := &binder{cat: cat, pos: map[expr.Expr]int{}}
+	b := &binder{cat: cat, pos: map[expr.Expr]int{}, casts: map[castKey]castFunc{}}
 	for i, t := range params {
 		if t.Kind == types.Invalid {
 			t = types.Of(types.Unknown)

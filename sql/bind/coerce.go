@@ -73,7 +73,7 @@ func (b *binder) coerce(e expr.Expr, t types.Type, cc builtin.CastContext, pos i
 	if l := leafCast(e, t, cc); l != nil {
 		return b.at(l, b.pos[e]), true, nil
 	}
-	fn, ok := builtin.FindCast(from, t, cc)
+	fn, ok := b.findCast(from, t, cc)
 	if !ok {
 		return nil, false, nil
 	}

@@ -153,7 +153,7 @@ func (k *block) aggregate() error {
 	}
 	g := k.newGrouping()
 	for i := range k.targets {
-		k.targets[i].e = g.over(k.targets[i].e)
+		k.targets[i].e = g.overTarget(k.targets[i].e)
 	}
 	for i := range k.sets.calls {
 		for j, a := range k.sets.calls[i].Args {
@@ -211,6 +211,17 @@ func (g *grouping) over(e expr.Expr) expr.Expr {
 		return nil
 	}
 	return tree.Expr(e, 0, g.mapOne)
+}
+
+// overTarget is over for a whole item of the select list: a constant there is a key if it is one of the grouping sets',
+// and then NULL in the sets without it, which a constant within an expression is not.
+func (g *grouping) overTarget(e expr.Expr) expr.Expr {
+	if _, ok := e.(*expr.Const); ok && g.k.groupSets != nil {
+		if i, ok := g.keys[tree.Key(e)]; ok {
+			return col(i, g.node.Out[i])
+		}
+	}
+	return g.over(e)
 }
 
 func (g *grouping) mapOne(e expr.Expr, depth int) (expr.Expr, bool) {

@@ -1,0 +1,17 @@
+// Package oracle asks random queries over random tables and knows what is wrong with an answer without knowing the answer.
+// It has tests only. A seed is a query; fifty seeds share a world, which is three tables with data, partly in segments,
+// partly in the head, some rows deleted. Each query is judged by:
+//
+//   - ternary logic partitioning (Rigger and Su, "Finding Bugs in Database Systems via Query Partitioning", OOPSLA 2020):
+//     for any predicate p, the rows where p holds, where it does not and where it is NULL are together all rows; counts,
+//     sums, minima and maxima add up alike;
+//   - the same statement run otherwise: without the optimiser's rules, one batch a row, one thread, all spilled, all hashes
+//     equal, nothing fused, no SIMD;
+//   - PostgreSQL 15, where TELEMDB_TEST_POSTGRES or TELEMDB_PG_URL names a database of its own (encoding UTF8, collation C,
+//     character type C.UTF-8, timezone UTC): rows, column types and classes of errors.
+//
+// go test plays 100 seeds, .ci/run 2,000. The long run, and one seed alone with its query shrunk:
+//
+//	TELEMDB_SEEDS=100000 go test -timeout 24h -run Random -v ./sql/oracle
+//	TELEMDB_SEED=4711 go test -run Random -v ./sql/oracle
+package oracle

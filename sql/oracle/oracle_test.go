@@ -1,0 +1,266 @@
+package oracle_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/telemdb/telemdb/sql/opt"
+	"github.com/telemdb/telemdb/storage/prove"
+	"github.com/telemdb/telemdb/storage/simd"
+)
+
+// perWorld is how many queries are asked of the same tables.
+const perWorld = 50
+
+// TestRandomQueriesHaveOneAnswer plays seeds; see the package's documentation.
+func TestRandomQueriesHaveOneAnswer(t *testing.T) {
+	j := &judge{t: t, own: connect(t, serve(t), true)}
+	if url := postgres(); url != "" {
+		j.peer = connect(t, url, false)
+		j.peer.must(t, "SET timezone = 'UTC'; SET statement_timeout = '10s'; SET client_min_messages = error")
+	}
+	failures := 0
+	for seed := range prove.Seeds(t, "oracle", 100) {
+		if at := seed / perWorld; j.w == nil || j.w.seed != at {
+			j.load(newWorld(at))
+		}
+		if fault := j.play(seed); fault != "" {
+			failures++
+			fmt.Fprintf(os.Stderr, "TELEMDB_SEED=%d: %s\n\n", seed, fault)
+			if failures >= 8 || os.Getenv("TELEMDB_ORACLE_GO_ON") == "" {
+				t.Errorf("TELEMDB_SEED=%d: %s", seed, fault)
+			}
+		}
+	}
+	if failures > 0 && !t.Failed() {
+		t.Errorf("%d seeds failed", failures)
+	}
+	j.tally()
+}
+
+func postgres() string {
+	if url := os.Getenv("TELEMDB_TEST_POSTGRES"); url != "" {
+		return url
+	}
+	return os.Getenv("TELEMDB_PG_URL")
+}
+
+// judge asks and compares.
+type judge struct {
+	t         *testing.T
+	own, peer *server
+	w         *world
+
+	errors, empty, peers, partitions, modes int64
+}
+
+func (j *judge) tally() {
+	prove.Tally(j.t, "oracle answers that are an error", j.errors)
+	prove.Tally(j.t, "oracle answers without rows", j.empty)
+	prove.Tally(j.t, "oracle answers compared with PostgreSQL", j.peers)
+	prove.Tally(j.t, "oracle queries partitioned", j.partitions)
+	prove.Tally(j.t, "oracle runs in another mode", j.modes)
+}
+
+func (j *judge) load(w *world) {
+	j.w = w
+	j.own.fill(j.t, w)
+	if j.peer != nil {
+		j.peer.fill(j.t, w)
+	}
+}
+
+// play returns what is wrong with the answers to a seed's query, which it shrinks.
+func (j *judge) play(seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	q := newQuery(r, j.w)
+	p := (&scope{r: r, w: j.w, cols: j.w.tables[0].as("a"), nested: 1}).condition(1)
+	m := drawModes(r)
+	whole := q.String()
+	fault := j.fault(q, p, m, true)
+	if fault == "" {
+		return ""
+	}
+	q.simpler(func() bool { return j.fault(q, p, m, false) != "" })
+	return fmt.Sprintf("%s\n  of   %s\n  from %s\n  and  %s", j.fault(q, p, m, false), q, whole, fault)
+}
+
+// fault compares a query's answers. A query that is not valid has none.
+func (j *judge) fault(q *query, p *node, modes []mode, count bool) string {
+	text := q.String()
+	want := j.own.ask(text)
+	if count {
+		j.count(want)
+	}
+	if want.state == "XX000" || want.state == "?" {
+		return "telemdb: " + want.state + " " + want.message
+	}
+	l := leeway{ordered: len(q.order) > 0, types: true}
+	if d := j.otherwise(text, want, modes, l); d != "" {
+		return d
+	}
+	if j.peer != nil {
+		j.peers++
+		l := l
+		l.sums = q.sums
+		if d := apart(want, j.peer.ask(text), l); d != "" && !known(d) {
+			return "PostgreSQL: " + d
+		}
+	}
+	if want.state == "" {
+		return j.partition(q, p, want)
+	}
+	return ""
+}
+
+func (j *judge) count(a *answer) {
+	switch {
+	case a.state != "":
+		j.errors++
+	case len(a.rows) == 0:
+		j.empty++
+	}
+}
+
+// known are differences from PostgreSQL that are meant: what both texts say, and why.
+func known(difference string) bool {
+	for _, k := range []struct{ says, why string }{
+		{"57014", "PostgreSQL ran out of the time that it is given for a statement"},
+		{"FULL JOIN is only supported with merge-joinable", "PostgreSQL cannot run it, telemdb can"},
+	} {
+		if strings.Contains(difference, k.says) {
+			return true
+		}
+	}
+	return false
+}
+
+// mode is a way to run a plan that may not change its answer.
+type mode struct {
+	settings []string
+	level    *simd.Level
+}
+
+func (m mode) String() string {
+	if m.level != nil {
+		return "no SIMD"
+	}
+	return strings.Join(m.settings, "; ")
+}
+
+// drawModes chooses some modes.
+func drawModes(r *rand.Rand) []mode {
+	off := simd.Off
+	all := []mode{
+		{settings: []string{"telemdb.optimizer_off = '" + strings.Join(opt.Rules(), ",") + "'"}},
+		{settings: []string{"telemdb.optimizer_off = '" + opt.Rules()[r.IntN(len(opt.Rules()))] + "'"}},
+		{settings: []string{"telemdb.fused = off"}},
+		{settings: []string{"telemdb.workers = 1"}},
+		{settings: []string{"telemdb.workers = 5"}},
+		{settings: []string{fmt.Sprintf("telemdb.batch_rows = %d", []int{1, 2, 3, 7, 1000}[r.IntN(5)])}},
+		{settings: []string{"telemdb.force_spill = on"}},
+		{settings: []string{"telemdb.hash_equal = on"}},
+		{settings: []string{"telemdb.fused = off", "telemdb.workers = 1", "telemdb.force_spill = on"}},
+		{level: &off},
+	}
+	r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	return all[:3]
+}
+
+// otherwise runs a statement in modes.
+func (j *judge) otherwise(text string, want *answer, modes []mode, l leeway) string {
+	for _, m := range modes {
+		if m.settings != nil && m.settings[0] == "telemdb.hash_equal = on" && len(j.w.tables[0].parts[0]) > 1<<18 {
+			continue // quadratic
+		}
+		j.modes++
+		if d := apart(want, j.in(m, text), l); d != "" {
+			return fmt.Sprintf("%s: %s", m, d)
+		}
+	}
+	return ""
+}
+
+func (j *judge) in(m mode, text string) *answer {
+	if m.level != nil {
+		defer simd.Use(simd.Use(*m.level))
+	}
+	for _, s := range m.settings {
+		j.own.must(j.t, "SET "+s)
+		defer j.own.must(j.t, "RESET "+strings.Fields(s)[0])
+	}
+	return j.own.ask(text)
+}
+
+// partition compares a query with its parts by a predicate.
+func (j *judge) partition(q *query, p *node, want *answer) string {
+	if q.limit != "" || q.setOp != "" || q.sets != "" || q.having != nil || windowed(q) {
+		return ""
+	}
+	how := "UNION ALL"
+	if q.distinct {
+		how = "UNION"
+	}
+	parts := make([]string, 3)
+	for i, f := range []string{"%s", "NOT %s", "%s IS NULL"} {
+		part := *q
+		part.with, part.order = nil, nil
+		part.where = append(part.where[:len(part.where):len(part.where)], op(boolean, "("+f+")", p))
+		parts[i] = part.String()
+	}
+	all := strings.Join(parts, " "+how+" ")
+	if q.grouped {
+		if all = regroup(q, all); all == "" {
+			return ""
+		}
+	}
+	if len(q.with) > 0 {
+		all = "WITH " + strings.Join(q.with, ", ") + " " + all
+	}
+	j.partitions++
+	if d := apart(want, j.own.ask(all), leeway{sums: q.sums}); d != "" {
+		return fmt.Sprintf("partitions by %s: %s\n  parts %s", p, d, all)
+	}
+	return ""
+}
+
+func windowed(q *query) bool {
+	for _, n := range q.items {
+		if n.kind == kinds {
+			return true
+		}
+	}
+	return false
+}
+
+// regroup adds up the groups of partitions, or returns "" if an aggregate cannot be.
+func regroup(q *query, parts string) string {
+	var items, keys []string
+	for i, n := range q.items {
+		c := fmt.Sprintf("c%d", i+1)
+		text := n.String()
+		if n.kids != nil && strings.Contains(n.format, "FILTER") {
+			text = n.kids[0].String()
+		}
+		switch name, _, _ := strings.Cut(text, "("); {
+		case i < q.keys:
+			items, keys = append(items, c), append(keys, c)
+		case strings.HasPrefix(text, "count(DISTINCT"):
+			return ""
+		case name == "count":
+			items = append(items, "sum("+c+")::bigint")
+		case name == "sum" || name == "min" || name == "max" || name == "bool_and" || name == "bool_or":
+			items = append(items, name+"("+c+")")
+		default:
+			return ""
+		}
+	}
+	sql := fmt.Sprintf("SELECT %s FROM (%s) parts", strings.Join(items, ", "), parts)
+	if len(keys) > 0 {
+		sql += " GROUP BY " + strings.Join(keys, ", ")
+	}
+	return sql
+}
