@@ -33,6 +33,14 @@ func newDistinct(call *plan.AggCall) (State, error) {
 	if err != nil {
 		return nil, err
 	}
+	if countsIntegers(call.Fn.Name, argTypes(call)) && len(call.Order) == 0 {
+		return &intDistinctCount{}, nil
+	}
+	return newDistinctRows(call, inner), nil
+}
+
+// newDistinctRows returns the state for any call; inner is what the distinct rows are given to.
+func newDistinctRows(call *plan.AggCall, inner State) *distinctState {
 	s := &distinctState{call: call, inner: inner, types: []types.Type{types.Of(types.Int64)}}
 	for _, e := range call.Args {
 		s.types = append(s.types, e.Type())
@@ -44,7 +52,7 @@ func newDistinct(call *plan.AggCall) (State, error) {
 	s.plain = true
 	s.table = keys.New(s.types[1:])
 	s.mapper = s.table.NewMapper()
-	return s, nil
+	return s
 }
 
 // needGroups gives the table its group column.

@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -24,6 +26,8 @@ type hllState struct {
 	key    []byte
 	dict   *vec.Vector
 	hashes []uint64 // of dict's entries
+	rows   []uint64
+	dense  dense[uint64]
 }
 
 const (
@@ -33,7 +37,7 @@ const (
 )
 
 type hllGroup struct {
-	list []uint64 // distinct hashes
+	list []uint64 // distinct hashes, ascending
 	reg  []byte   // registers, once the list is full
 }
 
@@ -56,14 +60,63 @@ func (s *hllState) Add(in *Input) error {
 			s.hashes = append(s.hashes, s.hash(&entries, i))
 		}
 	}
-	each(in.present(v, &s.buf), in.N, func(i int) {
-		if v.Form == vec.Dict {
-			s.add(in.group(i), s.hashes[v.Codes[i]])
+	sel := in.present(v, &s.buf)
+	if v.Form == vec.Const && in.Groups == nil {
+		if count(sel, in.N) > 0 {
+			s.add(in.One, s.hash(v, 0))
+		}
+		return nil
+	}
+	hs, groups := s.dense.rows(s.hashAll(v, in.N, sel), in, sel)
+	if groups == nil {
+		s.addAll(in.One, hs)
+	}
+	for i, g := range groups {
+		s.add(g, hs[i])
+	}
+	return nil
+}
+
+// addAll adds hashes to one group.
+func (s *hllState) addAll(g uint32, hs []uint64) {
+	p := &s.groups[g]
+	for i, h := range hs {
+		if p.reg != nil {
+			for _, h := range hs[i:] {
+				p.set(h)
+			}
 			return
 		}
-		s.add(in.group(i), s.hash(v, i))
-	})
-	return nil
+		s.add(g, h)
+	}
+}
+
+// hashAll returns the hashes of the selected rows at their places.
+func (s *hllState) hashAll(v *vec.Vector, n int, sel vec.Bitmap) []uint64 {
+	if v.Form == vec.Dict && len(s.hashes) > 0 {
+		s.rows = coded(s.rows, s.hashes, v.Codes[:n])
+		return s.rows
+	}
+	s.rows = grown(s.rows[:0], n)
+	if v.Form == vec.Flat && s.t.Phys() == types.PhysInt64 {
+		for i, x := range v.I64[:n] {
+			s.rows[i] = hashWord(uint64(x))
+		}
+		return s.rows
+	}
+	each(sel, n, func(i int) { s.rows[i] = s.hash(v, i) })
+	return s.rows
+}
+
+// hashWord is xxh3.Hash of the 8 bytes of x, least significant first.
+func hashWord(x uint64) uint64 {
+	const secret, prime = 0xc73ab174c5ecd5a2, 0x9fb21c651e98df25
+	x = bits.RotateLeft64(x, 32) ^ secret
+	x ^= bits.RotateLeft64(x, 49) ^ bits.RotateLeft64(x, 24)
+	x *= prime
+	x ^= x>>35 + 8
+	x *= prime
+	return x ^ x>>28
 }
 
 // hash is the same for values that are equal in SQL.
@@ -94,13 +147,12 @@ func (s *hllState) add(g uint32, h uint64) {
 		p.set(h)
 		return
 	}
-	for _, x := range p.list {
-		if x == h {
-			return
-		}
+	at, found := slices.BinarySearch(p.list, h)
+	if found {
+		return
 	}
 	before := cap(p.list)
-	p.list = append(p.list, h)
+	p.list = slices.Insert(p.list, at, h)
 	s.held += int64(cap(p.list)-before) * 8
 	if len(p.list) > hllSparse {
 		s.spread(p)
@@ -137,9 +189,7 @@ func (s *hllState) Merge(o State, from, to []uint32) error {
 		if dst.reg == nil {
 			s.spread(dst)
 		}
-		for i, r := range src.reg {
-			dst.reg[i] = max(dst.reg[i], r)
-		}
+		simd.MaxU8(dst.reg, src.reg)
 	}
 	return nil
 }

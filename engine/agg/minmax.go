@@ -2,7 +2,6 @@ package agg
 
 import (
 	"math"
-	"math/bits"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/kernel"
@@ -29,11 +28,12 @@ func newExtreme(ts []types.Type, sign int) State {
 
 // intExtreme is min and max of the integer class. A group without values is told by seen.
 type intExtreme struct {
-	most bool
-	val  []int64
-	seen vec.Bitmap
-	buf  vec.Bitmap
-	vals []int64
+	most  bool
+	val   []int64
+	seen  vec.Bitmap
+	buf   vec.Bitmap
+	vals  []int64
+	dense dense[int64]
 }
 
 func (s *intExtreme) Grow(n int) {
@@ -65,19 +65,32 @@ func (s *intExtreme) Add(in *Input) error {
 		s.add(in.One, most)
 		return nil
 	}
-	if sel == nil {
-		for i, x := range xs {
-			s.add(in.Groups[i], x)
-		}
-		return nil
-	}
-	for w, m := range sel {
-		for base := w << 6; m != 0; m &= m - 1 {
-			i := base + bits.TrailingZeros64(m)
-			s.add(in.Groups[i], xs[i])
-		}
+	xs, groups := s.dense.rows(xs, in, sel)
+	if s.most {
+		s.addMost(xs, groups)
+	} else {
+		s.addLeast(xs, groups)
 	}
 	return nil
+}
+
+// addLeast and addMost set seen where the value changes only: the first value of a group is never beyond what it starts with.
+func (s *intExtreme) addLeast(xs []int64, groups []uint32) {
+	for i, g := range groups {
+		if x := xs[i]; x <= s.val[g] {
+			s.val[g] = x
+			s.seen.Set(int(g))
+		}
+	}
+}
+
+func (s *intExtreme) addMost(xs []int64, groups []uint32) {
+	for i, g := range groups {
+		if x := xs[i]; x >= s.val[g] {
+			s.val[g] = x
+			s.seen.Set(int(g))
+		}
+	}
 }
 
 func (s *intExtreme) add(g uint32, x int64) {
@@ -115,11 +128,12 @@ func (s *intExtreme) Bytes() int64 { return int64(cap(s.val)) * 9 }
 
 // floatExtreme keeps, of equal values, the first: -0 and 0 print differently.
 type floatExtreme struct {
-	sign int
-	val  []float64
-	seen vec.Bitmap
-	buf  vec.Bitmap
-	vals []float64
+	sign  int
+	val   []float64
+	seen  vec.Bitmap
+	buf   vec.Bitmap
+	vals  []float64
+	dense dense[float64]
 }
 
 func (s *floatExtreme) Grow(n int) {
@@ -129,9 +143,42 @@ func (s *floatExtreme) Grow(n int) {
 func (s *floatExtreme) Add(in *Input) error {
 	v := in.Args[0]
 	sel := in.present(v, &s.buf)
-	xs := floats(v, in.N, &s.vals)
-	each(sel, in.N, func(i int) { s.add(in.group(i), xs[i]) })
+	if v.Form == vec.Const && in.Groups == nil {
+		if count(sel, in.N) > 0 {
+			s.add(in.One, v.Float(0))
+		}
+		return nil
+	}
+	xs, groups := s.dense.rows(floats(v, in.N, &s.vals), in, sel)
+	if groups == nil {
+		if len(xs) > 0 {
+			s.add(in.One, firstExtreme(xs, s.sign))
+		}
+		return nil
+	}
+	for i, g := range groups {
+		s.add(g, xs[i])
+	}
 	return nil
+}
+
+// firstExtreme returns the least (sign -1) or the greatest (sign 1) of xs, which has one, of equal ones the first.
+func firstExtreme(xs []float64, sign int) float64 {
+	best := xs[0]
+	if sign > 0 {
+		for _, x := range xs {
+			if x > best || (x != x && best == best) {
+				best = x
+			}
+		}
+		return best
+	}
+	for _, x := range xs {
+		if x < best || (best != best && x == x) {
+			best = x
+		}
+	}
+	return best
 }
 
 func (s *floatExtreme) add(g uint32, x float64) {
@@ -176,6 +223,8 @@ type bytesExtreme struct {
 	val  [][]byte
 	held int64
 	buf  vec.Bitmap
+
+	codes vec.Bitmap // that the batch has had
 }
 
 func (s *bytesExtreme) Grow(n int) { s.val = grown(s.val, n) }
@@ -189,8 +238,24 @@ func (s *bytesExtreme) Add(in *Input) error {
 		}
 		return nil
 	}
+	if v.Form == vec.Dict && in.Groups == nil {
+		s.addCodes(v, in, sel)
+		return nil
+	}
 	each(sel, in.N, func(i int) { s.add(in.group(i), v.Bytes(i)) })
 	return nil
+}
+
+// addCodes adds each dictionary entry of a batch of one group once, in the order in which they come: of values that are equal
+// but not the same the first stays.
+func (s *bytesExtreme) addCodes(v *vec.Vector, in *Input, sel vec.Bitmap) {
+	s.codes = s.codes.Resize(v.Dict.N)
+	each(sel, in.N, func(i int) {
+		if c := int(v.Codes[i]); !s.codes.Get(c) {
+			s.codes.Set(c)
+			s.add(in.One, v.Dict.Bytes(c))
+		}
+	})
 }
 
 func (s *bytesExtreme) add(g uint32, x []byte) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -36,22 +37,55 @@ type intVariance struct {
 	sq           [][3]uint64
 	sample, root bool
 	buf          vec.Bitmap
+	flat         []int64
+	dense        dense[int64]
 }
 
 func (s *intVariance) Grow(n int) { s.sum.Grow(n); s.sq = grown(s.sq, n) }
 
 func (s *intVariance) Add(in *Input) error {
 	v := in.Args[0]
-	each(in.present(v, &s.buf), in.N, func(i int) {
-		x := v.Int(i)
-		a := uint64(x)
-		if x < 0 {
-			a = -a
+	xs, groups := s.dense.rows(ints(v, in.N, &s.flat), in, in.present(v, &s.buf))
+	if groups == nil {
+		if len(xs) > 0 {
+			w := squares(xs)
+			s.addSquare(in.One, w[0], w[1], w[2])
 		}
-		hi, lo := bits.Mul64(a, a)
-		s.addSquare(in.group(i), lo, hi, 0)
-	})
+		return s.sum.Add(in)
+	}
+	for i, g := range groups {
+		hi, lo := square(xs[i])
+		s.addSquare(g, lo, hi, 0)
+	}
 	return s.sum.Add(in)
+}
+
+// square returns x*x in 128 bits.
+func square(x int64) (hi, lo uint64) {
+	a := uint64(x)
+	if x < 0 {
+		a = -a
+	}
+	return bits.Mul64(a, a)
+}
+
+// squares sums the squares of xs, which has one, in 192 bits.
+func squares(xs []int64) (w [3]uint64) {
+	least, most := simd.MinMaxI64(xs)
+	if least > -1<<25 && most < 1<<25 && len(xs) < 1<<14 { // then it is below 2^64
+		for _, x := range xs {
+			w[0] += uint64(x * x)
+		}
+		return w
+	}
+	for _, x := range xs {
+		hi, lo := square(x)
+		var c uint64
+		w[0], c = bits.Add64(w[0], lo, 0)
+		w[1], c = bits.Add64(w[1], hi, c)
+		w[2] += c
+	}
+	return w
 }
 
 func (s *intVariance) addSquare(g uint32, w0, w1, w2 uint64) {
@@ -237,6 +271,8 @@ type floatVariance struct {
 	sample, root bool
 	n, sx, sxx   []float64
 	buf          vec.Bitmap
+	flat         []float64
+	dense        dense[float64]
 }
 
 func (s *floatVariance) Grow(n int) {
@@ -245,19 +281,33 @@ func (s *floatVariance) Grow(n int) {
 
 func (s *floatVariance) Add(in *Input) error {
 	v := in.Args[0]
-	each(in.present(v, &s.buf), in.N, func(i int) {
-		g, x := in.group(i), v.Float(i)
-		s.n[g]++
-		s.sx[g] += x
-		switch {
-		case s.n[g] > 1:
-			d := x*s.n[g] - s.sx[g]
-			s.sxx[g] += d * d / (s.n[g] * (s.n[g] - 1))
-		case math.IsInf(x, 0) || math.IsNaN(x):
-			s.sxx[g] = math.NaN()
+	xs, groups := s.dense.rows(floats(v, in.N, &s.flat), in, in.present(v, &s.buf))
+	if groups == nil && len(xs) > 0 {
+		g := in.One
+		n, sx, sxx := s.n[g], s.sx[g], s.sxx[g]
+		for _, x := range xs {
+			n, sx, sxx = addDistance(n, sx, sxx, x)
 		}
-	})
+		s.n[g], s.sx[g], s.sxx[g] = n, sx, sxx
+	}
+	for i, g := range groups {
+		s.n[g], s.sx[g], s.sxx[g] = addDistance(s.n[g], s.sx[g], s.sxx[g], xs[i])
+	}
 	return nil
+}
+
+// addDistance adds x to a count, a sum and a sum of squared distances.
+func addDistance(n, sx, sxx, x float64) (float64, float64, float64) {
+	n++
+	sx += x
+	switch {
+	case n > 1:
+		d := x*n - sx
+		sxx += d * d / (n * (n - 1))
+	case x-x != 0: // infinite or not a number
+		sxx = math.NaN()
+	}
+	return n, sx, sxx
 }
 
 func (s *floatVariance) Merge(o State, from, to []uint32) error {
