@@ -13,6 +13,7 @@ import (
 	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/engine/sched"
 	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -117,27 +118,41 @@ func (p *pipeline) descend(n plan.Node) error {
 	case *plan.Virtual:
 		return p.virtual(n)
 	case *plan.Scan:
-		p.node = n
-		src, err := p.b.x.env.Source(n.Table)
-		if err != nil {
-			return err
-		}
-		if p.scan, err = scan.New(p.b.ctx, src, n); err != nil {
-			return err
-		}
-		p.b.x.env.Progress.scanBegins(p.scan.Morsels())
-		p.scan.BatchRows(p.b.x.env.BatchRows)
-		if p.b.x.env.Analyze != nil {
-			p.scan.Measure()
-		}
-		if skip := p.b.x.env.Skip; skip != nil {
-			p.scan.SkipCorrupt(skip)
-		}
-		return nil
+		_, err := p.open(n, nil)
+		return err
+	case *lateScan:
+		src, err := p.open(n.n, n.cols)
+		n.src = src
+		return err
 	}
 	rows, err := p.b.build(n)
 	p.rows = rows
 	return err
+}
+
+// open opens the stored table that the pipeline begins with. The rows have the columns late of n.Read and their place; if late is
+// nil they have the columns of n.
+func (p *pipeline) open(n *plan.Scan, late []int) (column.Source, error) {
+	p.node = n
+	src, err := p.b.x.env.Source(n.Table)
+	if err != nil {
+		return nil, err
+	}
+	if p.scan, err = scan.New(p.b.ctx, src, n); err != nil {
+		return nil, err
+	}
+	if late != nil && !p.scan.EmitsRows(late) {
+		return nil, errByIndex
+	}
+	p.b.x.env.Progress.scanBegins(p.scan.Morsels())
+	p.scan.BatchRows(p.b.x.env.BatchRows)
+	if p.b.x.env.Analyze != nil {
+		p.scan.Measure()
+	}
+	if skip := p.b.x.env.Skip; skip != nil {
+		p.scan.SkipCorrupt(skip)
+	}
+	return src, nil
 }
 
 // prepare runs the parts that have to be complete before the first row: the build sides of joins.

@@ -54,6 +54,8 @@ type Env struct {
 	ManyGroups int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
+	// NoTopPush keeps a top-N from telling the scan below what it need not read, and from reading columns late.
+	NoTopPush bool
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
 }

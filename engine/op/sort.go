@@ -6,6 +6,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -14,21 +15,24 @@ import (
 // the input, which decides between equal keys. When a third of the memory is used, runs go to disk; then all runs are
 // merged as they are read. A top-N drops from time to time what cannot be among the first N.
 type sortRows struct {
-	b     *builder
-	n     *plan.Sort
-	p     *pipeline
-	spec  *sortSpec
-	bound sortBound
-	ends  []*sortEnd
-	runs  []*sortRun // sorted
-	order []uint32   // the rows in order: chunk<<chunkBits | row, chunks counted through all runs
-	cols  [][]*vec.Vector
-	disk  *sortMerge // nil: nothing went to disk
-	mem   account    // of order
-	done  bool
-	at    int
-	out   vec.Batch
-	vecs  []vec.Vector
+	b      *builder
+	n      *plan.Sort
+	of     plan.Node // whose work it is
+	p      *pipeline
+	spec   *sortSpec
+	bound  sortBound
+	top    *scan.Top // what the scan below is told; nil: nothing
+	topCol int       // of the input: the first key
+	ends   []*sortEnd
+	runs   []*sortRun // sorted
+	order  []uint32   // the rows in order: chunk<<chunkBits | row, chunks counted through all runs
+	cols   [][]*vec.Vector
+	disk   *sortMerge // nil: nothing went to disk
+	mem    account    // of order
+	done   bool
+	at     int
+	out    vec.Batch
+	vecs   []vec.Vector
 }
 
 // sortBound is the word of a value that N rows at least do not exceed: shared by the workers of a top-N, it only shrinks.
@@ -40,7 +44,10 @@ func (b *sortBound) lower(w uint64) {
 }
 
 func (b *builder) sort(n *plan.Sort) plan.Rows {
-	return &sortRows{b: b, n: n, mem: b.x.account("sort", n)}
+	if r := b.newLateTop(n); r != nil {
+		return r
+	}
+	return &sortRows{b: b, n: n, of: n, mem: b.x.account("sort", n)}
 }
 
 func (r *sortRows) Next() (b *vec.Batch, err error) {
@@ -92,6 +99,7 @@ func (r *sortRows) compute() error {
 		return err
 	}
 	r.p, r.spec = p, newSortSpec(r.n)
+	r.tellScan()
 	r.bound.word.Store(^uint64(0))
 	var mu sync.Mutex
 	err = p.drive(func(w *worker) (terminal, error) {

@@ -32,7 +32,7 @@ type sortEnd struct {
 }
 
 func newSortEnd(r *sortRows, w *worker) *sortEnd {
-	e := &sortEnd{r: r, w: w, run: newSortRun(r.spec), mem: w.x.account("sort", r.n)}
+	e := &sortEnd{r: r, w: w, run: newSortRun(r.spec), mem: w.x.account("sort", r.of)}
 	for _, k := range r.n.Keys {
 		e.exprs = append(e.exprs, expr.Compile(k.Expr))
 	}
@@ -148,14 +148,16 @@ func (e *sortEnd) contenders(words []uint64, n int, sel vec.Bitmap) {
 // counts, and the bound is.
 func (e *sortEnd) beforeBound(i int) bool {
 	s := e.r.spec
+	earlier := uint32(e.w.morsel) < e.boundItem.morsel // a scan may visit morsels in an order of its own
 	switch {
 	case s.complex:
 		return true
 	case s.exact:
-		return false
+		return earlier
 	}
 	e.scratch = appendRest(e.scratch[:0], e.keys, s.forms, s.keys, i)
-	return bytes.Compare(e.scratch, e.boundRest) < 0
+	c := bytes.Compare(e.scratch, e.boundRest)
+	return c < 0 || c == 0 && earlier
 }
 
 // truncate keeps the first limit rows of the run.
@@ -183,6 +185,10 @@ func (e *sortEnd) truncate() error {
 	e.full = left == 0
 	if e.full && e.boundAt == values && !e.r.spec.complex && len(e.keys) > 0 {
 		e.r.bound.lower(e.boundItem.word)
+	}
+	if t := e.r.top; t != nil && e.full {
+		at := e.boundItem.row
+		t.Tighten(&old.chunks[at>>chunkBits].cols[e.r.topCol], int(at&(chunkRows-1)))
 	}
 	e.run.keep(old, kept)
 	return nil

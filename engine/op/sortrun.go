@@ -19,6 +19,9 @@ type sortItem struct {
 	morsel uint32 // decides between equal rows of different runs
 }
 
+// place orders rows of one run as they lie in the input.
+func (it sortItem) place() uint64 { return uint64(it.morsel)<<32 | uint64(it.row) }
+
 // The classes of rows by their first key.
 const (
 	nullsFirst = iota
@@ -42,11 +45,12 @@ type sortChunk struct {
 
 // sortSpec is what the runs of one sort share.
 type sortSpec struct {
-	keys    []plan.SortKey
-	forms   []keyForm
-	types   []types.Type
-	exact   bool // the words decide alone
-	complex bool // some key has no normalised form: keys are compared as values
+	keys     []plan.SortKey
+	forms    []keyForm
+	types    []types.Type
+	exact    bool // the words decide alone
+	complex  bool // some key has no normalised form: keys are compared as values
+	shuffled bool // morsels may come in any order
 }
 
 func newSortSpec(n *plan.Sort) *sortSpec {
@@ -221,11 +225,14 @@ func compareKey(v *vec.Vector, i int, w *vec.Vector, j int, k *plan.SortKey) int
 	return c
 }
 
-// sort orders the items. Rows are added in the order of the input, so equal ones keep it.
+// sort orders the items. Equal ones stay in the order of the input.
 func (r *sortRun) sort(ctx *expr.Ctx) error {
 	var spare []sortItem
 	for c := range r.items {
 		items := r.items[c]
+		if r.shuffled {
+			slices.SortFunc(items, func(a, b sortItem) int { return cmp.Compare(a.place(), b.place()) })
+		}
 		if cap(spare) < len(items) {
 			spare = make([]sortItem, len(items))
 		}
@@ -242,7 +249,7 @@ func (r *sortRun) sort(ctx *expr.Ctx) error {
 				return
 			}
 			slices.SortFunc(t, func(a, b sortItem) int {
-				return cmp.Or(compareRest(r, a.row, r, b.row), cmp.Compare(a.row, b.row))
+				return cmp.Or(compareRest(r, a.row, r, b.row), cmp.Compare(a.place(), b.place()))
 			})
 		})
 	}
@@ -281,7 +288,7 @@ func (r *sortRun) sortRest(items, spare []sortItem, at int) {
 	}
 }
 
-// radixSort orders items, which come by row, by word, keeping the order of equal ones: byte by byte from the least, leaving out bytes in which
+// radixSort orders items, which come by place, by word, keeping the order of equal ones: byte by byte from the least, leaving out bytes in which
 // all words agree. spare has the same length.
 func radixSort(items, spare []sortItem) {
 	if len(items) < 256 {
@@ -289,7 +296,7 @@ func radixSort(items, spare []sortItem) {
 			if a.word != b.word {
 				return cmp.Compare(a.word, b.word)
 			}
-			return cmp.Compare(a.row, b.row)
+			return cmp.Compare(a.place(), b.place())
 		})
 		return
 	}

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -66,7 +67,7 @@ func (w *Worker) askFor(m column.Morsel) {
 	output := w.asksOutput()
 	asked := false
 	for c := range w.peek {
-		if w.filters[c] || output && c < w.s.node.Out {
+		if w.filters[c] || output && slices.Contains(w.s.out, c) {
 			r := &w.peek[c]
 			r.open(g, w.s.table, w.s.node.Read[c])
 			asked = r.fetch(g.Rows()) || asked
@@ -88,10 +89,10 @@ func (w *Worker) asksOutput() bool {
 func (w *Worker) askOutput() {
 	w.s.ahead.begun.Add(1)
 	w.s.ahead.passed.Add(1)
-	if w.s.ahead.warm.Load() >= aheadWarm || w.s.node.Out < 2 {
+	if w.s.ahead.warm.Load() >= aheadWarm || len(w.s.out) < 2 {
 		return
 	}
-	for c := range w.s.node.Out {
+	for _, c := range w.s.out {
 		w.cols[c].fetch(w.group.Rows())
 	}
 }

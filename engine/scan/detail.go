@@ -86,7 +86,7 @@ func (w *Worker) metGroup(n, alive int) {
 	default:
 		w.detail.Bitmap++
 	}
-	for c := range w.s.node.Out {
+	for _, c := range w.s.out {
 		if alive > 0 && !w.filters[c] {
 			w.met(w.cols[c].direct)
 			w.met(w.cols[c].second)

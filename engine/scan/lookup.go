@@ -239,7 +239,7 @@ func (f *finding) open(w *Worker) {
 		}
 	}
 	f.group, f.preds = g, append([]predState(nil), w.preds...)
-	for c := range w.s.node.Out {
+	for _, c := range w.s.out {
 		if r := &w.cols[c]; r.kind == plain {
 			f.out = append(f.out, r.direct)
 		}

@@ -21,7 +21,8 @@ type Scan struct {
 	table     *types.Table
 	morsels   []column.Morsel
 	preds     []*pred
-	never     bool // some conjunct is true for no row
+	never     bool  // some conjunct is true for no row
+	out       []int // of Read: what is emitted
 	skipped   *Skipped
 	lookup    *lookup // nil: none
 	ahead     ahead
@@ -70,6 +71,9 @@ func New(ctx *expr.Ctx, src column.Source, n *plan.Scan) (*Scan, error) {
 	resolved := *n
 	resolved.Read = inColumns(s.table, n.Read)
 	s.node = &resolved
+	for c := range n.Out {
+		s.out = append(s.out, c)
+	}
 	for _, e := range n.Filter {
 		p := newPred(ctx, s, e)
 		s.never = s.never || p.never
@@ -138,12 +142,14 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	for i := range w.vecs {
 		w.batch.Cols = append(w.batch.Cols, &w.vecs[i])
 	}
-	w.out.Cols = w.batch.Cols[:s.node.Out]
+	for _, c := range s.out {
+		w.out.Cols = append(w.out.Cols, &w.vecs[c])
+	}
 	for _, p := range s.preds {
 		w.preds = append(w.preds, newPredState(w, p))
 	}
 	w.step, w.most, w.detail = s.batchMost(), s.batchMost(), newDetail(s)
-	if slices.ContainsFunc(s.node.Read[:s.node.Out], mayBeLong) {
+	if slices.ContainsFunc(s.out, func(c int) bool { return mayBeLong(s.node.Read[c]) }) {
 		w.step, w.long = stepMin, true
 	}
 	w.filters = make([]bool, n)
@@ -408,7 +414,7 @@ func (w *Worker) decode(alive int) (int, error) {
 
 // loadAll decodes the columns of the output.
 func (w *Worker) loadAll() error {
-	for c := range w.s.node.Out {
+	for _, c := range w.s.out {
 		if err := w.load(c); err != nil {
 			return err
 		}
@@ -429,7 +435,7 @@ func mayBeLong(c plan.ScanCol) bool { return c.Type.Kind == types.JSONB && !c.Ou
 // adapt chooses the number of rows of the next block by the bytes of this one.
 func (w *Worker) adapt() {
 	size := 0
-	for i := range w.vecs[:w.s.node.Out] {
+	for _, i := range w.s.out {
 		size = max(size, len(w.vecs[i].Data))
 	}
 	n := w.to - w.from
