@@ -91,7 +91,7 @@ func (e *sortEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 func (e *sortEnd) reserve() error {
 	size := e.run.size()
 	x := e.w.x
-	space := x.spaceOf(e.r.n)
+	space := x.spaceOf(e.r.of)
 	force := x.env.ForceSpill && e.run.n >= 1024
 	if space == nil || !force && (size < 1<<16 || !x.mem.tight(size-e.mem.held, 1, 3)) {
 		return e.mem.to(size)
