@@ -323,9 +323,16 @@ func (x *fusedWorker) general() error {
 	})
 }
 
+// fusedLeast is the fewest rows of a row group that are worth accumulators: of fewer a batch or two are less work.
+const fusedLeast = 1024
+
 // whole implements wholeMorsels.
 func (e *aggEnd) whole(i int, c *chain) (bool, error) {
 	if e.fused == nil || e.raw != nil || e.mustSpill() || c.scan.Found(i) {
+		return false, nil
+	}
+	if c.scan.RowsOf(i) < fusedLeast {
+		e.fused.stats.Fallback.Add(1)
 		return false, nil
 	}
 	e.last = i

@@ -51,7 +51,7 @@ func (x *fusedWorker) dense() error {
 		return err
 	}
 	if counter != nil {
-		counter.sums.lanes.UnpackCodes8(counter.least, x.total.t, counter.sums.t)
+		counter.sums.four().UnpackCodes8(counter.least, x.total.t, counter.sums.t)
 	}
 	x.counts = x.total.fold(&x.index)
 	if err := x.name(); err != nil {

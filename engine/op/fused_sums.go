@@ -20,8 +20,16 @@ type rowSet struct {
 
 // tally is one int64 for each code.
 type tally struct {
-	lanes kernel.Lanes // for codes of one byte
+	lanes *kernel.Lanes // for codes of one byte, and clear between row groups; nil: not needed so far
 	t     []int64
+}
+
+// four returns the lanes.
+func (y *tally) four() *kernel.Lanes {
+	if y.lanes == nil {
+		y.lanes = &kernel.Lanes{}
+	}
+	return y.lanes
 }
 
 func (y *tally) reset(n int) {
@@ -41,9 +49,9 @@ func (y *tally) count(at *codeIndex, from, to int, rows *rowSet) {
 	case at.n == 1:
 		y.t[0] += int64(rows.n)
 	case at.c8 != nil && rows.sel == nil:
-		kernel.CountCodes8(at.c8[from:to], &y.lanes)
+		kernel.CountCodes8(at.c8[from:to], y.four())
 	case at.c8 != nil:
-		kernel.CountCodesAt8(at.c8[from:to], rows.pos, &y.lanes)
+		kernel.CountCodesAt8(at.c8[from:to], rows.pos, y.four())
 	case rows.sel == nil:
 		kernel.CountCodes16(at.c16[from:to], y.t)
 	default:
@@ -63,9 +71,9 @@ func (y *tally) sum(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
 		hi, lo := kernel.SumIntSel(xs, rows.pos)
 		y.t[0] += hi<<32 + int64(lo)
 	case at.c8 != nil && rows.sel == nil:
-		kernel.SumCodes8(at.c8[from:to], xs, &y.lanes)
+		kernel.SumCodes8(at.c8[from:to], xs, y.four())
 	case at.c8 != nil:
-		kernel.SumCodesAt8(at.c8[from:to], xs, rows.pos, &y.lanes)
+		kernel.SumCodesAt8(at.c8[from:to], xs, rows.pos, y.four())
 	case rows.sel == nil:
 		kernel.SumCodes16(at.c16[from:to], xs, y.t)
 	default:
@@ -130,7 +138,7 @@ func (y *tally) most(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
 
 // fold adds up the lanes.
 func (y *tally) fold(at *codeIndex) []int64 {
-	if at.c8 != nil {
+	if at.c8 != nil && y.lanes != nil {
 		y.lanes.Fold(y.t)
 	}
 	return y.t
@@ -262,9 +270,9 @@ func (m *measureState) accumulate(at *codeIndex, from, to int, rows *rowSet, xs 
 	}
 	switch {
 	case m.counts && rows.sel == nil:
-		kernel.PackCodes8(at.c8[from:to], xs, m.least, &m.sums.lanes)
+		kernel.PackCodes8(at.c8[from:to], xs, m.least, m.sums.four())
 	case m.counts:
-		kernel.PackCodesAt8(at.c8[from:to], xs, rows.pos, m.least, &m.sums.lanes)
+		kernel.PackCodesAt8(at.c8[from:to], xs, rows.pos, m.least, m.sums.four())
 	case m.needs&agg.NeedSum != 0:
 		m.sums.sum(at, from, to, rows, xs)
 	}

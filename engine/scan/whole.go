@@ -8,6 +8,9 @@ import "github.com/telemdb/telemdb/storage/vec"
 // Found reports whether a lookup has found the rows of morsel i already: then Morsel has less to read than Select.
 func (w *Worker) Found(i int) bool { return w.finding(i) != nil }
 
+// RowsOf returns the number of rows of morsel i, deleted ones too.
+func (w *Worker) RowsOf(i int) int { return w.s.morsels[i].Rows() }
+
 // Step is the most rows a block of the group may have that Select returned last: whole blocks of a column chunk.
 func (w *Worker) Step() int { return w.most }
 
