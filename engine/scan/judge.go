@@ -66,8 +66,9 @@ func counted(passing int, st *column.Stats) verdict {
 	return some
 }
 
-// pruned reports whether the manifest alone rules the morsel out.
+// pruned reports whether the manifest alone rules the morsel out; w.outside tells whether its partition did.
 func (w *Worker) pruned(m column.Morsel) bool {
+	w.outside = false
 	for k := range w.preds {
 		p := &w.preds[k]
 		p.ask = false
@@ -99,6 +100,8 @@ func (w *Worker) pruned(m column.Morsel) bool {
 		}
 		switch p.p.Judge(&st) {
 		case none:
+			_, parted := m.Partition()
+			w.outside = parted && c.Column == w.s.table.PartitionBy
 			return true
 		case some:
 			p.ask = p.equality()

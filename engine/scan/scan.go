@@ -39,6 +39,7 @@ type Scan struct {
 type Stats struct {
 	Morsels         int64 // all of the source
 	MorselsPruned   int64 // never opened: partition and manifest statistics, or all rows deleted
+	MorselsOutside  int64 // of those, in a partition that the filter rules out
 	MorselsFiltered int64 // never opened: a filter or set of distinct values holds no value that is asked for
 	GroupsPruned    int64 // opened, then left out whole: zone maps and dictionaries
 	Blocks          int64 // blocks of the groups that were read
@@ -51,6 +52,7 @@ type Stats struct {
 func (s *Stats) add(o Stats) {
 	s.Morsels += o.Morsels
 	s.MorselsPruned += o.MorselsPruned
+	s.MorselsOutside += o.MorselsOutside
 	s.MorselsFiltered += o.MorselsFiltered
 	s.GroupsPruned += o.GroupsPruned
 	s.Blocks += o.Blocks
@@ -130,6 +132,7 @@ type Worker struct {
 	long    bool     // step depends on how long values are
 	filters []bool   // per column: a conjunct looks at it
 	peek    []reader // of a group that is asked for ahead
+	outside bool     // see pruned
 	seen    int      // morsels since the order was chosen
 	stats   Stats
 	detail  *Detail // nil: not measured
@@ -462,7 +465,9 @@ func (w *Worker) load(c int) error {
 		return nil
 	}
 	w.fresh[c] = true
-	return w.cols[c].read(w, &w.vecs[c])
+	err := w.cols[c].read(w, &w.vecs[c])
+	w.decodedBytes(&w.vecs[c])
+	return err
 }
 
 // errRetry says that a predicate failed for a value that perhaps no selected row has.

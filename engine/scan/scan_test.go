@@ -608,7 +608,7 @@ func TestManifestAndZoneMapsPrune(t *testing.T) {
 		rows   int
 		want   Stats
 	}{
-		{"partition", compareCall("=", col(0, day), constOf(day.Type, int64(102))), 1000, Stats{MorselsPruned: 3, Blocks: 1}},
+		{"partition", compareCall("=", col(0, day), constOf(day.Type, int64(102))), 1000, Stats{MorselsPruned: 3, MorselsOutside: 3, Blocks: 1}},
 		{"manifest bounds", compareCall(">", col(2, n), constant32(3500)), 500, Stats{MorselsPruned: 3, Blocks: 1}},
 		{"dictionary", compareCall("=", col(1, channel), constOf(tText, "release")), 2000, Stats{GroupsPruned: 2, Blocks: 2}},
 		{"dictionary by function", likeCall(col(1, channel), "bet"), 2000, Stats{GroupsPruned: 2, Blocks: 2}},

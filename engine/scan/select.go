@@ -84,14 +84,20 @@ func (w *Worker) enter(i int) (rows int, read bool, err error) {
 	}
 	w.stats.Morsels++
 	w.stats.RowsIn += int64(rows)
+	w.outside = false
 	if w.s.never || rows == 0 || w.pruned(m) || w.behind(m) {
 		w.stats.MorselsPruned++
+		if w.outside {
+			w.stats.MorselsOutside++
+		}
 		return rows, false, nil
 	}
 	if w.seen++; w.seen >= 8 {
 		w.reorder()
 	}
-	read, err = w.open(m)
+	if read, err = w.open(m); w.detail != nil && w.group != nil {
+		w.detail.opened.Set(i)
+	}
 	return rows, read, err
 }
 
@@ -125,7 +131,7 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 			return 0, err
 		}
 		if from == 0 {
-			w.met(p.col)
+			w.met(p.cols[0], p.col)
 		}
 		before := alive
 		alive = sel.Count()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"time"
 
@@ -230,7 +231,7 @@ func (x *explained) lines(n *show.Node, indent int, arrow string, out *[]string)
 	for _, f := range n.Facts {
 		*out = append(*out, deeper+f.Name+": "+f.Value)
 	}
-	for _, f := range x.measured(n) {
+	for _, f := range x.measured(n).lines {
 		*out = append(*out, deeper+f.Name+": "+f.Value)
 	}
 	for _, c := range n.Children {
@@ -260,7 +261,7 @@ func (x *explained) numbers(n *show.Node) string {
 		return s + " (never executed)"
 	}
 	if x.o.timing {
-		return s + fmt.Sprintf(" (actual time=0.000..%.3f rows=%d loops=1)", ms(st.Time()), st.Rows())
+		return s + fmt.Sprintf(" (actual time=%.3f..%.3f rows=%d loops=1)", ms(st.First()), ms(x.wall(n)), st.Rows())
 	}
 	return s + fmt.Sprintf(" (actual rows=%d loops=1)", st.Rows())
 }
@@ -288,30 +289,6 @@ func width(n plan.Node) int {
 	return w
 }
 
-// measured lists what a scan left out, and how an aggregation took its row groups.
-func (x *explained) measured(n *show.Node) []show.Fact {
-	if x.analysis == nil || n.Kind == "Delete" { // what a DELETE reads its search reads
-		return nil
-	}
-	st := x.analysis.Node(n.Plan)
-	if st == nil {
-		return nil
-	}
-	if f := st.Fused(); f != nil {
-		return []show.Fact{{Name: "Fused Row Groups", Value: f.String()}}
-	}
-	if st.Scan() == nil {
-		return nil
-	}
-	s := st.Scan()
-	return []show.Fact{
-		{Name: "Row Groups", Value: fmt.Sprintf("%d, pruned %d by partition and manifest, %d by filters, %d by zone maps", s.Morsels, s.MorselsPruned,
-			s.MorselsFiltered, s.GroupsPruned)},
-		{Name: "Blocks", Value: fmt.Sprintf("%d read, %d skipped", s.Blocks, s.BlocksSkipped)},
-		{Name: "Rows", Value: fmt.Sprintf("%d in the table, %d passed", s.RowsIn, s.RowsOut)},
-	}
-}
-
 // document is the JSON form, with PostgreSQL's names.
 func (x *explained) document() map[string]any {
 	root := x.node(x.root)
@@ -335,20 +312,13 @@ func (x *explained) node(n *show.Node) map[string]any {
 		d["Parent Relationship"] = n.Role
 	}
 	if x.o.costs {
-		d["Startup Cost"], d["Total Cost"] = 0.0, x.cost(n)
+		d["Startup Cost"], d["Total Cost"] = 0.0, math.Round(x.cost(n)*100)/100
 		d["Plan Rows"], d["Plan Width"] = x.rows(n), width(n.Plan)
 	}
-	for _, f := range append(n.Facts, x.measured(n)...) {
+	for _, f := range n.Facts {
 		d[f.Name] = f.Value
 	}
-	if x.analysis != nil {
-		if st := x.analysis.Node(n.Plan); st != nil {
-			d["Actual Rows"], d["Actual Loops"] = st.Rows(), 1
-			if x.o.timing {
-				d["Actual Startup Time"], d["Actual Total Time"] = 0.0, ms(st.Time())
-			}
-		}
-	}
+	maps.Copy(d, x.measured(n).fields)
 	var children []any
 	for _, c := range n.Children {
 		children = append(children, x.node(c))
