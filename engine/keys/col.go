@@ -21,6 +21,7 @@ type colTable struct {
 	words  wordTable
 	small  []uint32 // ids of the words base .. base+smallRange
 	base   int64
+	fresh  []int64 // scratch of mapFar
 	byt    byteTable
 }
 
@@ -73,13 +74,19 @@ func (m *Mapper) mapCol(c int, v *vec.Vector, sel vec.Bitmap, n int, ids []uint3
 		t.mapDict(v, sel, n, ids, s, add)
 		return false, nil
 	}
+	ints := t.vals.Type.Phys() == types.PhysInt64
+	if v.Valid != nil && ints && (t.nullID != None || !add) { // else NULL gets its id in its turn
+		s.sel = t.mapNulls(v, sel, n, ids, s.sel)
+		t.mapInts(v.I64, s.sel, n, ids, s, add)
+		return false, nil
+	}
 	if v.Valid != nil {
 		t.mapEach(v, sel, n, ids, s, add)
 		return false, nil
 	}
 	switch t.vals.Type.Phys() {
 	case types.PhysInt64:
-		t.mapInts(v.I64, sel, n, ids, add)
+		t.mapInts(v.I64, sel, n, ids, s, add)
 	case types.PhysBytes:
 		if t.canon == nil {
 			t.mapBytes(v, sel, n, ids, add)
@@ -166,15 +173,44 @@ func (s *colScratch) learn(d *vec.Vector, t types.Type) {
 	}
 }
 
-func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, add bool) {
+// mapNulls writes the id of NULL where v is NULL and returns the other rows of sel, in buf.
+func (c *colTable) mapNulls(v *vec.Vector, sel vec.Bitmap, n int, ids []uint32, buf vec.Bitmap) vec.Bitmap {
+	buf = append(buf[:0], v.Valid[:vec.Words(n)]...)
+	if sel != nil {
+		buf.And(sel)
+	} else if n&63 != 0 {
+		buf[len(buf)-1] &= 1<<(n&63) - 1
+	}
+	eachSelected(sel, n, func(i int) {
+		if !buf.Get(i) {
+			ids[i] = c.nullID
+		}
+	})
+	return buf
+}
+
+// mapInts writes the ids of the selected values, which it puts together for that.
+func (c *colTable) mapInts(xs []int64, sel vec.Bitmap, n int, ids []uint32, s *colScratch, add bool) {
 	if sel == nil {
 		c.mapAllInts(xs[:n], ids[:n], add)
 		return
 	}
+	s.ints = s.ints[:0]
 	for w, m := range sel {
 		for base := w << 6; m != 0; m &= m - 1 {
-			i := base + bits.TrailingZeros64(m)
-			ids[i] = c.word(xs[i], add)
+			s.ints = append(s.ints, xs[base+bits.TrailingZeros64(m)])
+		}
+	}
+	if cap(s.found) < len(s.ints) {
+		s.found = make([]uint32, n)
+	}
+	found := s.found[:len(s.ints)]
+	c.mapAllInts(s.ints, found, add)
+	k := 0
+	for w, m := range sel {
+		for base := w << 6; m != 0; m &= m - 1 {
+			ids[base+bits.TrailingZeros64(m)] = found[k]
+			k++
 		}
 	}
 }
@@ -200,7 +236,7 @@ func (c *colTable) mapAllInts(xs []int64, ids []uint32, add bool) {
 				for far = i; far < len(xs) && uint64(xs[far]-base) >= uint64(len(small)); far++ {
 				}
 			}
-			if i += c.words.known(xs[i:far], ids[i:far]); i == far {
+			if i += c.mapFar(xs[i:far], ids[i:far], add); i == far {
 				continue
 			}
 		}
@@ -385,6 +421,61 @@ func (t *wordTable) find(key uint64, next uint32, add bool) (id uint32, found bo
 		t.slots[i] = wordSlot{key, next + 1}
 	}
 	return next, false
+}
+
+// mapFar maps values that are not near the first, and returns how many of them it mapped.
+func (c *colTable) mapFar(xs []int64, ids []uint32, add bool) int {
+	t := &c.words
+	if !add || t.equal || c.small == nil {
+		return t.known(xs, ids)
+	}
+	for from := 0; from < len(xs); from += farStep {
+		end := min(from+farStep, len(xs))
+		t.reserve(farStep)
+		c.fresh = t.findAll(xs[from:end], ids[from:end], uint32(c.vals.N), c.fresh[:0])
+		if len(c.fresh) > 0 {
+			roomFor(&c.vals, len(c.fresh))
+			c.vals.AppendRange(&vec.Vector{Type: c.vals.Type, N: len(c.fresh), I64: c.fresh}, 0, len(c.fresh))
+		}
+	}
+	return len(xs)
+}
+
+// farStep is the number of values for which the table makes room at a time.
+const farStep = 256
+
+// reserve makes room for n more keys.
+func (t *wordTable) reserve(n int) {
+	if size := len(t.slots); (t.used+n)*2 > size {
+		if size <= 1<<18 {
+			size *= 2 // a small table grows fourfold: it is not worth rehashing often
+		}
+		t.resize(max(2*size, 1<<bits.Len(uint(2*(t.used+n)-1))))
+	}
+}
+
+// findAll writes the ids of keys, of which new ones get next and the numbers after it and are appended to fresh. There is
+// room for all of them.
+func (t *wordTable) findAll(keys []int64, ids []uint32, next uint32, fresh []int64) []int64 {
+	slots, shift := t.slots, t.shift
+	mask := uint64(len(slots) - 1)
+	ids = ids[:len(keys)]
+	for k, x := range keys {
+		i := hashWord(uint64(x)) >> shift
+		s := &slots[i&mask]
+		for s.id != 0 && s.key != uint64(x) {
+			i++
+			s = &slots[i&mask]
+		}
+		if s.id == 0 {
+			next++
+			*s = wordSlot{uint64(x), next}
+			fresh = append(fresh, x)
+		}
+		ids[k] = s.id - 1
+	}
+	t.used += len(fresh)
+	return fresh
 }
 
 // known writes the ids of keys that are in the table and returns the position of the first key that is not, len(keys) if

@@ -111,8 +111,12 @@ func (t *Table) makeRows(room int) {
 
 // Reserve prepares an empty table for about n keys.
 func (t *Table) Reserve(n int) {
-	if t.rows == nil && t.Len() == 0 && n >= t.rowsFrom && t.rowsPay() {
+	switch {
+	case t.rows != nil || t.Len() > 0 || n < t.rowsFrom:
+	case t.rowsPay():
 		t.makeRows(n)
+	case len(t.cols) == 1:
+		t.cols[0].words.reserve(n)
 	}
 }
 

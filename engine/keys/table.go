@@ -153,6 +153,9 @@ type colScratch struct {
 	view  vec.Vector // dict under the column's type
 	remap []uint32
 	canon []byte
+	sel   vec.Bitmap
+	ints  []int64 // selected values
+	found []uint32
 }
 
 // NewMapper returns a mapper; there is one at a time.

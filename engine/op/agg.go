@@ -338,6 +338,9 @@ func (t *groupTable) grow(n, morsel int) {
 	if n <= t.seen {
 		return
 	}
+	if n > cap(t.first) {
+		t.first = slices.Grow(t.first, max(n-len(t.first), len(t.first)))
+	}
 	for g := t.seen; g < n; g++ {
 		t.first = append(t.first, uint64(morsel)<<32|uint64(g))
 	}

@@ -310,13 +310,14 @@ func BenchmarkManyGroups(b *testing.B) {
 			b.Run(fmt.Sprintf("groups=%d/workers=%d", clients, workers), func(b *testing.B) {
 				n := aggOut(&plan.Agg{In: &plan.Scan{Table: benchTable, Out: 2, Read: []plan.ScanCol{{Column: "client", Type: tInt}, {Column: "x", Type: tInt}}},
 					Keys: []expr.Expr{col(0, tInt)}, Aggs: []plan.AggCall{countCall(), aggCall("sum", tNumeric, col(1, tInt))}})
-				rows := 0
+				rows, began := 0, cpuTime(b)
 				for b.Loop() {
 					benchSrc = src
 					drainOn(b, workers, n, true)
 					rows += 64 * 65536
 				}
 				b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+				b.ReportMetric(float64((cpuTime(b)-began).Nanoseconds())/float64(rows), "cpu-ns/row")
 			})
 		}
 	}
