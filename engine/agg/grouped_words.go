@@ -81,10 +81,15 @@ func repeat(dst []uint32, g uint32, n int) []uint32 {
 	return dst
 }
 
-// merge appends the words of o, which has n groups, with other groups.
+// merge appends the words of o, which has n groups, with other groups. If it takes all of them, o is not used afterwards.
 func (x *groupedWords) merge(o *groupedWords, n int, from, to []uint32) {
 	if from == nil {
 		if len(o.words) == 0 {
+			return
+		}
+		if o.groups == nil && len(x.words) == 0 && x.groups == nil {
+			x.words, x.one = o.words, to[o.one]
+			o.words = nil
 			return
 		}
 		if o.groups == nil {

@@ -70,22 +70,23 @@ func square(x int64) (hi, lo uint64) {
 }
 
 // squares sums the squares of xs, which has one, in 192 bits.
-func squares(xs []int64) (w [3]uint64) {
+func squares(xs []int64) [3]uint64 {
+	var w0, w1, w2 uint64
 	least, most := simd.MinMaxI64(xs)
 	if least > -1<<25 && most < 1<<25 && len(xs) < 1<<14 { // then it is below 2^64
 		for _, x := range xs {
-			w[0] += uint64(x * x)
+			w0 += uint64(x * x)
 		}
-		return w
+		return [3]uint64{w0}
 	}
 	for _, x := range xs {
 		hi, lo := square(x)
 		var c uint64
-		w[0], c = bits.Add64(w[0], lo, 0)
-		w[1], c = bits.Add64(w[1], hi, c)
-		w[2] += c
+		w0, c = bits.Add64(w0, lo, 0)
+		w1, c = bits.Add64(w1, hi, c)
+		w2 += c
 	}
-	return w
+	return [3]uint64{w0, w1, w2}
 }
 
 func (s *intVariance) addSquare(g uint32, w0, w1, w2 uint64) {
