@@ -17,11 +17,12 @@ const perWorld = 50
 
 // TestRandomQueriesHaveOneAnswer plays seeds; see the package's documentation.
 func TestRandomQueriesHaveOneAnswer(t *testing.T) {
-	j := &judge{t: t, own: connect(t, serve(t), true)}
+	j := &judge{t: t, own: connect(t, serve(t), true), duck: startDuck(t)}
 	if url := postgres(); url != "" {
 		j.peer = connect(t, url, false)
 		j.peer.must(t, "SET timezone = 'UTC'; SET statement_timeout = '10s'; SET client_min_messages = error")
 	}
+	j.own.must(t, "SET statement_timeout = '10s'")
 	failures := 0
 	for seed := range prove.Seeds(t, "oracle", 100) {
 		if at := seed / perWorld; j.w == nil || j.w.seed != at {
@@ -52,15 +53,17 @@ func postgres() string {
 type judge struct {
 	t         *testing.T
 	own, peer *server
+	duck      *duck
 	w         *world
 
-	errors, empty, peers, partitions, modes int64
+	errors, empty, peers, ducks, partitions, modes int64
 }
 
 func (j *judge) tally() {
 	prove.Tally(j.t, "oracle answers that are an error", j.errors)
 	prove.Tally(j.t, "oracle answers without rows", j.empty)
 	prove.Tally(j.t, "oracle answers compared with PostgreSQL", j.peers)
+	prove.Tally(j.t, "oracle answers compared with DuckDB", j.ducks)
 	prove.Tally(j.t, "oracle queries partitioned", j.partitions)
 	prove.Tally(j.t, "oracle runs in another mode", j.modes)
 }
@@ -70,6 +73,9 @@ func (j *judge) load(w *world) {
 	j.own.fill(j.t, w)
 	if j.peer != nil {
 		j.peer.fill(j.t, w)
+	}
+	if j.duck != nil {
+		j.duck.fill(j.t, w)
 	}
 }
 
@@ -99,15 +105,22 @@ func (j *judge) fault(q *query, p *node, modes []mode, count bool) string {
 		return "telemdb: " + want.state + " " + want.message
 	}
 	l := leeway{ordered: len(q.order) > 0, types: true}
-	if d := j.otherwise(text, want, modes, l); d != "" {
+	if d := j.otherwise(text, want, modes, l, q.sums); d != "" {
 		return d
 	}
 	if j.peer != nil {
-		j.peers++
+		if count {
+			j.peers++
+		}
 		l := l
 		l.sums = q.sums
 		if d := apart(want, j.peer.ask(text), l); d != "" && !known(d) {
 			return "PostgreSQL: " + d
+		}
+	}
+	if j.duck != nil {
+		if d := j.compareDuck(q, text, want, count); d != "" && !known(d) {
+			return d
 		}
 	}
 	if want.state == "" {
@@ -125,10 +138,10 @@ func (j *judge) count(a *answer) {
 	}
 }
 
-// known are differences from PostgreSQL that are meant: what both texts say, and why.
+// known are differences that are meant: what their text says, and why.
 func known(difference string) bool {
 	for _, k := range []struct{ says, why string }{
-		{"57014", "PostgreSQL ran out of the time that it is given for a statement"},
+		{"57014", "one ran out of the time that it is given for a statement"},
 		{"FULL JOIN is only supported with merge-joinable", "PostgreSQL cannot run it, telemdb can"},
 	} {
 		if strings.Contains(difference, k.says) {
@@ -151,6 +164,13 @@ func (m mode) String() string {
 	return strings.Join(m.settings, "; ")
 }
 
+// cuts tells whether a mode adds floats in another order by design: they are added in words of 64 rows of a batch, and
+// a join of another plan gives rows in another order. All other modes have to agree to the last bit.
+func (m mode) cuts(text string) bool {
+	s := strings.Join(m.settings, " ")
+	return strings.Contains(s, "batch_rows") || strings.Contains(s, "optimizer_off") && strings.Contains(text, " JOIN ")
+}
+
 // drawModes chooses some modes.
 func drawModes(r *rand.Rand) []mode {
 	off := simd.Off
@@ -171,13 +191,15 @@ func drawModes(r *rand.Rand) []mode {
 }
 
 // otherwise runs a statement in modes.
-func (j *judge) otherwise(text string, want *answer, modes []mode, l leeway) string {
+func (j *judge) otherwise(text string, want *answer, modes []mode, l leeway, sums bool) string {
 	for _, m := range modes {
-		if m.settings != nil && m.settings[0] == "telemdb.hash_equal = on" && len(j.w.tables[0].parts[0]) > 1<<18 {
-			continue // quadratic
+		if m.settings != nil && m.settings[0] == "telemdb.hash_equal = on" && j.w.rows > 1000 {
+			continue // its time grows with the square
 		}
 		j.modes++
-		if d := apart(want, j.in(m, text), l); d != "" {
+		l := l
+		l.sums = sums && m.cuts(text)
+		if d := apart(want, j.in(m, text), l); d != "" && !known(d) {
 			return fmt.Sprintf("%s: %s", m, d)
 		}
 	}

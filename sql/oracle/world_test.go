@@ -27,6 +27,7 @@ type table struct {
 // world is a random schema with data.
 type world struct {
 	seed   uint64
+	rows   int      // of the first table
 	tables []*table // the first is the large one
 }
 
@@ -54,8 +55,8 @@ func (t *table) create(own bool) string {
 
 func newWorld(seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 4))
-	w := &world{seed: seed}
 	rows := []int{60, 900, 3000, 9000}[r.IntN(4)]
+	w := &world{seed: seed, rows: rows}
 	w.tables = append(w.tables, newTable(r, "t0", rows), newTable(r, "t1", 20+r.IntN(300)), newTable(r, "t2", r.IntN(30)))
 	return w
 }
