@@ -264,6 +264,14 @@ func TestZoneMapBoundsEveryValue(t *testing.T) {
 		if err != nil || size != len(raw) {
 			t.Fatalf("open: %v, %d of %d bytes", err, size, len(raw))
 		}
+		st, err := ZoneStats(v.Leaf, v.Rows, v.Present(), raw)
+		full := z.Stats()
+		if alike := (st.Dict == nil) == (full.Dict == nil); err != nil || !alike {
+			t.Fatalf("%v alone, %v with the blocks: %v", st, full, err)
+		}
+		if st.Dict, full.Dict = nil, nil; fmt.Sprint(st) != fmt.Sprint(full) {
+			t.Fatalf("%v alone, %v with the blocks", st, full)
+		}
 		ref := v.flat()
 		whole := column.StatsOf(ref, v.Leaf, 0, v.Rows)
 		_, short := cutHigh(whole.MaxB)

@@ -361,16 +361,8 @@ type Zones struct {
 // OpenZones reads a zone map at the front of data and returns its length too.
 func OpenZones(leaf types.Leaf, rows, present int, data []byte) (z Zones, size int, err error) {
 	c := &cursor{data: data}
-	z = Zones{leaf: leaf, rows: rows, data: data, flags: c.u8()}
-	z.stats = column.Stats{Rows: rows, Present: present, HasNaN: z.flags&zoneNaN != 0, Bounded: z.flags&zoneBounded != 0}
-	switch {
-	case z.flags&zoneConst != 0:
-		if z.value, err = parseConst(c, leaf); err != nil {
-			return z, 0, err
-		}
-		z.constStats()
-	case z.stats.Bounded:
-		z.parseBounds(c)
+	if err := z.parseWhole(c, leaf, rows, present); err != nil {
+		return z, 0, err
 	}
 	nb := blocksOf(rows)
 	switch {
@@ -390,6 +382,35 @@ func OpenZones(leaf types.Leaf, rows, present int, data []byte) (z Zones, size i
 		return z, 0, corrupt("zone map")
 	}
 	return z, c.at, nil
+}
+
+// ZoneStats is Stats of the zone map at the front of data, without a look at its blocks.
+func ZoneStats(leaf types.Leaf, rows, present int, data []byte) (column.Stats, error) {
+	var z Zones
+	c := cursor{data: data}
+	if err := z.parseWhole(&c, leaf, rows, present); err != nil {
+		return column.Stats{}, err
+	}
+	if c.bad || z.flags&^zoneFlags != 0 {
+		return column.Stats{}, corrupt("zone map")
+	}
+	return z.stats, nil
+}
+
+// parseWhole reads what a zone map begins with: what is known of the whole column.
+func (z *Zones) parseWhole(c *cursor, leaf types.Leaf, rows, present int) (err error) {
+	*z = Zones{leaf: leaf, rows: rows, data: c.data, flags: c.u8()}
+	z.stats = column.Stats{Rows: rows, Present: present, HasNaN: z.flags&zoneNaN != 0, Bounded: z.flags&zoneBounded != 0}
+	switch {
+	case z.flags&zoneConst != 0:
+		if z.value, err = parseConst(c, leaf); err != nil {
+			return err
+		}
+		z.constStats()
+	case z.stats.Bounded:
+		z.parseBounds(c)
+	}
+	return nil
 }
 
 func (z *Zones) constStats() {

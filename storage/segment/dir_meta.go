@@ -21,11 +21,13 @@ func (d *directory) openZones(g *groupDir, i int) (codec.Zones, error) {
 
 // stats is what the zone map knows; without bounds if it cannot be read.
 func (d *directory) stats(g *groupDir, i int) column.Stats {
-	z, err := d.openZones(g, i)
+	present := int(d.u16(g.present, i)) + 1
+	at := g.zones + int(d.u32(g.zoneOff, i))
+	s, err := codec.ZoneStats(d.leaf(int(d.u32(g.ids, i))), g.rows, present, d.b[at:g.zonesEnd])
 	if err != nil {
-		return column.Stats{Rows: g.rows, Present: int(d.u16(g.present, i)) + 1}
+		return column.Stats{Rows: g.rows, Present: present}
 	}
-	return z.Stats()
+	return s
 }
 
 // groupStats returns the statistics of a column in every group, a group without it having no values.
