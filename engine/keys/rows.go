@@ -49,6 +49,15 @@ func (s *rowScratch) init(ts []types.Type, n int) {
 // rowsFrom is the number of keys below which columns keep dictionaries of their own: they fit the caches then.
 const rowsFrom = 4096
 
+// RowsFrom sets the number of keys from which an empty table numbers whole rows, negative: never. The answers stay the same: it
+// is for tests.
+func (t *Table) RowsFrom(n int) {
+	if n < 0 {
+		n = math.MaxInt
+	}
+	t.rowsFrom = n
+}
+
 // toRows changes the table's form if that pays. Keys keep their ids.
 func (t *Table) toRows() {
 	if t.rows != nil || t.Len() < t.rowsFrom || !t.rowsPay() {

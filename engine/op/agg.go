@@ -322,6 +322,9 @@ func newKeys(x *exec, ts []types.Type) *keys.Table {
 	if x.env.HashEqual {
 		t.EqualHashes()
 	}
+	if x.env.RowKeys != 0 {
+		t.RowsFrom(x.env.RowKeys)
+	}
 	return t
 }
 

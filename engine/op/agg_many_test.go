@@ -152,6 +152,10 @@ func TestLargeAggregationsAnswerTheSameHoweverTheyRun(t *testing.T) {
 		for _, e := range []Env{
 			{Workers: 4, ManyGroups: 1 << 30},
 			{Workers: 4, ManyGroups: 1},
+			{Workers: 1, RowKeys: -1},
+			{Workers: 4, ManyGroups: 1, RowKeys: 1},
+			{Workers: 2, ManyGroups: 1, RowKeys: 100, HashEqual: n < 1000},
+			{Workers: 3, ForceSpill: true, Spill: newSpace(), RowKeys: 1},
 			{Workers: 3, ManyGroups: 1, HashEqual: n < 2000},
 			{Workers: 1, ForceSpill: true, Spill: newSpace()},
 			{Workers: 4, ForceSpill: true, Spill: newSpace()},
