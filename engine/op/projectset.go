@@ -97,6 +97,11 @@ func (s *setSink) row(b *vec.Batch, i int) error {
 		}
 	}
 	for k := range longest {
+		if k&0xffff == 0xffff {
+			if err := expr.Canceled(s.w.ctx); err != nil {
+				return err
+			}
+		}
 		s.rows = append(s.rows, uint16(i))
 		s.ord = append(s.ord, int64(k+1))
 	}

@@ -13,13 +13,21 @@ type rowFunc func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) err
 // byRow makes an Eval of a rowFunc. Rows outside sel get the zero value.
 func byRow(f rowFunc) evalFunc {
 	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		work := 0 // bytes since the statement was last asked whether it is still wanted
 		for i := range n {
 			if !sel.Get(i) {
 				appendZero(out)
 				continue
 			}
+			before := len(out.Data)
 			if err := f(ctx, args, i, out); err != nil {
 				return err
+			}
+			if work += rowWork + len(out.Data) - before + textBytes(args, i); work > lookEvery {
+				work = 0
+				if err := canceled(ctx); err != nil {
+					return err
+				}
 			}
 			if len(out.Data) > maxBatch {
 				return errTextSize()
@@ -27,6 +35,31 @@ func byRow(f rowFunc) evalFunc {
 		}
 		return nil
 	}
+}
+
+// A batch of long texts takes seconds: the statement is asked for between rows, each lookEvery bytes, where a row counts
+// rowWork besides its texts.
+const (
+	rowWork   = 256
+	lookEvery = 256 << 10
+)
+
+// textBytes is the length of row i's texts.
+func textBytes(args []*vec.Vector, i int) int {
+	n := 0
+	for _, a := range args {
+		if a.Type.Phys() == types.PhysBytes && !a.Null(i) {
+			n += len(a.Bytes(i))
+		}
+	}
+	return n
+}
+
+func canceled(ctx *expr.Ctx) error {
+	if ctx == nil {
+		return nil
+	}
+	return expr.Canceled(ctx)
 }
 
 // maxBatch bounds the bytes of one result vector: offsets are 32 bits.

@@ -11,6 +11,9 @@ import (
 // maxSeries bounds one call: the rows of a call are made at once.
 const maxSeries = 1 << 25
 
+// seriesLook is the number of rows after which a series asks whether the statement is still wanted.
+const seriesLook = 1 << 16
+
 func errSeriesSize() error {
 	return sqlstate.New(sqlstate.ProgramLimit, "generate_series would give more than %d rows", maxSeries)
 }
@@ -29,7 +32,7 @@ func addSeries(r *registry) {
 }
 
 // intSeries stops before it would overflow.
-func intSeries(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
 	x, end, step := args[0].Int(i), args[1].Int(i), int64(1)
 	if len(args) > 2 {
 		step = args[2].Int(i)
@@ -51,13 +54,18 @@ func intSeries(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, 
 		return 0, errSeriesSize()
 	}
 	for n := uint64(0); n <= rows; n++ {
+		if n%seriesLook == 0 {
+			if err := canceled(ctx); err != nil {
+				return 0, err
+			}
+		}
 		out[0].AppendInt(x)
 		x += step
 	}
 	return int(rows) + 1, nil
 }
 
-func numericSeries(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+func numericSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
 	x, err := numericArg(args[0], i)
 	if err != nil {
 		return 0, err
@@ -91,6 +99,11 @@ func numericSeries(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (i
 	for ; x.Cmp(&end)*step.Sign() <= 0; rows++ {
 		if rows >= maxSeries {
 			return 0, errSeriesSize()
+		}
+		if rows%seriesLook == 0 {
+			if err := canceled(ctx); err != nil {
+				return 0, err
+			}
 		}
 		datum.AppendNumeric(out[0], &x)
 		if err := x.Add(&x, &step); err != nil {
