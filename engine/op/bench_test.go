@@ -69,6 +69,13 @@ func (c *benchColumn) Read(from, to int, dst *vec.Vector) error {
 	return nil
 }
 func (c *benchColumn) Filter(from, to int, p *column.Pred, sel vec.Bitmap) error {
+	if p.Op != column.OpLt || c.dict != nil {
+		var v vec.Vector
+		if err := c.Read(from, to, &v); err != nil {
+			return err
+		}
+		return p.Apply(&v, sel)
+	}
 	var pass [16]uint64
 	kernel.Lt(c.ints[from:to], p.I, pass[:len(sel)])
 	sel.And(pass[:])

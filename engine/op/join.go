@@ -16,7 +16,8 @@ import (
 // a nested loop. A right join is a left join with the sides exchanged.
 type joinStage struct {
 	n       *plan.Join
-	swapped bool // the pipeline is R, the gathered side is L
+	p       *pipeline // whose rows it probes with; nil: it does not matter
+	swapped bool      // the pipeline is R, the gathered side is L
 	build   *relation
 	table   *keys.Table
 	starts  []uint32 // per key id: where its rows start in rows; one more than ids
@@ -62,6 +63,7 @@ func (s *joinStage) prepare(b *builder) error {
 		return err
 	}
 	s.list(ids)
+	s.narrow(b)
 	return s.mem.to(s.table.Bytes() + int64(len(s.starts)+len(s.rows))*4)
 }
 
@@ -268,9 +270,8 @@ func (p *probe) flush(b *vec.Batch) error {
 		v.Reset(b.Cols[i].Type)
 		vec.AppendIndexed(v, b.Cols[i], p.left)
 	}
-	for i, v := range p.buildCols {
-		v.Reset(p.s.build.cols[i].Type)
-		vec.AppendIndexed(v, &p.s.build.cols[i], p.right)
+	for i := range p.buildCols {
+		p.payload(i)
 	}
 	n := len(p.left)
 	p.out.N = n

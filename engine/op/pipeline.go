@@ -113,6 +113,7 @@ func (p *pipeline) descend(n plan.Node) error {
 			break
 		}
 		s, probe := newJoinStage(n)
+		s.p = p
 		p.add(n, s)
 		return p.descend(probe)
 	case *plan.Virtual:

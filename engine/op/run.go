@@ -58,6 +58,8 @@ type Env struct {
 	Skip *scan.Skipped
 	// NoTopPush keeps a top-N from telling the scan below what it need not read, and from reading columns late.
 	NoTopPush bool
+	// NoJoinFilter keeps joins from telling the scan of their probe side which keys have a partner.
+	NoJoinFilter bool
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
 }
