@@ -1,6 +1,8 @@
 package opt
 
 import (
+	"slices"
+
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/sql/opt/tree"
@@ -92,47 +94,46 @@ func equality(c expr.Expr, lw int) (l, r expr.Expr, ok bool) {
 // makes the outer join that would add such rows an inner one.
 func rejectsNull(conds []expr.Expr, inSide func(int) bool) bool {
 	for _, c := range conds {
-		if strictIn(c, inSide) {
+		if notTrueIn(c, inSide) {
 			return true
 		}
 	}
 	return false
 }
 
-// strictIn reports whether e is NULL (or false) whenever the columns of the side are.
-func strictIn(e expr.Expr, inSide func(int) bool) bool {
+// notTrueIn reports whether e is NULL or false whenever the columns of the side are NULL.
+func notTrueIn(e expr.Expr, inSide func(int) bool) bool {
+	switch e := e.(type) {
+	case *expr.IsNull:
+		return e.Negate && nullIn(e.Arg, inSide)
+	case *expr.Logic:
+		is := func(a expr.Expr) bool { return notTrueIn(a, inSide) }
+		if e.Or {
+			return len(e.Args) > 0 && all(e.Args, is)
+		}
+		return slices.ContainsFunc(e.Args, is)
+	}
+	return nullIn(e, inSide)
+}
+
+// nullIn reports whether e is NULL, and not just false, whenever the columns of the side are.
+func nullIn(e expr.Expr, inSide func(int) bool) bool {
+	is := func(a expr.Expr) bool { return nullIn(a, inSide) }
 	switch e := e.(type) {
 	case *expr.Col:
 		return inSide(e.Idx)
 	case *expr.Leaf:
-		return strictIn(e.Base, inSide)
+		return is(e.Base)
 	case *expr.Call:
-		if e.Fn.Called {
-			return false
-		}
-		for _, a := range e.Args {
-			if strictIn(a, inSide) {
-				return true
-			}
-		}
+		return !e.Fn.Called && slices.ContainsFunc(e.Args, is)
 	case *expr.In:
-		return strictIn(e.Arg, inSide)
-	case *expr.IsNull:
-		return e.Negate && strictIn(e.Arg, inSide)
+		return is(e.Arg)
 	case *expr.Logic:
-		if e.Or {
-			for _, a := range e.Args {
-				if !strictIn(a, inSide) {
-					return false
-				}
-			}
-			return len(e.Args) > 0
-		}
-		for _, a := range e.Args {
-			if strictIn(a, inSide) {
-				return true
-			}
-		}
+		return len(e.Args) > 0 && all(e.Args, is) // NULL AND false is false, NULL OR true is true
 	}
 	return false
+}
+
+func all(of []expr.Expr, is func(expr.Expr) bool) bool {
+	return !slices.ContainsFunc(of, func(e expr.Expr) bool { return !is(e) })
 }

@@ -131,7 +131,7 @@ func plainNumber(v string, number bool) string {
 		v = canonical(v, numericOID)
 	}
 	if f, err := strconv.ParseFloat(v, 64); err == nil && len(v) < 16 {
-		return strconv.FormatFloat(f+0, 'g', -1, 64)
+		return strconv.FormatFloat(f+0, 'f', -1, 64)
 	}
 	return v
 }
