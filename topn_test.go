@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -37,10 +38,13 @@ func TestFirstRowsAreTheSameWhateverTheScanIsTold(t *testing.T) {
 			t.Fatalf("%s\ngives %s\nwant %s", query, got, want)
 		}
 	}
-	if plan := one(t, db, "EXPLAIN (ANALYZE) SELECT * FROM t ORDER BY d DESC LIMIT 3"); !strings.Contains(plan, "pruned") || strings.Contains(plan, "pruned 0 by partition") {
+	if plan := one(t, db, "EXPLAIN (ANALYZE) SELECT * FROM t ORDER BY d DESC LIMIT 3"); !leftOut.MatchString(plan) {
 		t.Errorf("nothing was left out:\n%s", plan)
 	}
 }
+
+// leftOut matches a plan whose scan did not read every row group.
+var leftOut = regexp.MustCompile(`pruned.* [1-9][0-9]* by `)
 
 // answer returns the values of a query's rows, with telemdb.topn_pushdown on or off.
 func answer(t *testing.T, pool *sql.DB, query, pushdown string) string {

@@ -189,11 +189,11 @@ func (q *Query) validate() error {
 	case len(q.SQL) == 0:
 		return fmt.Errorf("it has no statement")
 	case q.Ordered != (len(q.OrderBy) > 0):
-		return fmt.Errorf("Ordered and OrderBy go together")
+		return fmt.Errorf("fields Ordered and OrderBy go together")
 	case q.Limited && !q.Ordered:
 		return fmt.Errorf("a LIMIT without an order has no answer that could be compared: it needs a Check")
 	case q.Approx != nil && (len(q.Approx.Columns) == 0 || q.Approx.Within <= 0 || len(q.Approx.Exact) == 0):
-		return fmt.Errorf("Approx needs columns, an error and the exact statement")
+		return fmt.Errorf("field Approx needs columns, an error and the exact statement")
 	}
 	return nil
 }

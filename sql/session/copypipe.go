@@ -20,7 +20,6 @@ type chunkPipe struct {
 	buf     []byte // data that is in no chunk yet; begins with a record
 	looked  int    // length of buf when no end of a record was found in it
 	header  bool   // the header line is still to come
-	own     *chunkParser
 	jobs    chan *chunkJob
 	queue   []*chunkJob // in order
 	free    [][]byte

@@ -199,11 +199,3 @@ func copyBatch(b *vec.Batch) *vec.Batch {
 	}
 	return out
 }
-
-func batchBytes(b *vec.Batch) int64 {
-	n := int64(0)
-	for _, v := range b.Cols {
-		n += int64(len(v.Data) + 4*len(v.Off) + 8*(len(v.I64)+len(v.F64)+len(v.Bits)))
-	}
-	return n
-}

@@ -60,7 +60,6 @@ type Stager struct {
 	days      []int64
 	part      []uint16
 	codes     []uint32
-	wide      int // bytes a row may take at most in what is staged so far
 }
 
 // New makes a Stager of batches of the given columns. partition is the index of the one that holds the partition, -1 for
