@@ -26,12 +26,12 @@ func (g *shapedGroup) Find(p types.Path, leaf types.Leaf) (column.Column, bool) 
 	if !ok {
 		return nil, false
 	}
-	s := g.shapes[p]
+	s := *g.shapes[p] // several workers ask
 	s.Column = c
 	if s.lends {
-		return lendingColumn{s}, true
+		return lendingColumn{&s}, true
 	}
-	return s, true
+	return &s, true
 }
 func (g *shapedGroup) Origin() string                             { return "test" }
 func (g *shapedGroup) Partition() (int64, bool)                   { return 0, false }
