@@ -25,12 +25,12 @@ var suites = []suite{
 	{
 		name: "powerloss", about: "random histories over log, seal, merge, delete, retention and recovery; power goes at any file operation",
 		packages: []string{"./storage", "./storage/wal"}, run: "PowerLoss", tags: true,
-		ci: amount{1000, 2.5}, full: amount{20_000, 25}, asked: "1,000,000 seeds",
+		ci: amount{2000, 4}, full: amount{20_000, 25}, asked: "1,000,000 seeds",
 	},
 	{
 		name: "wholepath", about: "the same with the real decoder and roll-up, and faults at random calls",
 		packages: []string{"."}, run: "Crash|Fault", tags: true,
-		ci: amount{300, 1.5}, full: amount{4_000, 10}, asked: "part of the above",
+		ci: amount{400, 2}, full: amount{4_000, 10}, asked: "part of the above",
 	},
 	{
 		name: "faults", about: "every file operation of a scenario fails, once and for good, with two errors",
@@ -50,7 +50,7 @@ var suites = []suite{
 	{
 		name: "kills", about: "kill -9 of the real binary under load; every acknowledged ping is there once",
 		packages: []string{"./cmd/telemdb"}, run: "Kill", count: "TELEMDB_KILL_CYCLES",
-		ci: amount{20, 0}, full: amount{300, 0}, asked: "2,000 cycles",
+		ci: amount{30, 0}, full: amount{300, 0}, asked: "2,000 cycles",
 	},
 	{
 		name: "fulldisk", about: "a real small file system filled by us and by others, and given back",
@@ -60,7 +60,7 @@ var suites = []suite{
 	{
 		name: "histories", about: "one history under random settings gives one answer; a model and recomputed roll-ups agree with it",
 		packages: []string{"./storage/...", "./rollups", "."}, run: "Metamorphic|Recomput|History|Model", tags: true,
-		ci: amount{50, 2}, full: amount{4_000, 15}, asked: "20,000 metamorphic, 50,000 roll-up histories",
+		ci: amount{100, 3}, full: amount{4_000, 15}, asked: "20,000 metamorphic, 50,000 roll-up histories",
 	},
 	{
 		name: "fuzz", about: "every fuzz target in turn; targets that decode bytes from disk among them",
