@@ -386,11 +386,7 @@ func TestAMergeHoldsNoMoreThanCompactionMemory(t *testing.T) {
 	cache := uint64(compact.LimitsOf(o.CompactionMemory).CacheBytes)
 	grown := w.most - before + cache
 	t.Logf("%d MB of values merged; memory grew by %.1f MB at most, garbage included, %.1f MB of it the cache", segments*rows*width>>20, float64(grown)/(1<<20), float64(cache)/(1<<20))
-	limit := uint64(o.CompactionMemory)
-	if raceDetector {
-		limit += limit / 8
-	}
-	if grown > limit {
+	if grown > uint64(o.CompactionMemory) {
 		t.Errorf("memory grew by %d bytes, compaction.memory is %d", grown, o.CompactionMemory)
 	}
 }

@@ -226,7 +226,7 @@ func (e *Encoder) appendPages(dst []byte, v *vec.Vector) []byte {
 		raw := v.Data[v.Off[first]:v.Off[end]]
 		pages = Deflate(pages, raw)
 		if first == 0 { // the others shrink about as much: room for them all leaves no garbage behind
-			pages = slices.Grow(pages, int(float64(len(pages))*float64(len(dataOf(v)))/float64(max(1, len(raw)))))
+			pages = vec.Room(pages, int(float64(len(pages))*float64(len(dataOf(v)))/float64(max(1, len(raw)))))
 		}
 		table = binary.LittleEndian.AppendUint16(table, uint16(first))
 		table = binary.LittleEndian.AppendUint32(table, uint32(len(raw)))

@@ -248,7 +248,7 @@ func (g *gatherer) scatterBytes(want []uint32, from int) {
 	v := &g.block
 	vals := values(v)
 	if len(g.arena) == 0 && v.Form == vec.Flat { // room for all at once leaves no garbage behind
-		g.arena = slices.Grow(g.arena, min(len(vals.Data)/v.N*g.rows*9/8, arenaMax))
+		g.arena = vec.Room(g.arena, min(len(vals.Data)/v.N*g.rows*9/8, arenaMax))
 	}
 	if v.Form == vec.Flat && 2*len(want) < v.N {
 		for _, w := range want {
@@ -317,7 +317,7 @@ func (g *gatherer) packBytes(pos []uint16) {
 	for _, r := range pos {
 		total += int(g.len[r])
 	}
-	v.Data = slices.Grow(v.Data, total)
+	v.Data = vec.Room(v.Data, total)
 	v.Off = append(slices.Grow(v.Off[:0], len(pos)+1), 0)
 	for _, r := range pos {
 		v.Data = append(v.Data, g.arena[g.off[r]:g.off[r]+uint64(g.len[r])]...)

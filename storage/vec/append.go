@@ -270,3 +270,12 @@ func fill[T int64 | float64](s []T, x T) {
 		s[i] = x
 	}
 }
+
+// Room returns b with room for n more bytes, and no more if it had not enough: for buffers of megabytes, where half as much
+// again is too much to hold.
+func Room(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(make([]byte, 0, len(b)+n), b...)
+}
