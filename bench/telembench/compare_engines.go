@@ -116,27 +116,20 @@ func (e *engine) createTable(t *workload.Table) string {
 	sql := "CREATE TABLE " + t.Name + " (" + strings.Join(cols, ", ") + ")"
 	switch e.dialect {
 	case workload.ClickHouse:
-		sql += " ENGINE = MergeTree ORDER BY (" + strings.Join(quoteAll(e.dialect, t.Order()), ", ") + ")"
+		sql += " ENGINE = MergeTree ORDER BY (" + strings.Join(quoteAll(e.dialect, t.SortKey), ", ") + ")"
 		if nullableKey(t) {
 			sql += " SETTINGS allow_nullable_key = 1"
 		}
 	case workload.Telemdb:
-		var with []string
-		if t.PartitionBy != "" {
-			with = append(with, "partition_by = '"+t.PartitionBy+"'")
-		}
 		if len(t.SortKey) > 0 {
-			with = append(with, "sort_key = '"+strings.Join(t.SortKey, ", ")+"'")
-		}
-		if len(with) > 0 {
-			sql += " WITH (" + strings.Join(with, ", ") + ")"
+			sql += " WITH (sort_key = '" + strings.Join(t.SortKey, ", ") + "')"
 		}
 	}
 	return sql
 }
 
 func nullableKey(t *workload.Table) bool {
-	for _, k := range t.Order() {
+	for _, k := range t.SortKey {
 		for i := range t.Columns {
 			if t.Columns[i].Name == k && strings.Contains(t.Columns[i].ClickHouse, "Nullable(") {
 				return true
@@ -165,7 +158,7 @@ func quoteAll(d workload.Dialect, names []string) (out []string) {
 // rewritten is the statement that makes a DuckDB table again in the order of the sort key.
 func rewritten(t *workload.Table) string {
 	sql := "CREATE TABLE " + t.Name + " AS SELECT * FROM loaded." + t.Name
-	if order := t.Order(); len(order) > 0 {
+	if order := t.SortKey; len(order) > 0 {
 		sql += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return sql
@@ -190,7 +183,7 @@ func buildPeers(wanted []string, dir, python string, say func(string, ...any)) (
 	}
 	engines := []*engine{{
 		name: "telemdb", dialect: workload.Telemdb, program: []string{ours},
-		about: "partitions by date, segments in the sort key's order, sealed and merged; half of the memory is cache; embedded, rows fetched as Arrow records or Go values",
+		about: "segments in the sort key's order, sealed and merged; half of the memory is cache; embedded, rows fetched as Arrow records or Go values",
 	}}
 	for _, name := range wanted {
 		made, err := buildPeer(name, dir, python)
@@ -221,7 +214,7 @@ func buildPeer(name, dir, python string) ([]*engine, error) {
 		}
 		return []*engine{{name: "clickhouse", dialect: workload.ClickHouse,
 			program: []string{python, filepath.Join("bench", "peers", "clickhouse", "peer.py")},
-			about:   "MergeTree ORDER BY the partition's date and the sort key, LZ4, OPTIMIZE FINAL, use_query_condition_cache = 0; in process through chdb, results fetched as Native or ArrowStream"}}, nil
+			about:   "MergeTree ORDER BY the sort key, LZ4, OPTIMIZE FINAL, use_query_condition_cache = 0; in process through chdb, results fetched as Native or ArrowStream"}}, nil
 	case "postgres":
 		if err := goBuild(filepath.Join("bench", "peers"), bin, "./postgres"); err != nil {
 			return nil, err

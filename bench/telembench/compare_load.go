@@ -79,7 +79,7 @@ func (c *comparison) fingerprint(e *engine) (string, error) {
 	h := sha256.New()
 	for i := range c.w.Tables {
 		t := &c.w.Tables[i]
-		fmt.Fprintln(h, e.name, e.createTable(t), t.Rows(c.rows), t.SortKey, t.PartitionBy)
+		fmt.Fprintln(h, e.name, e.createTable(t), t.Rows(c.rows), t.SortKey)
 		err := t.CSV(&limited{w: h, left: 1 << 20}, c.rows, 0, c.shards(t))
 		if err != nil && !errors.Is(err, errEnough) {
 			return "", err

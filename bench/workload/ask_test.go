@@ -85,11 +85,7 @@ func createTable(table *workload.Table) string {
 	for i := range table.Columns {
 		cols = append(cols, table.Columns[i].Name+" "+table.Columns[i].Type(workload.Telemdb))
 	}
-	options := fmt.Sprintf("sort_key = '%s'", strings.Join(table.SortKey, ", "))
-	if table.PartitionBy != "" {
-		options += ", partition_by = " + table.PartitionBy
-	}
-	return fmt.Sprintf("CREATE TABLE %s (%s) WITH (%s)", table.Name, strings.Join(cols, ", "), options)
+	return fmt.Sprintf("CREATE TABLE %s (%s) WITH (sort_key = '%s')", table.Name, strings.Join(cols, ", "), strings.Join(table.SortKey, ", "))
 }
 
 func copyIn(ctx context.Context, db *telemdb.DB, table string, csv []byte) error {

@@ -7,7 +7,6 @@ package workload
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -40,10 +39,8 @@ type Table struct {
 	Name    string
 	Columns []Column
 	// SortKey is the order of rows that every engine may keep: ClickHouse's ORDER BY, DuckDB's rewritten file, telemdb's
-	// segments. PartitionBy, which may be empty, is a date column of telemdb's partitions; it comes first in the order of
-	// the others.
-	SortKey     []string
-	PartitionBy string
+	// segments.
+	SortKey []string
 	// Rows returns how many rows the table has at a scale (the -rows flag): the scale itself for the table that is measured,
 	// less for a dimension table.
 	Rows func(scale int64) int64
@@ -75,14 +72,6 @@ func (c *Column) Type(d Dialect) string {
 		return c.Postgres
 	}
 	return c.Telemdb
-}
-
-// Order is the order of the rows in an engine without partitions: the partition's column, then the sort key.
-func (t *Table) Order() []string {
-	if t.PartitionBy == "" || slices.Contains(t.SortKey, t.PartitionBy) {
-		return t.SortKey
-	}
-	return append([]string{t.PartitionBy}, t.SortKey...)
 }
 
 // Query is one question. Its answers are compared between the engines before a time of it counts.
@@ -166,7 +155,7 @@ func (t *Table) validate() error {
 		}
 		names[c.Name] = true
 	}
-	for _, k := range t.Order() {
+	for _, k := range t.SortKey {
 		if !names[k] {
 			return fmt.Errorf("the order names %s, which is no column", k)
 		}

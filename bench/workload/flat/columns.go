@@ -49,7 +49,7 @@ func moment(name string) workload.Column {
 var columns = []workload.Column{
 	date("submission_date"),
 	moment("submission_timestamp"),
-	of("client_id", "text NOT NULL", "UUID NOT NULL", "UUID"),
+	of("client_id", "uuid NOT NULL", "UUID NOT NULL", "UUID"),
 	small("sample_id"),
 	dim("channel"),
 	dim("app_version"),

@@ -39,12 +39,11 @@ func Workload(scale int64) *workload.Workload {
 
 func mainSummary() workload.Table {
 	return workload.Table{
-		Name:        "main_summary",
-		Columns:     columns,
-		SortKey:     []string{"channel", "sample_id", "client_id", "submission_timestamp"},
-		PartitionBy: "submission_date",
-		Rows:        func(scale int64) int64 { return scale },
-		CSV:         writeRows,
+		Name:    "main_summary",
+		Columns: columns,
+		SortKey: []string{"channel", "sample_id", "client_id", "submission_timestamp"},
+		Rows:    func(scale int64) int64 { return scale },
+		CSV:     writeRows,
 	}
 }
 
