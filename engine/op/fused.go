@@ -70,7 +70,7 @@ type FusedStats struct {
 	Fallback  atomic.Int64 // through the general path
 }
 
-// String lists the ways that were taken, for EXPLAIN.
+// String lists the ways that were taken, for EXPLAIN; "" if no row group was.
 func (s *FusedStats) String() string {
 	var out []string
 	for _, c := range []struct {
@@ -81,9 +81,6 @@ func (s *FusedStats) String() string {
 		if n := c.n.Load(); n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.name, n))
 		}
-	}
-	if out == nil {
-		return "none"
 	}
 	return strings.Join(out, ", ")
 }

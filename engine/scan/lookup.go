@@ -149,8 +149,12 @@ func (w *Worker) held(list []finding, first int) (held []*finding) {
 		if d := f.m.Deleted(); d != nil {
 			f.dead = d.Count()
 		}
+		w.outside = false
 		if f.m.Rows() == f.dead || w.pruned(f.m) {
 			f.rule(w, &w.stats.MorselsPruned)
+			if w.outside {
+				w.stats.MorselsOutside++
+			}
 			continue
 		}
 		f.remember(w)
@@ -225,6 +229,9 @@ func (f *finding) open(w *Worker) {
 		return
 	}
 	w.group = g
+	if w.detail != nil {
+		w.detail.opened.Set(f.at)
+	}
 	for c := range w.cols {
 		w.cols[c].open(g, w.s.table, w.s.node.Read[c])
 	}

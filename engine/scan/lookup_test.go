@@ -157,6 +157,35 @@ func TestWorkersShareALookup(t *testing.T) {
 	}
 }
 
+// A lookup that is measured tells which partitions and groups it looked into, and what ruled the others out.
+func TestAMeasuredLookupTellsWhatItRead(t *testing.T) {
+	src := lookupSource(t, 12, func(string) {})
+	for i, m := range src.Morsels() {
+		m.(*waited).day = int64(100 + i/6)
+	}
+	n := lookupScan()
+	n.Read = append(n.Read, plan.ScanCol{Column: "day", Type: types.Of(types.Date)})
+	n.Filter = append(n.Filter, compareCall("=", &expr.Col{Idx: 2, T: types.Of(types.Date)}, constOf(types.Of(types.Date), int64(101))))
+	s, err := New(&expr.Ctx{}, src, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Measure()
+	w := s.NewWorker(&expr.Ctx{})
+	for i := range s.Morsels() {
+		if err := w.Morsel(i, func(*vec.Batch, vec.Bitmap) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	if st := s.Stats(); st.MorselsPruned != 6 || st.MorselsOutside != 6 || st.MorselsFiltered != 4 {
+		t.Errorf("%+v", st)
+	}
+	if d := s.Detail(); d.Partitions != 2 || d.PartitionsRead != 1 || d.SegmentsRead != 1 || d.opened.Count() != 2 {
+		t.Errorf("%+v, %d groups opened", d, d.opened.Count())
+	}
+}
+
 // Where the filters hold most groups the scan is none for a few rows: only what is read next is asked for ahead.
 func TestAScanOfMostGroupsIsNoLookup(t *testing.T) {
 	asked, read1 := 0, false

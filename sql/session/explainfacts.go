@@ -45,7 +45,9 @@ func (x *explained) measured(n *show.Node) *measurements {
 	}
 	x.work(m, n, st)
 	if f := st.Fused(); f != nil {
-		m.line("Fused Row Groups", "%s", f)
+		if ways := f.String(); ways != "" {
+			m.line("Fused Row Groups", "%s", ways)
+		}
 		m.fields["Fused Row Groups"] = map[string]any{"Metadata": f.Metadata.Load(), "All": f.All.Load(), "Bitmap": f.Bitmap.Load(),
 			"Selection": f.Selection.Load(), "Dense": f.Dense.Load(), "Combined": f.Combined.Load(), "Fallback": f.Fallback.Load()}
 	}
