@@ -22,6 +22,7 @@ type joinStage struct {
 	table   *keys.Table
 	starts  []uint32 // per key id: where its rows start in rows; one more than ids
 	rows    []uint32
+	unique  bool            // rows are put out in place: see oneEach
 	matched []atomic.Uint64 // Full: rows of the gathered side that have met one
 	mem     account
 }
@@ -63,6 +64,7 @@ func (s *joinStage) prepare(b *builder) error {
 		return err
 	}
 	s.list(ids)
+	s.unique = s.oneEach(b)
 	s.narrow(b)
 	return s.mem.to(s.table.Bytes() + int64(len(s.starts)+len(s.rows))*4)
 }
@@ -198,6 +200,7 @@ type probe struct {
 	buildCols []*vec.Vector
 	out       vec.Batch
 	sel       vec.Bitmap
+	partners  partners
 }
 
 func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
@@ -216,6 +219,9 @@ func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
 		}
 	}
 	p.met = p.met.Resize(b.N)
+	if p.s.unique {
+		return p.inPlace(b, sel, ids, alive)
+	}
 	kind := p.s.n.Kind
 	if (kind == plan.Semi || kind == plan.Anti) && p.cond == nil {
 		alive.All(func(i int) {

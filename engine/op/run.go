@@ -60,6 +60,8 @@ type Env struct {
 	NoTopPush bool
 	// NoJoinFilter keeps joins from telling the scan of their probe side which keys have a partner.
 	NoJoinFilter bool
+	// NoJoinUnique makes joins copy their rows also where each has one partner at most.
+	NoJoinUnique bool
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
 }

@@ -66,6 +66,7 @@ var settingTable = []setting{
 	{name: "telemdb.fused", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations over a table take row groups whole."},
 	{name: "telemdb.hash_equal", initial: "off", typ: "bool", check: checkBool, desc: "For tests: all hashes of keys are equal."},
 	{name: "telemdb.join_filter", initial: "on", typ: "bool", check: checkBool, desc: "Lets a join tell the scan of its larger side which keys have a partner."},
+	{name: "telemdb.join_unique", initial: "on", typ: "bool", check: checkBool, desc: "Lets a join whose keys are unique put its rows out without copying them."},
 	{name: "telemdb.optimizer_off", typ: "string", check: checkRules, desc: "For tests: rules of the optimiser to leave out, separated by commas."},
 	{name: "telemdb.topn_pushdown", initial: "on", typ: "bool", check: checkBool, desc: "Lets the first rows of an order tell the scan what it need not read, and reads their other columns last."},
 	{name: "telemdb.workers", initial: "0", typ: "integer", check: checkInt(0, 1024), desc: "Cores a query may use; 0 is what the server was started with."},
