@@ -55,7 +55,7 @@ func (e *Encoder) EncodeCoded(zones, chunk []byte, c *Coded, o Options) (zonesOu
 	m.Bytes = g.bounds(e, v)
 	enc := uint8(encDict)
 	chunk = e.appendMergedDict(chunk, v.Leaf)
-	chunk = e.appendCodesInRuns(chunk, g.dict.N, true, o)
+	chunk = e.appendMergedCodes(chunk, g.dict.N, o)
 	if size := len(chunk) - body; !worthIt(size, plain) {
 		return zones, chunk[:at], m, false, nil
 	} else if e.mayList(size) {

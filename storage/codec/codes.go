@@ -2,14 +2,15 @@ package codec
 
 import "github.com/telemdb/telemdb/storage/simd"
 
-// codes are the indexes into a dictionary: of 1, 2, 4, 8 or 16 bits each, which need no unpacking across bytes, or an
-// integer stream where they come in runs.
+// codes are the indexes into a dictionary: of 1, 2, 4, 8 or 16 bits each, which need no unpacking across bytes, or runs. An
+// integer stream is how runs were written before version 1.3 of segments.
 type codes struct {
 	width uint // 0: stream
 	n     int
 	limit int // size of the dictionary
 	at    int
-	runs  *ints
+	runs  *ints    // width 0
+	rle   runCodes // width runWidth
 }
 
 func parseCodes(c *cursor, n, limit int) (k codes, err error) {
@@ -17,6 +18,8 @@ func parseCodes(c *cursor, n, limit int) (k codes, err error) {
 	switch k.width {
 	case 0:
 		k.runs, err = parseInts(c, n)
+	case runWidth:
+		err = k.rle.parse(c, n, limit)
 	case 1, 2, 4, 8, 16:
 		k.at = c.skip(packedLen(n, k.width))
 		if c.bad {
@@ -48,6 +51,9 @@ func (k *codes) read(data []byte, a, b int, dst []uint32) error {
 	dst = dst[:b-a]
 	top := uint32(0)
 	switch k.width {
+	case runWidth:
+		k.rle.read(data, a, b, dst)
+		return nil
 	case 0:
 		sc := getScratch()
 		defer sc.put()
@@ -136,6 +142,8 @@ func (k *codes) filterRuns(data []byte, a, b int, pass []uint8, out bitset) erro
 
 func (k *codes) name() string {
 	switch k.width {
+	case runWidth:
+		return k.rle.name()
 	case 0:
 		return k.runs.name()
 	case 1:

@@ -38,7 +38,7 @@ func (e *Encoder) mergeCodes(zones, dst []byte, src []Source, o Options) (zonesO
 	}
 	size = m.translate(e, v)
 	dst = e.appendMergedDict(dst, v.Leaf)
-	dst = e.appendMergedCodes(dst, m.dict.N, src, o)
+	dst = e.appendMergedCodes(dst, m.dict.N, o)
 	return e.zones.appendOfCodes(zones, v, m), dst, size, true, nil
 }
 
@@ -294,32 +294,19 @@ func (e *Encoder) appendMergedDict(dst []byte, leaf types.Leaf) []byte {
 	return e.appendDictValues(dst, d, allUUIDs(d))
 }
 
-// appendMergedCodes is appendCodes for the codes of the output. They may come in runs if those of a source do.
-func (e *Encoder) appendMergedCodes(dst []byte, n int, src []Source, o Options) []byte {
-	inRuns := slices.ContainsFunc(src, func(s Source) bool { return s.Chunk.enc == encConst || s.Chunk.code.width == 0 })
-	return e.appendCodesInRuns(dst, n, inRuns, o)
-}
-
-// appendCodesInRuns writes the codes, as runs only if they may come so.
-func (e *Encoder) appendCodesInRuns(dst []byte, n int, inRuns bool, o Options) []byte {
+// appendMergedCodes is appendCodes for the codes of the output.
+func (e *Encoder) appendMergedCodes(dst []byte, n int, o Options) []byte {
 	codes := e.merge.codes.codes
 	w := codeWidth(n, o.AlignCodes)
-	inRuns = inRuns && runsOf(codes)*minRunLength <= len(codes)
-	e.runs = false
-	if w < 8 || inRuns {
+	if dst, e.runs = appendRunCodes(&e.runCodes, dst, codes, n, packedLen(len(codes), w)); e.runs {
+		return dst
+	}
+	dst = append(dst, byte(w))
+	if w < 8 {
 		e.code = sized(e.code, len(codes))
 		for i, c := range codes {
 			e.code[i] = int64(c)
 		}
-	}
-	if inRuns {
-		if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(codes), w) {
-			e.runs = true
-			return e.codes.write(append(dst, 0), e.code, p)
-		}
-	}
-	dst = append(dst, byte(w))
-	if w < 8 {
 		return appendDistances(dst, e.code, 0, w)
 	}
 	at, size := len(dst), len(codes)*int(w/8)
@@ -336,16 +323,6 @@ func (e *Encoder) appendCodesInRuns(dst []byte, n int, inRuns bool, o Options) [
 		out = out[2:]
 	}
 	return dst
-}
-
-func runsOf(codes []uint16) int {
-	n := 1
-	for i := 1; i < len(codes); i++ {
-		if codes[i] != codes[i-1] {
-			n++
-		}
-	}
-	return n
 }
 
 // appendOfCodes appends the zone map of values that are known by their codes.

@@ -11,6 +11,9 @@ import (
 func (f *Filter) codesWide(data []byte, a, b int, out bitset) error {
 	k := &f.c.code
 	switch k.width {
+	case runWidth:
+		k.rle.filter(f, data, a, b, out)
+		return nil
 	case 0:
 		return k.filterRuns(data, a, b, f.table(), out)
 	case 1, 2, 4:
@@ -28,6 +31,9 @@ func (f *Filter) codesWide(data []byte, a, b int, out bitset) error {
 func (f *Filter) codesBlock(data []byte, a, b int, out bitset) error {
 	k := &f.c.code
 	switch k.width {
+	case runWidth:
+		k.rle.filter(f, data, a, b, out)
+		return nil
 	case 8:
 		f.codes8(data[k.at+a:k.at+b], out)
 		return nil
@@ -156,7 +162,7 @@ func (c *Chunk) Codes(data []byte, from, to int) (c8 []uint8, c16 []uint16, rele
 
 // check reports a code that the dictionary does not have.
 func (k *codes) check(data []byte) error {
-	if k.width != 0 && k.limit == 1<<k.width {
+	if k.width == runWidth || k.width != 0 && k.limit == 1<<k.width {
 		return nil
 	}
 	sc := getScratch()
@@ -171,6 +177,13 @@ func (k *codes) check(data []byte) error {
 
 // copy8 writes codes [a, b) of a dictionary of at most 256 values.
 func (k *codes) copy8(data []byte, a, b int, dst []uint8) error {
+	if k.width == runWidth {
+		w := getRunWindow()
+		defer w.put()
+		k.rle.window(data, a, b, w)
+		simd.RepeatU8(dst, w.codes, w.ends)
+		return nil
+	}
 	if k.width == 0 && k.runs.kind == intsRuns {
 		return runsTo(k.runs, data, a, b, dst)
 	}
@@ -189,6 +202,13 @@ func (k *codes) copy8(data []byte, a, b int, dst []uint8) error {
 }
 
 func (k *codes) copy16(data []byte, a, b int, dst []uint16) error {
+	if k.width == runWidth {
+		w := getRunWindow()
+		defer w.put()
+		k.rle.window(data, a, b, w)
+		simd.RepeatU16(dst, w.codes, w.ends)
+		return nil
+	}
 	if k.width == 0 && k.runs.kind == intsRuns {
 		return runsTo(k.runs, data, a, b, dst)
 	}

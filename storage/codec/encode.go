@@ -14,27 +14,27 @@ import (
 // Encoder writes chunks. It owns working memory and serves one goroutine. The same values, options and
 // state give the same bytes.
 type Encoder struct {
-	ints   intsWriter
-	codes  intsWriter
-	hist   histWriter
-	zones  zoneWriter
-	seen   distinct
-	nums   []int64
-	code   []int64 // of the values of the last dictionary written
-	runs   bool    // it stores them as runs
-	order  []uint32
-	rank   []uint32
-	body   []byte
-	page   []byte
-	zoneV  vec.Vector
-	floats []float64
-	words  []uint64
-	except []uint16 // indexes of floats that are no decimals
-	uses   []uint32 // of each code
-	listed []uint32 // rare values
-	fsst   trainer
-	times  timeWriter
-	merge  merger
+	ints     intsWriter
+	hist     histWriter
+	zones    zoneWriter
+	seen     distinct
+	nums     []int64
+	code     []int64 // of the values of the last dictionary written
+	runs     bool    // it stores them as runs
+	runCodes runWriter
+	order    []uint32
+	rank     []uint32
+	body     []byte
+	page     []byte
+	zoneV    vec.Vector
+	floats   []float64
+	words    []uint64
+	except   []uint16 // indexes of floats that are no decimals
+	uses     []uint32 // of each code
+	listed   []uint32 // rare values
+	fsst     trainer
+	times    timeWriter
+	merge    merger
 }
 
 // Options steer the choice of encodings.
@@ -169,9 +169,13 @@ const gainOverSimpler = 15
 
 func worthIt(size, simpler int) bool { return size*100 <= simpler*(100-gainOverSimpler) }
 
+// dictRuns is the mean length of runs from which a dictionary is tried of integers that are small without one.
+const dictRuns = 4
+
 func (e *Encoder) intValues(dst []byte, vals []int64, o Options) (uint8, []byte) {
 	simple := e.ints.plan(vals, allowAll)
-	if simple.size > 2*len(vals) || (o.AlignCodes && simple.size > len(vals)) {
+	inRuns := simple.runs*dictRuns <= len(vals) && simple.size > 2*blockValues
+	if simple.size > 2*len(vals) || o.AlignCodes && simple.size > len(vals) || inRuns {
 		if out, ok := e.intDict(dst, vals, simple.size, o); ok {
 			return encDict, out
 		}
@@ -224,10 +228,8 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 		e.code = append(e.code, int64(e.rank[d]))
 	}
 	w := codeWidth(n, o.AlignCodes)
-	e.runs = false
-	if p := e.codes.plan(e.code, allowAll); p.kind == intsRuns && p.size < packedLen(len(e.code), w) {
-		e.runs = true
-		return e.codes.write(append(dst, 0), e.code, p)
+	if dst, e.runs = appendRunCodes(&e.runCodes, dst, e.code, n, packedLen(len(e.code), w)); e.runs {
+		return dst
 	}
 	dst = append(dst, byte(w))
 	return appendDistances(dst, e.code, 0, w)

@@ -42,6 +42,16 @@ func useChunk(t *testing.T, leaf types.Leaf, rows, present int, data []byte) {
 		}
 		filterAll(t, c, data, from, to)
 	}
+	if _, _, release, _, _ := c.Codes(data, 0, rows); release != nil {
+		release()
+	}
+	if runs, release, ok, _ := c.Runs(data, 0, rows); ok {
+		if int(runs.Ends[len(runs.Ends)-1]) != rows || len(runs.Ends) != len(runs.Codes) {
+			t.Fatalf("%d runs and %d codes, up to %d of %d rows", len(runs.Ends), len(runs.Codes), runs.Ends[len(runs.Ends)-1], rows)
+		}
+		release()
+	}
+	_, _, _ = c.SumRange(data, -1000, 1<<50)
 }
 
 // walk touches every value.

@@ -95,6 +95,8 @@ var goldens = []golden{
 	}},
 	{"text-dict", types.LeafText, "dict", false, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("channel-", mixed(i)%9)) }},
 	{"text-dict-runs", types.LeafText, "dict", true, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("client-", mixed(i/70)%9)) }},
+	{"text-dict-run-codes", types.LeafText, "dict", true, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("country-", mixed(i/7)%90)) }},
+	{"int-dict-run-codes", types.LeafInt, "dict", true, func(v *vec.Vector, i int) { v.AppendInt(int64(mixed(i/7)%20) * 1e15) }},
 	{"text-dict-zstd", types.LeafText, "dict", false, func(v *vec.Vector, i int) {
 		v.AppendString(strings.Repeat(fmt.Sprintf("a longer text, number %03d; ", i*7%150), 3))
 	}},

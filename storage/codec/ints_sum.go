@@ -23,6 +23,9 @@ func (c *Chunk) SumRange(data []byte, lo, hi int64) (s column.IntSum, ok bool, e
 		return s, true, c.ints.sumIn(data, lo, hi, &s)
 	case (c.enc == encDict || c.enc == encDictRare) && c.code.width == 8:
 		return s, true, c.sumCodes(data, lo, hi, &s)
+	case (c.enc == encDict || c.enc == encDictRare) && c.code.width == runWidth:
+		c.sumRuns(data, lo, hi, &s)
+		return s, true, nil
 	}
 	return s, false, nil
 }
@@ -57,6 +60,20 @@ func (c *Chunk) sumCodes(data []byte, lo, hi int64, s *column.IntSum) error {
 		}
 	}
 	return nil
+}
+
+// sumRuns multiplies each run's value by its length.
+func (c *Chunk) sumRuns(data []byte, lo, hi int64, s *column.IntSum) {
+	w := getRunWindow()
+	defer w.put()
+	c.code.rle.window(data, 0, c.code.n, w)
+	from := uint32(0)
+	for i, end := range w.ends {
+		if v := c.dict.I64[w.codes[i]]; v >= lo && v <= hi {
+			addTimes(s, v, int(end-from))
+		}
+		from = end
+	}
 }
 
 // sumIn adds those of all values that lie in [lo, hi].

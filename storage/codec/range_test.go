@@ -32,6 +32,7 @@ func TestManyBlocksAreReadAsTheyAreOneByOne(t *testing.T) {
 			}
 			requireSameRows(t, ref, rg[0], rg[1], &got)
 			requireCodes(t, data, c, ref, rg)
+			requireRuns(t, data, c, ref, rg)
 		}
 	})
 }
@@ -68,6 +69,38 @@ func requireCodes(t *testing.T, data []byte, c *Chunk, ref *vec.Vector, rg [2]in
 	if release != nil {
 		release()
 	}
+}
+
+// requireRuns checks that lent runs stand for the rows, those without a value too, and that they are lent of codes that are
+// stored so.
+func requireRuns(t *testing.T, data []byte, c *Chunk, ref *vec.Vector, rg [2]int) {
+	t.Helper()
+	runs, release, ok, err := c.Runs(data, rg[0], rg[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inRuns := c.enc == encConst || c.code.width == runWidth; ok != (inRuns && c.pres.kind != presentBitmap && c.pres.kind != presentSparse) {
+		t.Fatalf("runs of rows %v of %s: lent is %v", rg, c.Describe(data), ok)
+	}
+	if !ok {
+		return
+	}
+	got := &vec.Vector{}
+	got.Reset(ref.Type)
+	for i, end := range runs.Ends {
+		if int(end) <= got.N || int(end) > rg[1]-rg[0] {
+			t.Fatalf("rows %v: run %d ends at %d behind %d", rg, i, end, got.N)
+		}
+		for got.N < int(end) {
+			if code := runs.Codes[i]; code == column.NoCode {
+				got.AppendNull()
+			} else {
+				got.AppendFrom(runs.Dict, int(code))
+			}
+		}
+	}
+	requireSameRows(t, ref, rg[0], rg[1], got)
+	release()
 }
 
 // TestManyBlocksAreFilteredAsTheirRowsAre compares with the plain form, for full, thin and nearly empty selections.

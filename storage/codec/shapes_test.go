@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,34 @@ var shapes = []shape{
 	}, "delta"},
 	{"int runs", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(i/37) * 99991 % 1009) }, "runs"},
 	{"int few", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(r.IntN(20)) * 1e15) }, "dict"},
+	{"int runs of clients", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if i > 0 && r.IntN(10) > 0 {
+			v.AppendInt(v.I64[i-1])
+		} else {
+			v.AppendInt(int64(r.IntN(300)) * 1e15)
+		}
+	}, "dict"},
+	{"float runs of clients", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if i > 0 && r.IntN(10) > 0 {
+			v.AppendFloat(v.F64[i-1])
+		} else {
+			v.AppendFloat(float64(r.IntN(170)) / 3)
+		}
+	}, "dict"},
+	{"text runs of clients", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if i > 0 && r.IntN(10) > 0 {
+			v.AppendBytes(slices.Clone(v.Bytes(i - 1)))
+		} else {
+			fmt.Fprintf(appender{v}, "country-%d", r.IntN(1+r.IntN(400)))
+		}
+	}, "dict"},
+	{"text long runs", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if i > 0 && r.IntN(3000) > 0 {
+			v.AppendBytes(slices.Clone(v.Bytes(i - 1)))
+		} else {
+			fmt.Fprintf(appender{v}, "version-%d", r.IntN(9))
+		}
+	}, ""},
 	{"float integral", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(float64(r.IntN(9999))) }, "for"},
 	{"float any", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendFloat(r.NormFloat64()) }, "plain"},
 	{"float odd", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {

@@ -60,6 +60,26 @@ type Coded interface {
 	Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.Vector, release func(), ok bool, err error)
 }
 
+// Runs are the codes of consecutive rows where the same one often follows itself. Run i is rows [Ends[i-1], Ends[i]) of those
+// that were asked for, Ends[-1] being 0; no run is empty, the last one ends with the range. Neighbours may have the same code.
+// Code c is row c of Dict; the rows of a run without a value have NoCode.
+type Runs struct {
+	Ends  []uint32
+	Codes []uint16
+	Dict  *vec.Vector
+}
+
+// NoCode is the code of a run of rows that have no value. No dictionary has so many values.
+const NoCode = 1<<16 - 1
+
+// RunLender is what a Column has besides if its chunk may be a dictionary whose codes are stored as runs.
+type RunLender interface {
+	// Runs lends the runs of rows [from, to), which start and end as FilterRange's. ok is false if the column is stored
+	// otherwise, so that Coded is what to ask; a constant is one run. Nobody changes them; they are valid until release is
+	// called, from the goroutine that asked.
+	Runs(from, to int) (r Runs, release func(), ok bool, err error)
+}
+
 // Described is what a Column has besides that is stored encoded.
 type Described interface {
 	// Encoding says how the values are encoded, in a word or two, and how many bytes they take as they are stored. For

@@ -132,6 +132,20 @@ func (c *chunkColumn) Codes(from, to int) (c8 []uint8, c16 []uint16, dict *vec.V
 	return c8, c16, o.chunk.Dict(), release, true, nil
 }
 
+// Runs implements column.RunLender.
+func (c *chunkColumn) Runs(from, to int) (r column.Runs, release func(), ok bool, err error) {
+	if c.kind() == kindChunk {
+		return r, nil, false, nil
+	}
+	o, data, err := c.pinned()
+	if err != nil {
+		return r, nil, false, err
+	}
+	r, release, ok, err = o.chunk.Runs(data, from, to)
+	o.unpin() // the runs are unpacked, not lent from the chunk
+	return r, release, ok, c.located(err)
+}
+
 // SumRange implements column.Summer.
 func (c *chunkColumn) SumRange(lo, hi int64) (s column.IntSum, ok bool, err error) {
 	o, data, err := c.pinned()

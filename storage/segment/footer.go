@@ -14,15 +14,16 @@ import (
 const (
 	magic        = "TLMSEG"
 	versionMajor = 1
-	versionMinor = 2
+	versionMinor = 3
 )
 
 // Feature bits. A reader that does not know a required bit refuses the file, an optional one it ignores.
 const (
 	requiredEncodings2 = uint32(1) // chunks may have the encodings 8 to 13 (../codec/FORMAT.md)
+	requiredEncodings3 = uint32(2) // and what ../codec/FORMAT.md says came with version 1.3
 	optionalIndex      = uint32(1) // the footer says where the index area is, if there is one
 
-	knownRequired = requiredEncodings2
+	knownRequired = requiredEncodings2 | requiredEncodings3
 )
 
 const (

@@ -141,7 +141,7 @@ func TestAFileWithAnUnknownRequiredFeatureIsRefused(t *testing.T) {
 	fs := vfs.NewMem()
 	tinySegment(t, fs)
 	file := readFile(t, fs, "/seg")
-	if got := binary.LittleEndian.Uint32(file[8:]); got != requiredEncodings2 {
+	if got := binary.LittleEndian.Uint32(file[8:]); got != requiredEncodings2|requiredEncodings3 {
 		t.Fatalf("required features %#x", got)
 	}
 	binary.LittleEndian.PutUint32(file[8:], 1<<31)

@@ -68,7 +68,7 @@ func Create(o WriterOptions) (*Writer, error) {
 	}
 	w := &Writer{o: o, file: f}
 	w.index.lookups = o.Lookups
-	h := header{major: versionMajor, minor: versionMinor, required: requiredEncodings2, optional: optionalIndex, id: o.ID, table: o.TableID}
+	h := header{major: versionMajor, minor: versionMinor, required: requiredEncodings2 | requiredEncodings3, optional: optionalIndex, id: o.ID, table: o.TableID}
 	w.buf = h.append(make([]byte, 0, writeBytes+writeBytes/4))
 	w.at = int64(len(w.buf))
 	return w, nil

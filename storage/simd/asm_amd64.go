@@ -356,3 +356,33 @@ func sumPackedZ(src *uint8, n int, width uint64, lo uint32, span uint32) (sum ui
 //
 //go:noescape
 func unpackAddY(dst *int64, src *uint8, n int, width uint64, base int64)
+
+// repeatU8Z writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU8Z(dst *uint8, codes *uint32, ends *uint32, n int, last uint32) int
+
+// repeatU8Y writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU8Y(dst *uint8, codes *uint32, ends *uint32, n int, last uint32) int
+
+// repeatU16Z writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU16Z(dst *uint16, codes *uint32, ends *uint32, n int, last uint32) int
+
+// repeatU16Y writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU16Y(dst *uint16, codes *uint32, ends *uint32, n int, last uint32) int
+
+// repeatU32Z writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU32Z(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int
+
+// repeatU32Y writes runs up to the first that ends behind last, of n, and returns how many. A run that ends at last leaves room for a vector at its last value.
+//
+//go:noescape
+func repeatU32Y(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int

@@ -7618,3 +7618,201 @@ narrow67:
 done67:
 	VZEROUPPER
 	RET
+
+// func repeatU8Z(dst *uint8, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·repeatU8Z(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next68:
+	CMPQ         DI, BX
+	JGE          done68
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done68
+	VPBROADCASTB (CX)(DI*4), Z0
+
+store68:
+	VMOVDQU64 Z0, (AX)(R8*1)
+	ADDQ      $0x40, R8
+	CMPQ      R8, R9
+	JLT       store68
+	MOVQ      R9, R8
+	INCQ      DI
+	JMP       next68
+
+done68:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func repeatU8Y(dst *uint8, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX2
+TEXT ·repeatU8Y(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next69:
+	CMPQ         DI, BX
+	JGE          done69
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done69
+	VPBROADCASTB (CX)(DI*4), Y0
+
+store69:
+	VMOVDQU Y0, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	CMPQ    R8, R9
+	JLT     store69
+	MOVQ    R9, R8
+	INCQ    DI
+	JMP     next69
+
+done69:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func repeatU16Z(dst *uint16, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·repeatU16Z(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next70:
+	CMPQ         DI, BX
+	JGE          done70
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done70
+	VPBROADCASTW (CX)(DI*4), Z0
+
+store70:
+	VMOVDQU64 Z0, (AX)(R8*2)
+	ADDQ      $0x20, R8
+	CMPQ      R8, R9
+	JLT       store70
+	MOVQ      R9, R8
+	INCQ      DI
+	JMP       next70
+
+done70:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func repeatU16Y(dst *uint16, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX2
+TEXT ·repeatU16Y(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next71:
+	CMPQ         DI, BX
+	JGE          done71
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done71
+	VPBROADCASTW (CX)(DI*4), Y0
+
+store71:
+	VMOVDQU Y0, (AX)(R8*2)
+	ADDQ    $0x10, R8
+	CMPQ    R8, R9
+	JLT     store71
+	MOVQ    R9, R8
+	INCQ    DI
+	JMP     next71
+
+done71:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func repeatU32Z(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX512F
+TEXT ·repeatU32Z(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next72:
+	CMPQ         DI, BX
+	JGE          done72
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done72
+	VPBROADCASTD (CX)(DI*4), Z0
+
+store72:
+	VMOVDQU64 Z0, (AX)(R8*4)
+	ADDQ      $0x10, R8
+	CMPQ      R8, R9
+	JLT       store72
+	MOVQ      R9, R8
+	INCQ      DI
+	JMP       next72
+
+done72:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func repeatU32Y(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int
+// Requires: AVX, AVX2
+TEXT ·repeatU32Y(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ ends+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL last+32(FP), SI
+	XORQ DI, DI
+	XORQ R8, R8
+
+next73:
+	CMPQ         DI, BX
+	JGE          done73
+	MOVL         (DX)(DI*4), R9
+	CMPL         R9, SI
+	JHI          done73
+	VPBROADCASTD (CX)(DI*4), Y0
+
+store73:
+	VMOVDQU Y0, (AX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, R9
+	JLT     store73
+	MOVQ    R9, R8
+	INCQ    DI
+	JMP     next73
+
+done73:
+	MOVQ DI, ret+40(FP)
+	VZEROUPPER
+	RET

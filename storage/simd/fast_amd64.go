@@ -587,3 +587,49 @@ func sumPackedRange(src []byte, first, n int, width uint, lo, span uint64) (int,
 	sum, count := sumPackedZ(&src[first*int(width)>>3], n, uint64(width), low, wide)
 	return n, sum, count
 }
+
+func repeatU8(dst []uint8, codes, ends []uint32) int {
+	wide, level := repeatStep(len(dst), len(ends), 1)
+	switch level {
+	case AVX512:
+		return repeatU8Z(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	case AVX2:
+		return repeatU8Y(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	}
+	return 0
+}
+
+func repeatU16(dst []uint16, codes, ends []uint32) int {
+	wide, level := repeatStep(len(dst), len(ends), 2)
+	switch level {
+	case AVX512:
+		return repeatU16Z(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	case AVX2:
+		return repeatU16Y(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	}
+	return 0
+}
+
+func repeatU32(dst []uint32, codes, ends []uint32) int {
+	wide, level := repeatStep(len(dst), len(ends), 4)
+	switch level {
+	case AVX512:
+		return repeatU32Z(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	case AVX2:
+		return repeatU32Y(&dst[0], &codes[0], &ends[0], len(ends), wide)
+	}
+	return 0
+}
+
+// repeatStep returns up to where runs of values of size bytes may end, and the level that writes them; Off where there is no room.
+func repeatStep(n, runs, size int) (last uint32, level Level) {
+	vector := 32
+	if level = Active(); level == AVX512 {
+		vector = 64
+	}
+	room := n - vector/size + 1
+	if room <= 0 || runs == 0 {
+		return 0, Off
+	}
+	return uint32(room), level
+}

@@ -55,3 +55,6 @@ func unpackAdd([]int64, []byte, int, uint, int64) int                          {
 func unpack32([]uint32, []byte, int, uint) int                                 { return 0 }
 func rangePacked([]byte, int, int, uint, uint64, uint64, []uint64) int         { return 0 }
 func sumPackedRange([]byte, int, int, uint, uint64, uint64) (int, uint64, int) { return 0, 0, 0 }
+func repeatU8([]uint8, []uint32, []uint32) int                                 { return 0 }
+func repeatU16([]uint16, []uint32, []uint32) int                               { return 0 }
+func repeatU32([]uint32, []uint32, []uint32) int                               { return 0 }

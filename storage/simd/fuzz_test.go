@@ -91,6 +91,20 @@ func everything(data []byte, a, b uint64, first int, width uint) (said []uint64)
 			say(uint64(rows[i]), uint64(codes[i]))
 		}
 	}
+	var ends []uint32
+	for i, at := 0, 0; at < n8; i++ {
+		at = min(n8, at+1+int(data[i]))
+		ends = append(ends, uint32(at))
+	}
+	long := make([]uint32, len(ends))
+	copy(long, u32)
+	said8, said16, said32 := make([]uint8, n8), make([]uint16, n8), make([]uint32, n8)
+	RepeatU8(said8, long, ends)
+	RepeatU16(said16, long, ends)
+	RepeatU32(said32, long, ends)
+	for i := range said8 {
+		say(uint64(said8[i]), uint64(said16[i]), uint64(said32[i]))
+	}
 	for _, f := range []func(dst, src []uint64){And, AndNot, Or} {
 		dst := slices.Clone(u64[:n64/2])
 		f(dst, u64[n64/2:])

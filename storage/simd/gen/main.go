@@ -22,6 +22,7 @@ func main() {
 	moves()
 	texts()
 	packs()
+	repeats()
 	Generate()
 }
 
