@@ -15,6 +15,7 @@ type Partial struct {
 	Exact    []kernel.IntSum // sums that need not fit an int64; empty: Sum has them
 	Min, Max []int64         // if NeedMin and NeedMax; of entries with rows
 	Squares  []int64         // if NeedSquares: the sum of x*x
+	Div      float64         // if NeedDecimals: Sum, Min and Max are of the values times Div
 }
 
 // Needs tells which slices of a Partial an aggregate looks at, beside N.
@@ -26,6 +27,7 @@ const (
 	NeedMin
 	NeedMax
 	NeedSquares
+	NeedDecimals // the values are floats, of which there are partials only where they are decimals (column.Decimals)
 )
 
 // Summed is a State that takes partials: those whose result depends on nothing but them.
@@ -59,6 +61,46 @@ func (s *intSum) AddPartial(p *Partial) {
 	for i, g := range p.Groups {
 		x := p.Sum[i]
 		s.add(g, kernel.IntSum{Hi: x >> 32, Lo: uint64(uint32(x)), N: p.N[i]})
+	}
+}
+
+func (s *floatSum) Needs() Needs { return NeedSum | NeedDecimals }
+
+// AddPartial adds sums of decimals. Each is exact, and rounded when it is divided.
+func (s *floatSum) AddPartial(p *Partial) {
+	for i, g := range p.Groups {
+		if p.N[i] == 0 {
+			continue
+		}
+		x := 0.0
+		if len(p.Exact) > 0 {
+			e := &p.Exact[i]
+			x = float64(e.Hi<<32+int64(e.Lo)) / p.Div
+		} else {
+			x = float64(p.Sum[i]) / p.Div
+		}
+		s.add(g, x, 0)
+		s.n[g] += p.N[i]
+	}
+}
+
+func (s *floatExtreme) Needs() Needs {
+	if s.sign > 0 {
+		return NeedMax | NeedDecimals
+	}
+	return NeedMin | NeedDecimals
+}
+
+// AddPartial adds bounds of decimals: none is NaN or a negative zero, so of equal values it matters not which came first.
+func (s *floatExtreme) AddPartial(p *Partial) {
+	xs := p.Min
+	if s.sign > 0 {
+		xs = p.Max
+	}
+	for i, g := range p.Groups {
+		if p.N[i] > 0 {
+			s.add(g, float64(xs[i])/p.Div)
+		}
 	}
 }
 

@@ -176,11 +176,16 @@ func (f *fused) addCall(i int) bool {
 		return false // the general path reports the error, and loads what a subplan looks at
 	}
 	c := fusedCall{measure: -1, cols: columnsRead(append(es, call.Filter)...)}
-	if _, ok := s.(agg.Summed); ok && len(es) <= 1 {
+	if s, ok := s.(agg.Summed); ok && len(es) <= 1 && (s.Needs()&agg.NeedDecimals == 0 || isColumn(es[0])) {
 		c.measure = f.measureOf(i, es)
 	}
 	f.calls = append(f.calls, c)
 	return true
+}
+
+func isColumn(e expr.Expr) bool {
+	_, ok := e.(*expr.Col)
+	return ok
 }
 
 // measureOf finds or adds the measure of a call.

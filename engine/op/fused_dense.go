@@ -81,7 +81,7 @@ func (x *fusedWorker) measures() bool {
 
 // reads reports whether the aggregates have to read a column.
 func (x *fusedWorker) reads() bool {
-	added := func(m measureState) bool { return m.told && m.needs&agg.NeedSum != 0 }
+	added := func(m measureState) bool { return m.rows || m.told && m.needs&agg.NeedSum != 0 }
 	return x.measures() || slices.ContainsFunc(x.sums, added) || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
 }
 
@@ -92,15 +92,12 @@ func (x *fusedWorker) counter() *measureState {
 	}
 	for i := range x.sums {
 		m := &x.sums[i]
-		if m.skip || m.own || m.needs&agg.NeedSum == 0 || m.col < 0 {
+		if m.skip || m.own || m.needs&agg.NeedSum == 0 || !m.bounded {
 			continue
 		}
-		if col, _ := x.scan.Column(m.col); col != nil {
-			s := col.Stats()
-			if s.Bounded && uint64(s.MaxI)-uint64(s.MinI) < 1<<32 {
-				m.counts, m.least = true, s.MinI
-				return m
-			}
+		if uint64(m.maxI)-uint64(m.minI) < 1<<32 {
+			m.counts, m.least = true, m.minI
+			return m
 		}
 	}
 	return nil
@@ -156,7 +153,7 @@ func (x *fusedWorker) eachBlock(f func(from, to int, rows *rowSet) error) error 
 func (x *fusedWorker) addRows() error {
 	rest := slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
 	for i := range x.sums {
-		rest = rest || len(x.sums[i].later) > 0
+		rest = rest || x.sums[i].rows || len(x.sums[i].later) > 0
 	}
 	if !rest {
 		return nil
@@ -165,7 +162,7 @@ func (x *fusedWorker) addRows() error {
 		spread := false
 		for i := range x.f.calls {
 			c := &x.f.calls[i]
-			if c.measure >= 0 && !slices.Contains(x.sums[c.measure].later, from) {
+			if c.measure >= 0 && !x.sums[c.measure].wantsRows(from) {
 				continue
 			}
 			if !spread {
@@ -184,6 +181,9 @@ func (x *fusedWorker) addRows() error {
 		return nil
 	})
 }
+
+// wantsRows reports whether the calls get the rows of the block that begins with from.
+func (m *measureState) wantsRows(from int) bool { return m.rows || slices.Contains(m.later, from) }
 
 // spread makes wide the groups of a block's rows.
 func (x *fusedWorker) spread(from, to int) {

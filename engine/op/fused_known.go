@@ -8,7 +8,6 @@ import (
 	"github.com/telemdb/telemdb/engine/kernel"
 	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/storage/column"
-	"github.com/telemdb/telemdb/storage/types"
 )
 
 // Some row groups are aggregated without a look at their rows one by one: where the filter is a range of the one column
@@ -80,15 +79,11 @@ func (m *measureState) known(x *fusedWorker, col column.Column, s *column.Stats)
 	if x.group.sel != nil || x.index.n != 1 || m.filter >= 0 || m.needs&agg.NeedSquares != 0 {
 		return false
 	}
-	if m.needs&(agg.NeedMin|agg.NeedMax) != 0 && s.Present > 0 && (col.Leaf() != types.LeafInt || !s.Bounded) {
+	if m.needs&(agg.NeedMin|agg.NeedMax) != 0 && s.Present > 0 && !m.bounded {
 		return false
 	}
 	if m.needs&agg.NeedSum != 0 {
-		c, ok := col.(column.Summer)
-		if !ok {
-			return false
-		}
-		sum, ok, err := c.SumRange(math.MinInt64, math.MaxInt64)
+		sum, ok, err := m.sumOf(col)
 		if !ok || err != nil || sum.N != s.Present { // an error comes again where the rows are read
 			return false
 		}
@@ -102,4 +97,16 @@ func (m *measureState) known(x *fusedWorker, col column.Column, s *column.Stats)
 		m.hi.fill(1, s.MaxI)
 	}
 	return true
+}
+
+// sumOf adds up all values in their encoded form.
+func (m *measureState) sumOf(col column.Column) (s column.IntSum, ok bool, err error) {
+	if m.decimals != nil {
+		return m.decimals.SumDecimals()
+	}
+	c, ok := col.(column.Summer)
+	if !ok {
+		return s, false, nil
+	}
+	return c.SumRange(math.MinInt64, math.MaxInt64)
 }

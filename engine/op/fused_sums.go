@@ -6,6 +6,7 @@ import (
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/kernel"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -148,13 +149,19 @@ func (y *tally) fold(at *codeIndex) []int64 {
 type measureState struct {
 	*measure
 	ev                      *expr.Evaluator
-	skip                    bool          // nothing is read: the rows are those of the code, or there are no values
-	counts                  bool          // the sums' lanes count the rows too: see packed
-	least                   int64         // then: what the values are distances from
-	told                    bool          // nothing is read: what the rows come to is known
-	exact                   kernel.IntSum // the sum, if it is
-	own                     bool          // not every row of a code has a value: they are counted
-	safe                    bool          // no sum can overflow
+	skip                    bool            // nothing is read: the rows are those of the code, or there are no values
+	counts                  bool            // the sums' lanes count the rows too: see packed
+	least                   int64           // then: what the values are distances from
+	told                    bool            // nothing is read: what the rows come to is known
+	exact                   kernel.IntSum   // the sum, if it is
+	own                     bool            // not every row of a code has a value: they are counted
+	safe                    bool            // no sum can overflow
+	rows                    bool            // the calls get the rows: there is nothing to accumulate
+	decimals                column.Decimals // the column's, if it is of floats; their integers are what is summed
+	div                     float64
+	minI, maxI              int64 // bounds of the values that are summed, if bounded
+	bounded                 bool
+	whole                   vec.Vector
 	n, sums, lo, hi, square tally
 	later                   []int // blocks in which a sum might overflow: their rows go to the states
 	set                     rowSet
@@ -170,6 +177,9 @@ const (
 	safeSquare = 1 << 23
 )
 
+// safeDecimal bounds decimals of which a row group's sum, as a float, is that sum.
+const safeDecimal = 1 << 37
+
 func (m *measureState) limit() int64 {
 	if m.needs&agg.NeedSquares != 0 {
 		return safeSquare
@@ -180,6 +190,7 @@ func (m *measureState) limit() int64 {
 // begin decides, from the statistics of the row group's column, what has to be read.
 func (m *measureState) begin(x *fusedWorker) {
 	m.own, m.skip, m.counts, m.told, m.safe, m.later = m.filter >= 0, false, false, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
+	m.rows, m.decimals, m.bounded = false, nil, false
 	n := x.index.n
 	switch {
 	case m.e == nil:
@@ -189,7 +200,7 @@ func (m *measureState) begin(x *fusedWorker) {
 	default:
 		m.own = true
 	}
-	if m.told {
+	if m.told || m.rows {
 		return
 	}
 	m.own = m.own || !m.safe // rows of the blocks left for later do not count here
@@ -214,19 +225,42 @@ func (m *measureState) look(x *fusedWorker) {
 	col, absent := x.scan.Column(m.col)
 	if col == nil {
 		m.own, m.skip = true, absent
+		m.rows = !absent && m.needs&agg.NeedDecimals != 0
+		m.skip = m.skip || m.rows
 		return
 	}
 	s := col.Stats()
+	if m.needs&agg.NeedDecimals != 0 && !m.asDecimals(col, &s) {
+		m.rows, m.skip = true, true
+		return
+	}
+	m.minI, m.maxI, m.bounded = s.MinI, s.MaxI, s.Bounded && (col.Leaf() == types.LeafInt || m.decimals != nil)
 	if m.known(x, col, &s) {
 		m.own, m.skip, m.told = true, true, true
 		return
 	}
 	m.own = m.own || s.Present < s.Rows
 	m.skip = !m.own && m.needs == 0
-	if col.Leaf() == types.LeafInt && s.Bounded {
+	if m.bounded {
 		limit := m.limit()
-		m.safe = m.safe || s.MinI > -limit && s.MaxI < limit
+		m.safe = m.safe || m.minI > -limit && m.maxI < limit
 	}
+}
+
+// asDecimals finds the integers that are summed for a column of floats, and makes s's bounds theirs; false if there are
+// none. Sums of integers beyond 2^53 are not all floats: of such the rows are added.
+func (m *measureState) asDecimals(col column.Column, s *column.Stats) bool {
+	d, ok := col.(column.Decimals)
+	if !ok {
+		return false
+	}
+	of, ok := d.Decimals()
+	if !ok || of.Least <= -safeDecimal || of.Most >= safeDecimal {
+		return false
+	}
+	m.decimals, m.div = d, of.Div
+	s.MinI, s.MaxI, s.Bounded = of.Least, of.Most, true
+	return true
 }
 
 // add accumulates a block's rows.
@@ -288,6 +322,9 @@ func (m *measureState) accumulate(at *codeIndex, from, to int, rows *rowSet, xs 
 }
 
 func (m *measureState) values(x *fusedWorker, rows *rowSet) (*vec.Vector, error) {
+	if m.decimals != nil {
+		return &m.whole, x.scan.LoadDecimals(m.decimals, &m.whole)
+	}
 	for _, c := range m.cols {
 		if _, err := x.scan.Load(c); err != nil {
 			return nil, err
@@ -361,6 +398,9 @@ func (m *measureState) small(xs []int64, rows *rowSet) bool {
 
 // finish gives what was accumulated to the states of the calls.
 func (m *measureState) finish(x *fusedWorker) {
+	if m.rows {
+		return
+	}
 	d, at := &x.named, &x.index
 	n := x.counts
 	if m.own {
@@ -369,6 +409,7 @@ func (m *measureState) finish(x *fusedWorker) {
 	p := &m.part
 	p.Groups = append(p.Groups[:0], d.ids...)
 	p.N = pick(p.N, n, d.occ)
+	p.Div = m.div
 	switch p.Exact = p.Exact[:0]; {
 	case m.needs&agg.NeedSum == 0:
 	case m.told:

@@ -1,6 +1,9 @@
 package scan
 
-import "github.com/telemdb/telemdb/storage/vec"
+import (
+	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/vec"
+)
 
 // After Select the rows that passed can be read decoded too, a block at a time: columns that are put together, and what is
 // computed from several.
@@ -34,6 +37,15 @@ func (w *Worker) Load(c int) (*vec.Vector, error) {
 		return nil, w.unreadable(err, 0, false)
 	}
 	return &w.vecs[c], nil
+}
+
+// LoadDecimals makes dst the current block of a column of the group as integers: see column.Decimals, which is ok for d.
+func (w *Worker) LoadDecimals(d column.Decimals, dst *vec.Vector) error {
+	if err := d.ReadDecimals(w.from, w.to, dst); err != nil {
+		return w.unreadable(err, 0, false)
+	}
+	w.decodedBytes(dst)
+	return nil
 }
 
 // Batch returns the current block: of the columns of Read, those that have been loaded are there.

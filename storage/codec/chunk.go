@@ -50,6 +50,7 @@ type Chunk struct {
 	rare rareLists
 
 	codesChecked atomic.Bool // every code is one of dict's
+	asInts       atomic.Pointer[decimalForm]
 }
 
 // Open reads the header of a chunk. rows and present are what the directory says.
@@ -424,7 +425,7 @@ func loadU16(b []byte, i int) int { return int(binary.LittleEndian.Uint16(b[2*i:
 func (c *Chunk) HeapBytes() int64 {
 	n := int64(256 + 4*len(c.pres.rank) + 8*len(c.pres.words) + 32*len(c.text.pages))
 	if c.dict != nil {
-		n += int64(8*len(c.dict.I64) + 8*len(c.dict.F64) + 4*len(c.dict.Off) + len(c.dict.Data))
+		n += int64(8*len(c.dict.I64) + 16*len(c.dict.F64) + 4*len(c.dict.Off) + len(c.dict.Data)) // floats may be decimals
 	}
 	if c.syms != nil {
 		n += 9 * 256

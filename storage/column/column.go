@@ -100,6 +100,22 @@ type Summer interface {
 	SumRange(lo, hi int64) (s IntSum, ok bool, err error)
 }
 
+// Decimals is what a Column of floats has besides if its values may be integers over one power of ten.
+type Decimals interface {
+	// Decimals tells what they are; ok is false if some value is no such decimal. For that the column may be read.
+	Decimals() (d Decimal, ok bool)
+	// ReadDecimals is Column.Read with the integers instead of the floats. It is for columns of which Decimals is ok.
+	ReadDecimals(from, to int, dst *vec.Vector) error
+	// SumDecimals adds up the integers of all rows; ok is false if decoding them is as fast.
+	SumDecimals() (s IntSum, ok bool, err error)
+}
+
+// Decimal describes a column of decimals: each value is, to the bit, the quotient of its integer and Div as floats.
+type Decimal struct {
+	Div         float64
+	Least, Most int64 // bounds of the integers
+}
+
 // Lender is what a Column of integers has besides if its values may lie in memory as they are.
 type Lender interface {
 	// Ints lends the values of rows [from, to), any range; ok is false if they are stored otherwise or a row has none. The
