@@ -73,6 +73,17 @@ func (d *database) SetRetention(ctx context.Context, name types.TableName, r typ
 	return nameError(err, sqlstate.DuplicateTable, sqlstate.UndefinedTable)
 }
 
+// Cluster is CLUSTER.
+func (d *database) Cluster(ctx context.Context, name types.TableName, progress func(done, all int), report func(session.Clustered)) error {
+	err := d.store.Cluster(ctx, name, storage.ClusterOptions{Progress: progress}, func(c storage.Clustered) {
+		report(session.Clustered{Partition: c.Partition, HasPartition: c.HasPartition, Rows: c.Rows, Before: c.Before, After: c.After, Left: c.Left})
+	})
+	if errors.Is(err, storage.ErrClusterRuns) {
+		return sqlstate.Wrap(sqlstate.ObjectNotInState, err)
+	}
+	return nameError(err, sqlstate.DuplicateTable, sqlstate.UndefinedTable)
+}
+
 func (d *database) DropView(ctx context.Context, name types.TableName) error {
 	return nameError(d.store.DropView(ctx, name), sqlstate.DuplicateTable, sqlstate.UndefinedTable)
 }

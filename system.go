@@ -48,7 +48,7 @@ var (
 	segmentCols = cols("segment_id", types.Int64, "schema_name", types.Text, "table_name", types.Text, "partition", types.Date,
 		"rows", types.Int64, "row_groups", types.Int64, "bytes", types.Int64, "value_bytes", types.Int64,
 		"min_lsn", types.Int64, "max_lsn", types.Int64, "sealed_from", types.Timestamptz, "sealed_to", types.Timestamptz, "file", types.Text,
-		"deleted_rows", types.Int64)
+		"deleted_rows", types.Int64, "run", types.Int64)
 	partitionCols = cols("schema_name", types.Text, "table_name", types.Text, "partition", types.Date, "segments", types.Int64,
 		"rows", types.Int64, "bytes", types.Int64, "value_bytes", types.Int64, "oldest", types.Timestamptz, "newest", types.Timestamptz,
 		"drops_at", types.Timestamptz)

@@ -36,7 +36,7 @@ func columnText(path string) string { return types.Path(path).String() }
 func (d *database) segmentRows(s *storage.Snapshot, add func(...any)) error {
 	for _, f := range s.Segments() {
 		add(f.ID, f.Table.Schema, f.Table.Name, day(f.HasPartition, f.Partition), f.Rows, f.Groups, f.Bytes, f.ValueBytes,
-			f.MinLSN, f.MaxLSN, f.From, f.To, f.File, f.Deleted)
+			f.MinLSN, f.MaxLSN, f.From, f.To, f.File, f.Deleted, known(f.Run))
 	}
 	return nil
 }

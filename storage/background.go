@@ -19,6 +19,9 @@ const (
 	jobTrim   = "trim"
 	jobDamage = "damage"
 	jobScrub  = "scrub"
+
+	jobReplay  = "replay" // these run when somebody asks for them
+	jobCluster = "cluster"
 )
 
 func (s *Store) jobList() []jobs.Job {

@@ -205,27 +205,35 @@ func (c *checker) file(f *file) {
 	c.rowPlaces(f, r)
 }
 
-// places checks that the segments of a partition, but for those written beside the log, hold disjoint ranges of the log,
+// places checks that the units of a partition, but for segments written beside the log, hold disjoint ranges of the log,
 // below what is applied.
 func (c *checker) places(files []*file) {
 	for _, part := range partitionsOf(files) {
-		var last *file
-		for _, f := range part {
-			t := c.sn.names.byID[f.Table]
-			if t == nil || t.Kind == types.TableStates {
-				continue
+		var last *file // with the highest LSN of the unit before
+		for _, unit := range unitsOf(part) {
+			var highest *file
+			for _, f := range unit {
+				t := c.sn.names.byID[f.Table]
+				if t == nil || t.Kind == types.TableStates {
+					continue
+				}
+				if f.Meta.MaxLSN > c.sn.lsn && !f.Bulk {
+					c.problem(f.path, "holds record %d, the log is applied up to %d", f.Meta.MaxLSN, c.sn.lsn)
+				}
+				if f.Bulk {
+					continue
+				}
+				if last != nil && f.Meta.MinLSN <= last.Meta.MaxLSN && t.Kind != types.TableErrors {
+					c.problem(f.path, "its records %d to %d overlap those of segment %d (%d to %d)",
+						f.Meta.MinLSN, f.Meta.MaxLSN, last.ID, last.Meta.MinLSN, last.Meta.MaxLSN)
+				}
+				if highest == nil || f.Meta.MaxLSN > highest.Meta.MaxLSN {
+					highest = f
+				}
 			}
-			if f.Meta.MaxLSN > c.sn.lsn && !f.Bulk {
-				c.problem(f.path, "holds record %d, the log is applied up to %d", f.Meta.MaxLSN, c.sn.lsn)
+			if highest != nil {
+				last = highest
 			}
-			if f.Bulk {
-				continue
-			}
-			if last != nil && f.Meta.MinLSN <= last.Meta.MaxLSN && t.Kind != types.TableErrors {
-				c.problem(f.path, "its records %d to %d overlap those of segment %d (%d to %d)",
-					f.Meta.MinLSN, f.Meta.MaxLSN, last.ID, last.Meta.MinLSN, last.Meta.MaxLSN)
-			}
-			last = f
 		}
 	}
 }
@@ -254,7 +262,7 @@ func (c *checker) catalog() error {
 		return err
 	}
 	c.keys.published, c.keys.expired, c.keys.removed = c.s.published.Load(), c.s.expiredKeys.Load(), removedPings(state)
-	c.keys.replayed = c.s.replayed.get().Steps
+	c.keys.replayed = c.s.replayed.get(jobReplay).Steps
 	err = c.s.meta.Keys(func(key []byte, lsn uint64, _ int32) error {
 		c.keys.n++
 		if lsn > c.s.log.Synced() {

@@ -104,7 +104,7 @@ func (c *checker) documentKeys() error {
 		}
 		return err
 	}
-	if c.s.expiredKeys.Load() != c.keys.expired || c.s.replayed.get().Steps != c.keys.replayed {
+	if c.s.expiredKeys.Load() != c.keys.expired || c.s.replayed.get(jobReplay).Steps != c.keys.replayed {
 		return nil // only they take keys away: the rows are of one moment and their keys of another
 	}
 	for t, n := range lost {

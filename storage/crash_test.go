@@ -372,9 +372,15 @@ func (m *sim) step() {
 		m.ok(err)
 	case n < 74:
 		m.ok(m.s.Flush(ctx))
-	case n < 84:
+	case n < 82:
 		_, err := m.s.MergeOnce(ctx)
 		m.ok(err)
+	case n < 85:
+		m.s.runRows = 3 + m.rng.IntN(20)
+		err := m.s.Cluster(ctx, mainTable, ClusterOptions{Workers: 1 + m.rng.IntN(2)}, func(Clustered) {})
+		if !errors.Is(err, ErrNotFound) {
+			m.ok(err)
+		}
 	case n < 89:
 		m.createOrDrop()
 	case n < 91:

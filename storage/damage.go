@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -343,21 +342,4 @@ func (s *Store) quarantined() map[uint64]bool {
 		}
 	}
 	return out
-}
-
-// wholeRuns cuts the segments of partitions at those that are quarantined, which are in none.
-func wholeRuns(parts [][]*file) (runs [][]*file) {
-	for _, part := range parts {
-		for len(part) > 0 {
-			n := slices.IndexFunc(part, func(f *file) bool { return f.damaged.Load() })
-			if n < 0 {
-				n = len(part)
-			}
-			if n > 0 {
-				runs = append(runs, part[:n:n])
-			}
-			part = part[min(n+1, len(part)):]
-		}
-	}
-	return runs
 }

@@ -67,6 +67,11 @@ var faultScenes = []faultScene{
 		}
 		return errors.Join(err, answersRightly(s, p))
 	}), check: isAllThere},
+	{name: "cluster", make: deletedDirectory, play: opening(func(s *Store, p scenePromise) error {
+		s.runRows = 4
+		err := s.Cluster(ctx, mainTable, ClusterOptions{Workers: 1}, func(Clustered) {})
+		return errors.Join(err, answersRightly(s, p))
+	}), check: isAllThere},
 	{name: "scrub", make: deletedDirectory, play: opening(func(s *Store, p scenePromise) error { return s.ScrubOnce(ctx) }), check: isAllThere},
 	{name: "retention", make: agedDirectory, play: func(fsys vfs.FS, _ scenePromise) error {
 		s, err := Open("/db", agedOptions(fsys))

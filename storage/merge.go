@@ -52,7 +52,7 @@ func (s *Store) MergeOnce(ctx context.Context) (did bool, err error) {
 // pickMerge chooses a table and neighbouring segments of one of its partitions.
 func (s *Store) pickMerge(v *version) (*types.Table, []*file) {
 	c := compact.Choice{Now: s.o.Now().Unix(), BytesMax: s.o.MergeMaxBytes, InputMax: compact.LimitsOf(s.o.CompactionMemory).Inputs}
-	k := s.planner.plan(v, c, func(id uint32) bool { _, ok := s.catalog.byIDLive(id); return ok })
+	k := s.planner.plan(v, c, func(id uint32) bool { _, ok := s.catalog.byIDLive(id); return ok && !s.clusters.runs(id) })
 	if len(k.files) == 0 {
 		return nil, nil
 	}
@@ -144,8 +144,11 @@ func (s *Store) mergeFiles(ctx context.Context, v *version, t *types.Table, file
 	return nil
 }
 
-// inheritPlace gives a merge's output the span in time, and in the log, of its inputs.
+// inheritPlace gives a merge's output the span in time, and in the log, of its inputs; that of one its place in a run.
 func inheritPlace(out *file, in []*file) {
+	if len(in) == 1 {
+		out.Run = in[0].Run
+	}
 	out.From, out.To = in[0].From, in[0].To
 	for _, f := range in {
 		out.From, out.To = min(out.From, f.From), max(out.To, f.To)
@@ -177,26 +180,47 @@ func (s *Store) checkMerge(t *types.Table, out, in []*file, dead int64, places c
 // errSuperseded: the inputs of a merge have been dropped, or found damaged, meanwhile.
 var errSuperseded = errors.New("the segments to merge are no longer there, or damaged")
 
-// exchange publishes w's files in the place of others, which must still be there. Rows that were deleted since v are dead
-// in the new file too.
+// errAllGone: the inputs have been dropped, every one: their rows were deleted, or were past their time.
+var errAllGone = fmt.Errorf("%w: none of them is left", errSuperseded)
+
+// exchange publishes w's files in the place of others. Rows that were deleted since v are dead in the new files too: those
+// of a segment that is no longer there, and that nothing has replaced, among them.
 func (s *Store) exchange(w *segmentsWriter, v *version, old []*file, places compact.RowMap) error {
 	s.sealMu.Lock() // a DROP between the look and the batch would leave a segment without a table
 	defer s.sealMu.Unlock()
 	now := s.manifest.pin()
 	defer s.manifest.unpin(now)
+	var there []*file
 	for _, f := range old {
-		if !slices.Contains(now.tables[f.Table], f) || f.damaged.Load() {
+		gone := !slices.Contains(now.tables[f.Table], f)
+		if f.damaged.Load() || f.moved.Load() != nil || gone && places == nil { // states are made anew without a word
 			return errSuperseded
 		}
+		if !gone {
+			there = append(there, f)
+		}
 	}
-	dead, err := carry(v, now, old, w.files, places)
+	if len(there) == 0 {
+		return errAllGone
+	}
+	dead, none, err := carry(v, now, old, w.files, places)
 	if err != nil {
 		return err
 	}
+	out := slices.Clone(w.files)
+	w.leaveOut(none)
 	return s.publish(publication{
-		edit:    edit{add: w.files, drop: old, dead: dead},
-		install: func() { replaced(old, w.files, places) },
+		edit:    edit{add: w.files, drop: there, dead: dead},
+		install: func() { replaced(old, out, places) },
 	})
+}
+
+// leaveOut removes some of the files.
+func (w *segmentsWriter) leaveOut(files []*file) {
+	for _, f := range files {
+		w.files = slices.DeleteFunc(w.files, func(have *file) bool { return have == f })
+		w.s.manifest.abandon(w.s.segmentPath, f.ID)
+	}
 }
 
 func (s *Store) rollupOf(states *types.Table) *rollup {
@@ -215,8 +239,22 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 	for _, f := range files {
 		open += f.Meta.Bytes / int64(max(1, len(f.Meta.GroupRows)))
 	}
-	cache := segment.NewCache(l.Cache(open))
-	var readers []*segment.Reader
+	readers, done, err := s.openMerge(files, l.Cache(open))
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, f := range files {
+		r := readers[i]
+		inputs = append(inputs, compact.Input{
+			Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows)),
+		})
+	}
+	return inputs, done, nil
+}
+
+// openMerge opens files with a cache of their own. done closes both.
+func (s *Store) openMerge(files []*file, cacheBytes int64) (readers []*segment.Reader, done func(), err error) {
+	cache := segment.NewCache(cacheBytes)
 	done = func() {
 		for _, r := range readers {
 			_ = r.Close() // only read from
@@ -231,11 +269,8 @@ func (s *Store) inputsOf(files []*file, l compact.Limits) (inputs []compact.Inpu
 		}
 		r.ReadAhead(mergeReadBytes)
 		readers = append(readers, r)
-		inputs = append(inputs, compact.Input{
-			Groups: r.Groups(), Open: openGroup(r), RowBytes: f.Meta.ValueBytes / int64(max(1, f.Meta.Rows)),
-		})
 	}
-	return inputs, done, nil
+	return readers, done, nil
 }
 
 // mergeReadBytes is what a merge reads of an input at a time.

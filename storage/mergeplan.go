@@ -33,11 +33,18 @@ type tablePlan struct {
 	due   int // files that would go from its worst partition
 }
 
-// partPlan is the plan of the files of one partition.
+// partPlan is the plan of a stretch of one partition.
 type partPlan struct {
-	files []*file
-	next  compact.Range
+	units [][]*file
+	next  compact.Range // of units
 	debt  mergeDebt
+}
+
+func (p *partPlan) partition() int64 { return partitionOf(p.units[0][0]) }
+
+// sameUnits compares units of files that stand in one order: those of equal files are equal.
+func sameUnits(a, b [][]*file) bool {
+	return slices.EqualFunc(a, b, func(x, y []*file) bool { return slices.Equal(x, y) })
 }
 
 // candidate is what a merge is to take.
@@ -68,6 +75,7 @@ func (p *mergePlanner) plan(v *version, c compact.Choice, live func(table uint32
 	p.debt = mergeDebt{}
 	for _, id := range sortedIDs(v.tables) {
 		if !live(id) {
+			delete(p.tables, id)
 			continue
 		}
 		t := p.tables[id]
@@ -78,7 +86,7 @@ func (p *mergePlanner) plan(v *version, c compact.Choice, live func(table uint32
 		p.debt = p.debt.plus(t.debt)
 		for i := range t.parts {
 			if part := &t.parts[i]; !part.next.Empty() {
-				k := candidate{id, part.files[part.next.From:part.next.To], part.next.Tier}
+				k := candidate{id, slices.Concat(part.units[part.next.From:part.next.To]...), part.next.Tier}
 				if best.files == nil || k.better(best) {
 					best = k
 				}
@@ -104,14 +112,14 @@ func planTable(files []*file, before *tablePlan, c compact.Choice) *tablePlan {
 	if before != nil {
 		known = before.parts
 	}
-	for _, part := range wholeRuns(partitionsOf(files)) {
-		for len(known) > 0 && partitionOf(known[0].files[0]) < partitionOf(part[0]) {
+	for _, units := range stretches(partitionsOf(files)) {
+		for len(known) > 0 && known[0].partition() < partitionOf(units[0][0]) {
 			known = known[1:]
 		}
-		if len(known) > 0 && slices.Equal(known[0].files, part) {
+		if len(known) > 0 && sameUnits(known[0].units, units) {
 			t.parts = append(t.parts, known[0])
 		} else {
-			t.parts = append(t.parts, planPartition(part, c))
+			t.parts = append(t.parts, planPartition(units, c))
 		}
 		last := t.parts[len(t.parts)-1]
 		t.debt = t.debt.plus(last.debt)
@@ -121,28 +129,33 @@ func planTable(files []*file, before *tablePlan, c compact.Choice) *tablePlan {
 }
 
 // planPartition plays the merges of a partition to their end: the first is the next one, all are its debt.
-func planPartition(part []*file, c compact.Choice) partPlan {
-	if m := part[0].Meta; m.HasPartition {
+func planPartition(units [][]*file, c compact.Choice) partPlan {
+	if m := units[0][0].Meta; m.HasPartition {
 		c.Dated, c.Closed = true, (m.Partition+1)*daySeconds+closedGrace <= c.Now
 	}
-	list, disk := make([]compact.File, len(part)), make([]int64, len(part))
-	for i, f := range part {
-		list[i] = compact.File{ID: f.ID, Bytes: f.Meta.ValueBytes, From: f.From, To: f.To}
-		disk[i] = f.Meta.Bytes
+	list, disk := make([]compact.File, len(units)), make([]int64, len(units))
+	for i, unit := range units {
+		list[i] = compact.File{ID: unitID(unit[0]), From: unit[0].From, To: unit[0].To, Segments: len(unit)}
+		for _, f := range unit {
+			list[i].Bytes += f.Meta.ValueBytes
+			list[i].From, list[i].To = min(list[i].From, f.From), max(list[i].To, f.To)
+			disk[i] += f.Meta.Bytes
+		}
 	}
-	p := partPlan{files: part, next: compact.Pick(list, c)}
+	p := partPlan{units: units, next: compact.Pick(list, c)}
 	for r := p.next; !r.Empty(); r = compact.Pick(list, c) {
-		out, bytes := list[r.From], int64(0)
-		out.Bytes = 0
+		out, bytes, segments := list[r.From], int64(0), 0
+		out.Bytes, out.Segments = 0, 1
 		for i, f := range list[r.From:r.To] {
 			out.Bytes += f.Bytes
 			out.From, out.To = min(out.From, f.From), max(out.To, f.To)
 			bytes += disk[r.From+i]
+			segments += f.Segments
 		}
 		list = slices.Replace(list, r.From, r.To, out)
 		disk = slices.Replace(disk, r.From, r.To, bytes)
 		p.debt.bytes += bytes
-		p.debt.files += r.To - r.From - 1
+		p.debt.files += segments - 1
 	}
 	return p
 }

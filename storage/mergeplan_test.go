@@ -55,7 +55,7 @@ func TestAPlanIsMadeAgainOnlyWhereFilesOrTheClockHaveChanged(t *testing.T) {
 	}
 	next := v.apply(edit{drop: v.tables[1][:1]})
 	p.plan(next, choiceAt(now+2), everyTable)
-	if parts := p.tables[1].parts; p.tables[1] == first || &parts[1].files[0] != &first.parts[1].files[0] || len(parts[0].files) != 3 {
+	if parts := p.tables[1].parts; p.tables[1] == first || &parts[1].units[0] != &first.parts[1].units[0] || len(parts[0].units) != 3 {
 		t.Error("a change of one partition must plan that one again and keep the others")
 	}
 	p.plan(next, choiceAt(now+compact.StepSeconds), everyTable)

@@ -262,20 +262,20 @@ func (r *replayer) trySwap(ctx context.Context) (again bool, err error) {
 	return again, err
 }
 
-// replayStatus is the last replay as a job.
-type replayStatus struct {
+// askedStatus is the last piece of work of a kind that somebody asked for, as a job.
+type askedStatus struct {
 	mu     sync.Mutex
 	status jobs.Status
 }
 
-func (r *replayStatus) start(now time.Time) {
+func (r *askedStatus) start(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status = jobs.Status{Running: true, Last: now}
 }
 
 // step counts a range.
-func (r *replayStatus) step(now time.Time, progress string) {
+func (r *askedStatus) step(now time.Time, progress string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Progress = progress
@@ -283,7 +283,7 @@ func (r *replayStatus) step(now time.Time, progress string) {
 	r.status.Last = now
 }
 
-func (r *replayStatus) end(now time.Time, took time.Duration, err error) {
+func (r *askedStatus) end(now time.Time, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Running, r.status.Last, r.status.Took = false, now, took
@@ -293,10 +293,10 @@ func (r *replayStatus) end(now time.Time, took time.Duration, err error) {
 	}
 }
 
-func (r *replayStatus) get() jobs.Status {
+func (r *askedStatus) get(name string) jobs.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st := r.status
-	st.Name = "replay"
+	st.Name = name
 	return st
 }

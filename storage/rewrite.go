@@ -52,31 +52,45 @@ func deadGroups(t *tombstone) func(group int) vec.Bitmap {
 	return t.group
 }
 
-// carry returns the tombstone of a merge's output: rows that died while it ran. before is the version it read, now the
-// current one.
-func carry(before, now *version, old, out []*file, places compact.RowMap) ([]fileDead, error) {
+// carry returns the tombstones of a merge's outputs: rows that died while it ran, those of inputs that are gone among them.
+// before is the version it read, now the current one. Outputs of which every row died are in none.
+func carry(before, now *version, old, out []*file, places compact.RowMap) (dead []fileDead, none []*file, err error) {
 	rows := roaring.New()
+	has := make(map[*file]bool, len(old))
+	for _, f := range now.tables[old[0].Table] {
+		has[f] = true
+	}
 	for i, f := range old {
-		dead := now.deadOf(f)
-		if dead == nil || dead == before.deadOf(f) {
+		newly := roaring.New()
+		switch died := now.deadOf(f); {
+		case !has[f]:
+			newly.AddRange(0, uint64(f.Meta.Rows))
+		case died == nil || died == before.deadOf(f):
 			continue
+		default:
+			newly = died.rows
 		}
-		newly := dead.rows
 		if had := before.deadOf(f); had != nil {
-			newly = roaring.AndNot(dead.rows, had.rows)
+			newly = roaring.AndNot(newly, had.rows)
 		}
 		it := newly.Iterator()
 		for it.HasNext() {
 			p := places[i][it.Next()]
 			if p == compact.NoRow {
-				return nil, fmt.Errorf("internal error: a live row of segment %d was left out of a merge", f.ID)
+				return nil, nil, fmt.Errorf("internal error: a live row of segment %d was left out of a merge", f.ID)
 			}
 			rows.Add(p)
 		}
 	}
-	if rows.IsEmpty() {
-		return nil, nil
+	for i, part := range byFile(out, rows) {
+		switch {
+		case part == nil:
+		case int64(part.GetCardinality()) == out[i].Meta.Rows:
+			none = append(none, out[i])
+		default:
+			part.RunOptimize()
+			dead = append(dead, fileDead{out[i], newTombstone(out[i], part)})
+		}
 	}
-	rows.RunOptimize()
-	return []fileDead{{out[0], newTombstone(out[0], rows)}}, nil
+	return dead, none, nil
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -16,7 +17,7 @@ import (
 
 // moved is where the rows of a segment went when a merge replaced it.
 type moved struct {
-	to     *file // nil if all rows were dead
+	to     []*file // in the order in which places numbers their rows, from 0 through all of them
 	places []uint32
 }
 
@@ -68,10 +69,7 @@ func (s scatters) install(groups []rowGroup) {
 
 // replaced notes on merged segments where their rows are.
 func replaced(old []*file, out []*file, places compact.RowMap) {
-	var to *file
-	if len(out) > 0 {
-		to = out[0]
-	}
+	to := slices.Clone(out)
 	for i, f := range old {
 		if i < len(places) {
 			f.moved.Store(&moved{to, places[i]})
@@ -79,12 +77,33 @@ func replaced(old []*file, out []*file, places compact.RowMap) {
 	}
 }
 
+// byFile cuts rows that are numbered through several files; the bitmap of a file without such a row is nil.
+func byFile(files []*file, rows *roaring.Bitmap) []*roaring.Bitmap {
+	out := make([]*roaring.Bitmap, len(files))
+	it := rows.Iterator()
+	first := int64(0)
+	for i, f := range files {
+		end := first + f.Meta.Rows
+		for it.HasNext() && int64(it.PeekNext()) < end {
+			if out[i] == nil {
+				out[i] = roaring.New()
+			}
+			out[i].Add(uint32(int64(it.Next()) - first))
+		}
+		first = end
+	}
+	return out
+}
+
 // rowsIn follows rows of a segment to the segments that a version has, and adds them there. Rows that are in none any
 // more are left out. has tells the version's segments.
 func rowsIn(f *file, rows *roaring.Bitmap, has map[*file]bool, out map[*file]*roaring.Bitmap) {
-	for !has[f] {
+	if rows.IsEmpty() {
+		return
+	}
+	if !has[f] {
 		m := f.moved.Load()
-		if m == nil || m.to == nil {
+		if m == nil {
 			return
 		}
 		next := roaring.New()
@@ -94,9 +113,11 @@ func rowsIn(f *file, rows *roaring.Bitmap, has map[*file]bool, out map[*file]*ro
 				next.Add(p)
 			}
 		}
-		f, rows = m.to, next
-	}
-	if rows.IsEmpty() {
+		for i, part := range byFile(m.to, next) {
+			if part != nil {
+				rowsIn(m.to[i], part, has, out)
+			}
+		}
 		return
 	}
 	if have := out[f]; have != nil {

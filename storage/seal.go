@@ -159,8 +159,9 @@ type segmentsWriter struct {
 	now    int64
 	bulk   bool
 	files  []*file
-	states []uint32 // tables of states that got a file
-	placed []func() // shows where rows went; called when they are published
+	states []uint32     // tables of states that got a file
+	stop   func() error // see segment.WriterOptions; nil: nobody does
+	placed []func()     // shows where rows went; called when they are published
 }
 
 func (s *Store) newSegments(now time.Time) *segmentsWriter {
@@ -206,39 +207,74 @@ func (w *segmentsWriter) rows(ctx context.Context, t *types.Table, groups []rowG
 	return nil
 }
 
-// segment writes one file: temporary, synced, renamed; publish syncs the directory. One without rows is not kept.
+// segment writes one file. One without rows is not kept.
 func (w *segmentsWriter) segment(t *types.Table, partition int64, write func(compact.Sink) error) error {
+	o, err := w.begin(t, partition)
+	if err != nil {
+		return err
+	}
+	if err := write(o); err != nil || o.rows == 0 {
+		o.discard()
+		return err
+	}
+	return o.finish()
+}
+
+// openSegment is a file that is being written: temporary, synced, renamed; publish syncs the directory. It ends in finish
+// or discard.
+type openSegment struct {
+	*segment.Writer
+	w         *segmentsWriter
+	id        uint64
+	path      string
+	table     uint32
+	partition int64
+	rows      int
+}
+
+func (w *segmentsWriter) begin(t *types.Table, partition int64) (*openSegment, error) {
 	id := w.s.manifest.newID()
 	path := w.s.segmentPath(id)
 	sw, err := segment.Create(segment.WriterOptions{
 		FS: w.s.fs, Path: path + vfs.TempSuffix, ID: id, TableID: t.ID, SortKey: t.SortKey, Lookups: lookupsOf(t), Plain: t.Encoding == types.EncodingPlain,
-		Partition: partitionValue(partition), HasPartition: hasPartition(partition),
+		Partition: partitionValue(partition), HasPartition: hasPartition(partition), Stop: w.stop,
 	})
 	if err != nil {
 		w.s.manifest.abandon(w.s.segmentPath, id)
-		return fmt.Errorf("write segment %s: %w", path, err)
+		return nil, fmt.Errorf("write segment %s: %w", path, err)
 	}
-	counted := &countingSink{Sink: sw}
-	if err := write(counted); err != nil || counted.rows == 0 {
-		sw.Abort()
-		w.s.manifest.abandon(w.s.segmentPath, id)
-		return err
-	}
-	m, err := sw.Finish()
+	return &openSegment{Writer: sw, w: w, id: id, path: path, table: t.ID, partition: partition}, nil
+}
+
+// AddGroup implements compact.Sink.
+func (o *openSegment) AddGroup(src []column.Group, rows []segment.RowRef) error {
+	o.rows += len(rows)
+	return o.Writer.AddGroup(src, rows)
+}
+
+func (o *openSegment) discard() {
+	o.Abort()
+	o.w.s.manifest.abandon(o.w.s.segmentPath, o.id)
+}
+
+// finish adds the file to those of the writer.
+func (o *openSegment) finish() error {
+	s := o.w.s
+	m, err := o.Finish()
 	if err == nil {
-		if err = w.s.fs.Rename(path+vfs.TempSuffix, path); err != nil {
-			err = errors.Join(err, w.s.fs.Remove(path+vfs.TempSuffix))
+		if err = s.fs.Rename(o.path+vfs.TempSuffix, o.path); err != nil {
+			err = errors.Join(err, s.fs.Remove(o.path+vfs.TempSuffix))
 		}
 	}
 	if err != nil {
-		w.s.manifest.abandon(w.s.segmentPath, id)
-		return fmt.Errorf("write segment %s: %w", path, err)
+		s.manifest.abandon(s.segmentPath, o.id)
+		return fmt.Errorf("write segment %s: %w", o.path, err)
 	}
-	w.files = append(w.files, &file{
+	o.w.files = append(o.w.files, &file{
 		Segment: meta.Segment{
-			ID: id, Table: t.ID, From: w.now, To: w.now, Bulk: w.bulk, Minus: partition == minusPartition, Meta: *m,
+			ID: o.id, Table: o.table, From: o.w.now, To: o.w.now, Bulk: o.w.bulk, Minus: o.partition == minusPartition, Meta: *m,
 		},
-		path: path,
+		path: o.path,
 	})
 	return nil
 }
@@ -275,16 +311,6 @@ func partitionOf(f *file) int64 {
 		return head.NoPartition
 	}
 	return f.Meta.Partition
-}
-
-type countingSink struct {
-	compact.Sink
-	rows int
-}
-
-func (c *countingSink) AddGroup(src []column.Group, rows []segment.RowRef) error {
-	c.rows += len(rows)
-	return c.Sink.AddGroup(src, rows)
 }
 
 // buildStates writes the states of every roll-up over the given rows of t, one segment for each.

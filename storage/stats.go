@@ -124,6 +124,7 @@ type SegmentInfo struct {
 	MaxLSN       uint64
 	From, To     time.Time // of the first and last seal whose rows it holds
 	Bulk         bool
+	Run          uint64 // of which the segment is part; 0: none
 }
 
 // Segments lists the segments a snapshot sees, by table, partition and place in the log.
@@ -135,11 +136,15 @@ func (sn *Snapshot) Segments() []SegmentInfo {
 			continue
 		}
 		for _, f := range sn.version.tables[id] {
+			run := uint64(0)
+			if f.Run != nil {
+				run = f.Run.ID
+			}
 			out = append(out, SegmentInfo{
 				ID: f.ID, Table: t.FullName(), TableID: id, File: path.Base(f.path), Partition: f.Meta.Partition,
 				HasPartition: f.Meta.HasPartition, Rows: int64(f.Meta.Rows), Deleted: sn.version.deadOf(f).count(), Minus: f.Minus, Groups: len(f.Meta.GroupRows), Bytes: f.Meta.Bytes,
 				ValueBytes: f.Meta.ValueBytes, MinLSN: f.Meta.MinLSN, MaxLSN: f.Meta.MaxLSN,
-				From: time.Unix(f.From, 0).UTC(), To: time.Unix(f.To, 0).UTC(), Bulk: f.Bulk,
+				From: time.Unix(f.From, 0).UTC(), To: time.Unix(f.To, 0).UTC(), Bulk: f.Bulk, Run: run,
 			})
 		}
 	}
@@ -195,4 +200,6 @@ func (s *Store) Balance() (rows []BalanceRow, pending uint64) {
 }
 
 // Jobs tells what the background jobs have done.
-func (s *Store) Jobs() []jobs.Status { return append(s.jobs.Status(), s.replayed.get()) }
+func (s *Store) Jobs() []jobs.Status {
+	return append(s.jobs.Status(), s.clusters.status.get(jobCluster), s.replayed.get(jobReplay))
+}

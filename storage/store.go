@@ -38,6 +38,7 @@ type Store struct {
 	stop        context.CancelFunc         // ends the pipeline
 	bootMarks   map[types.TableName]uint64 // marks as of Open: what replay skips
 	shortInsert int                        // shortInsertBytes, but for tests
+	runRows     int                        // segmentRowsMax of a run's segments, but for tests
 	logLast     uint64                     // LSN of the last record that Open found
 	logSynced   uint64                     // what the catalog knew at Open of how far the log was synced
 	clock       lagClock
@@ -72,7 +73,8 @@ type Store struct {
 	planner   mergePlanner
 
 	replaying   atomic.Bool // a Replay runs
-	replayed    replayStatus
+	replayed    askedStatus
+	clusters    clusters
 	replayRange int         // records of a range of a replay; replayRecords, but for tests
 	recovering  atomic.Bool // Open has not read the log back yet
 	roomy       atomic.Bool // the heads may still have Options.HeadRecoveryBytes

@@ -138,7 +138,8 @@ type version struct {
 
 // compareFiles is the order in which a table's segments are read.
 func compareFiles(a, b *file) int {
-	return cmp.Or(cmp.Compare(partitionOf(a), partitionOf(b)), cmp.Compare(a.Meta.MinLSN, b.Meta.MinLSN), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(partitionOf(a), partitionOf(b)), cmp.Compare(lsnOf(a), lsnOf(b)), cmp.Compare(unitID(a), unitID(b)),
+		cmp.Compare(placeInRun(a), placeInRun(b)), cmp.Compare(a.ID, b.ID))
 }
 
 // edit is a change of the manifest.

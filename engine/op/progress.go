@@ -43,6 +43,12 @@ func (p *Progress) Waited() time.Duration {
 	return 0
 }
 
+// Tell sets the figures of work that is no plan's: row groups that are done, and all.
+func (p *Progress) Tell(done, all int64) {
+	p.done.Store(done)
+	p.morsels.Store(all)
+}
+
 // scanBegins tells of a scan of n row groups. p may be nil.
 func (p *Progress) scanBegins(n int) {
 	if p != nil {

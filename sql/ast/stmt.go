@@ -200,6 +200,12 @@ type Close struct{ Name string }
 // Discard is DISCARD.
 type Discard struct{ What string }
 
+// Cluster is CLUSTER; without a table it is of all that have a sort key.
+type Cluster struct {
+	Table   *TableRef
+	Verbose bool
+}
+
 // Ignored is a maintenance statement with nothing to do here: ANALYZE, VACUUM, CHECKPOINT …; Tag is its command tag.
 type Ignored struct{ Tag string }
 
@@ -215,6 +221,7 @@ func (*Drop) stmt()          {}
 func (*Insert) stmt()        {}
 func (*Delete) stmt()        {}
 func (*Truncate) stmt()      {}
+func (*Cluster) stmt()       {}
 func (*AlterTable) stmt()    {}
 func (*Copy) stmt()          {}
 func (*Explain) stmt()       {}

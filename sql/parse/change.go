@@ -32,6 +32,33 @@ func (c *converter) truncate(s *pg.TruncateStmt) ast.Stmt {
 	return out
 }
 
+func (c *converter) cluster(s *pg.ClusterStmt) ast.Stmt {
+	if s.Indexname != "" {
+		return &ast.Unsupported{What: "CLUSTER … USING an index", Hint: "There are no indexes: CLUSTER orders a table by its sort key."}
+	}
+	out := &ast.Cluster{}
+	if s.Relation != nil {
+		t := c.rangeVar(s.Relation)
+		out.Table = &t
+	}
+	for _, o := range c.options(s.Params) {
+		if o.Name != "verbose" {
+			c.refuse(o.P, "CLUSTER ("+o.Name+")")
+		}
+		out.Verbose = !o.Has || !isFalse(o.Value)
+	}
+	return out
+}
+
+// isFalse tells the words for an option that is off.
+func isFalse(v string) bool {
+	switch strings.ToLower(v) {
+	case "false", "off", "0":
+		return true
+	}
+	return false
+}
+
 func (c *converter) alterTable(s *pg.AlterTableStmt) ast.Stmt {
 	if s.Objtype != pg.ObjectType_OBJECT_TABLE {
 		return &ast.Unsupported{What: "ALTER " + strings.ReplaceAll(strings.TrimPrefix(s.Objtype.String(), "OBJECT_"), "_", " ")}

@@ -68,6 +68,8 @@ func (c *converter) statement(n *pg.Node) ast.Stmt {
 			return &ast.Ignored{Tag: "VACUUM"}
 		}
 		return &ast.Ignored{Tag: "ANALYZE"}
+	case *pg.Node_ClusterStmt:
+		return c.cluster(n.ClusterStmt)
 	case *pg.Node_CheckPointStmt:
 		return &ast.Ignored{Tag: "CHECKPOINT"}
 	case *pg.Node_UpdateStmt:

@@ -250,6 +250,9 @@ func (p *prepared) execute(s *statementCtx, args []*vec.Vector) (Result, error) 
 		return c.copy(s, st, p.params, args)
 	case *ast.CreateTableAs:
 		return c.createTableAs(s, st, p.params, args)
+	case *ast.Cluster:
+		tag, err := c.cluster(s, st)
+		return done(s, tag, err)
 	case *ast.Declare:
 		tag, err := c.declare(s, st, p.params, args)
 		return done(s, tag, err)

@@ -175,8 +175,8 @@ func (c *conn) Notices() []Notice {
 	return out
 }
 
-// noticeRanks orders the levels of client_min_messages.
-var noticeRanks = map[string]int{"debug5": 0, "debug4": 1, "debug3": 2, "debug2": 3, "debug1": 4, "log": 5, "notice": 6, "warning": 7, "error": 8}
+// noticeRanks orders the levels of client_min_messages. INFO is what a statement was asked to tell: it always comes.
+var noticeRanks = map[string]int{"debug5": 0, "debug4": 1, "debug3": 2, "debug2": 3, "debug1": 4, "log": 5, "notice": 6, "warning": 7, "error": 8, "info": 9}
 
 func (c *conn) notice(severity, code, message string) {
 	if noticeRanks[strings.ToLower(severity)] >= noticeRanks[c.set.value("client_min_messages")] {

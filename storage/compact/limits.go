@@ -5,6 +5,7 @@ type Limits struct {
 	Inputs     int   // segments
 	GroupBytes int64 // values of a row group of the output; 0: GroupBytes
 	CacheBytes int64 // for what is read, at most
+	GroupRows  int   // rows of a row group of the output; 0: GroupRows
 }
 
 const (

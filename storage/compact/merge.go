@@ -19,6 +19,11 @@ type Input struct {
 	RowBytes int64
 	// Dead tells the rows of a group that were deleted and are left out; nil, or a nil bitmap: none.
 	Dead func(group int) vec.Bitmap
+	// Places, if it is not nil, is where the map of the input's rows is made: it is empty, and has room for all of them.
+	Places []uint32
+
+	first int // row of the first group with which the input begins: see Between
+	last  int // row of the last group before which it ends; 0: it has all of that
 }
 
 // cursor stands at the next row of one input.
@@ -30,6 +35,7 @@ type cursor struct {
 	keys  *Keys
 	dead  vec.Bitmap
 	row   int
+	end   int // the input's rows of the group end before this one
 	done  bool
 	lead  uint64 // the key's bytes from merger.skip on, as far as they fit: see align
 	ties  int    // rows of others that lead did not tell from this one's
@@ -45,11 +51,15 @@ func (c *cursor) load(key []KeyCol) (ok bool, err error) {
 		if c.dead = nil; c.in.Dead != nil {
 			c.dead = c.in.Dead(c.next)
 		}
-		c.next++
-		if c.group.Rows() == 0 {
+		if c.row, c.end, c.src = 0, c.group.Rows(), -1; c.next == 0 {
+			c.row = c.in.first
+		}
+		if c.next++; c.next == c.in.Groups && c.in.last > 0 {
+			c.end = c.in.last
+		}
+		if c.row >= c.end {
 			continue
 		}
-		c.row, c.src = 0, -1
 		c.keys, err = ReadKeys(c.group, key)
 		return err == nil, err
 	}
@@ -77,7 +87,7 @@ func (c *cursor) before(o *cursor) bool {
 // runBefore returns the end of the rows of c, from the one it stands at, that come before o's. It looks near first:
 // runs are short where inputs interleave, and whole groups where they do not.
 func (c *cursor) runBefore(o *cursor) int {
-	n := c.keys.Len()
+	n := c.end
 	from, step := c.row, 1 // the row at from comes before o's
 	for from+step < n && c.rowBefore(from+step, o) {
 		from, step = from+step, step*2
@@ -97,12 +107,15 @@ func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol, limits
 	if m.most <= 0 {
 		m.most = GroupBytes
 	}
+	if m.mostRows = limits.GroupRows; m.mostRows <= 0 {
+		m.mostRows = GroupRows
+	}
 	for i, in := range inputs {
 		c := &cursor{in: in, at: i}
 		if err := m.load(c); err != nil {
 			return nil, err
 		}
-		m.inputs = append(m.inputs, c)
+		m.inputs, m.places[i] = append(m.inputs, c), in.Places
 	}
 	m.align()
 	m.buildTree()
@@ -115,19 +128,20 @@ func MergeRows(ctx context.Context, w Sink, inputs []Input, key []KeyCol, limits
 }
 
 type merger struct {
-	ctx    context.Context
-	w      Sink
-	key    []KeyCol
-	inputs []*cursor
-	tree   []int // see buildTree
-	streak int   // rows in turn that came from the input at the top
-	skip   int   // the first bytes of the keys that cursors stand at are the same: see align
-	src    []column.Group
-	rows   []segment.RowRef
-	bytes  int64
-	most   int64 // bytes of a group
-	places RowMap
-	taken  int64 // rows of the output so far
+	ctx      context.Context
+	w        Sink
+	key      []KeyCol
+	inputs   []*cursor
+	tree     []int // see buildTree
+	streak   int   // rows in turn that came from the input at the top
+	skip     int   // the first bytes of the keys that cursors stand at are the same: see align
+	src      []column.Group
+	rows     []segment.RowRef
+	bytes    int64
+	most     int64 // bytes of a group
+	mostRows int
+	places   RowMap
+	taken    int64 // rows of the output so far
 }
 
 var errTooManyRows = errors.New("a merge of more than 4,294,967,294 rows")
@@ -189,7 +203,7 @@ func (m *merger) step() error {
 		if o := m.second(); o != nil && !o.done {
 			to = c.runBefore(o)
 		} else {
-			to = c.keys.Len()
+			to = c.end
 		}
 	}
 	for c.row < to {
@@ -198,7 +212,7 @@ func (m *merger) step() error {
 		}
 		c.row++
 	}
-	if c.row == c.keys.Len() {
+	if c.row == c.end {
 		if err := m.load(c); err != nil {
 			return err
 		}
@@ -286,7 +300,7 @@ func (m *merger) take(c *cursor) error {
 		m.places[c.at] = append(m.places[c.at], NoRow)
 		return nil
 	}
-	if len(m.rows) == GroupRows || len(m.rows) > 0 && m.bytes+c.in.RowBytes > m.most {
+	if len(m.rows) == m.mostRows || len(m.rows) > 0 && m.bytes+c.in.RowBytes > m.most {
 		if err := m.flush(); err != nil {
 			return err
 		}

@@ -1,11 +1,14 @@
 package compact
 
-// File is what a choice of merges knows of a segment.
+// File is what a choice of merges knows of a segment, or of a run of segments, which stay together.
 type File struct {
 	ID       uint64
 	Bytes    int64 // of its values
 	From, To int64 // unix seconds of the first and last seal it holds
+	Segments int   // of a run; 0 and 1: one segment
 }
+
+func (f *File) inputs() int { return max(1, f.Segments) }
 
 // Choice bounds what is picked.
 type Choice struct {
@@ -41,7 +44,8 @@ const (
 )
 
 // Pick returns the files to merge next. files are the segments of one partition in the order of their LSNs: only
-// neighbours are merged, so that the ranges of a partition's segments stay disjoint.
+// neighbours are merged, so that the ranges of a partition's segments stay disjoint. The segments of a run have one range
+// together: they are one of files, and are merged all or none.
 //
 // A range is worth it only if its largest file is not much larger than the others together, so that every byte is
 // rewritten a few times at most: while its window runs no larger at all, afterwards at most restRatio times. The answer
@@ -92,11 +96,13 @@ func pickIn(files []File, c Choice, w int64, first bool) (from, to int) {
 func worth(files []File, i, j, need int, ratio int64, c Choice) (from, to int) {
 	if j-i >= need && j-i <= c.InputMax {
 		var sum, largest int64
+		inputs := 0
 		for _, f := range files[i:j] {
 			sum += f.Bytes
 			largest = max(largest, f.Bytes)
+			inputs += f.inputs()
 		}
-		if sum <= c.BytesMax && largest <= ratio*(sum-largest) {
+		if inputs <= c.InputMax && sum <= c.BytesMax && largest <= ratio*(sum-largest) {
 			return i, j
 		}
 	}
@@ -109,11 +115,13 @@ func cheapest(files []File, i, j, need int, ratio int64, c Choice) (from, to int
 	best := -1.0
 	for a := i; a+need <= j; a++ {
 		var sum, largest int64
-		for b := a; b < j && b-a < c.InputMax; b++ {
+		inputs := 0
+		for b := a; b < j; b++ {
 			sum += files[b].Bytes
 			largest = max(largest, files[b].Bytes)
+			inputs += files[b].inputs()
 			n := int64(b - a + 1)
-			if sum > c.BytesMax {
+			if sum > c.BytesMax || inputs > c.InputMax {
 				break
 			}
 			if n < int64(need) || largest > ratio*(sum-largest) {

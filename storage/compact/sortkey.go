@@ -50,8 +50,11 @@ func (k *Keys) Len() int { return len(k.off) - 1 }
 func (k *Keys) Compare(row int, o *Keys, other int) int { return bytes.Compare(k.At(row), o.At(other)) }
 
 // ReadKeys reads the sort keys of all rows of g.
-func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) {
-	k := &Keys{off: make([]uint32, 1, g.Rows()+1)}
+func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) { return readKeys(g, key, 0, g.Rows()) }
+
+// readKeys reads the sort keys of the rows [first, last), of which the first is the first of a block if there are several.
+func readKeys(g column.Group, key []KeyCol, first, last int) (*Keys, error) {
+	k := &Keys{off: make([]uint32, 1, last-first+1)}
 	cols := make([]keyColumn, len(key))
 	for i, kc := range key {
 		if c, ok := g.Find(kc.Path, kc.Leaf); ok {
@@ -59,8 +62,8 @@ func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) {
 		}
 	}
 	var at [vec.BlockRows]uint32
-	for from := 0; from < g.Rows(); from += vec.BlockRows {
-		to := min(from+vec.BlockRows, g.Rows())
+	for from := first; from < last; from += vec.BlockRows {
+		to := min(from+vec.BlockRows, last)
 		rows := at[:to-from]
 		clear(rows)
 		for i := range cols {
@@ -69,8 +72,8 @@ func ReadKeys(g column.Group, key []KeyCol) (*Keys, error) {
 			}
 			cols[i].addLengths(rows)
 		}
-		if from == 0 {
-			k.data = make([]byte, 0, estimate(rows, g.Rows()))
+		if from == first {
+			k.data = make([]byte, 0, estimate(rows, last-first))
 		}
 		end := uint32(len(k.data))
 		for r, n := range rows {

@@ -147,6 +147,9 @@ func segmentLine(e *meta.Segment, names map[uint32]string) string {
 	if e.Bulk {
 		line += ", written beside the log"
 	}
+	if e.Run != nil {
+		line += fmt.Sprintf(", place %d in run %d", e.Run.At, e.Run.ID)
+	}
 	if e.Minus {
 		line += ", to be subtracted"
 	}

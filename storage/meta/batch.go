@@ -22,7 +22,16 @@ type Segment struct {
 	// Minus: a roll-up's states of rows that were deleted, to be subtracted. They have no partition, and are merged with
 	// their like only.
 	Minus bool         `json:"minus,omitempty"`
+	Run   *Run         `json:"run,omitempty"` // nil: it stands alone
 	Meta  segment.Meta `json:"meta,omitzero"`
+}
+
+// Run is the place of a segment in a run: several segments of one partition that hold the rows of one stretch of the log
+// together, sorted from the first row of the first to the last row of the last.
+type Run struct {
+	ID  uint64 `json:"id"`  // the same for all segments of the run, and of no other
+	At  int    `json:"at"`  // the segments of a run are in this order
+	LSN uint64 `json:"lsn"` // the least of all its rows, when it was made
 }
 
 // View is a stored query.

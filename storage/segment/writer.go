@@ -33,6 +33,8 @@ type WriterOptions struct {
 	Lookups []string
 	// Plain stores numbers at their full width: see types.EncodingPlain.
 	Plain bool
+	// Stop, if not nil, is asked between columns; its error ends the writing.
+	Stop func() error
 }
 
 // Writer writes one segment. It belongs to one goroutine. After an error it is good for Abort only.
@@ -115,7 +117,15 @@ func (w *Writer) addGroup(src []column.Group, rows []RowRef) error {
 	return nil
 }
 
+// ValueBytes is the decoded size of what was added so far.
+func (w *Writer) ValueBytes() int64 { return w.values }
+
 func (w *Writer) addColumn(g *groupBuild, c *columnGroup) error {
+	if w.o.Stop != nil {
+		if err := w.o.Stop(); err != nil {
+			return err
+		}
+	}
 	if done, err := w.mergeColumn(g, c); done || err != nil {
 		return err
 	}

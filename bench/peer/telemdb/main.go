@@ -92,8 +92,12 @@ func (e *engine) Seal() error { return e.db.Flush(background) }
 // settleMax bounds the wait for merges.
 const settleMax = 15 * time.Minute
 
-// Settle waits until no merge is worth it any more and none has run for a moment.
+// Settle brings the tables that have a sort key into its order, as OPTIMIZE FINAL does, and waits until no merge is worth it
+// any more and none has run for a moment.
 func (e *engine) Settle() error {
+	if err := e.Exec("CLUSTER"); err != nil {
+		return err
+	}
 	last, same := "", 0
 	for began := time.Now(); same < 4; time.Sleep(250 * time.Millisecond) {
 		if time.Since(began) > settleMax {
