@@ -4,7 +4,8 @@
 // The order matters: constants fold first, questions about what a jsonb value contains become questions about paths,
 // subqueries become joins while they still have the shape the binder gave them, filters sink, joins are ordered by size,
 // limits sink, and last every node keeps only the columns somebody uses, which is where paths into jsonb columns become
-// columns of the scan. Then scans are told what else follows from their filters.
+// columns of the scan. Then keys of groups that follow from others are taken out, and scans are told what else follows
+// from their filters.
 package opt
 
 import (
@@ -36,6 +37,7 @@ var rules = []struct {
 	{"order", orderJoins},
 	{"limit", func(n plan.Node, _ *Env) plan.Node { return sinkLimits(n) }},
 	{"prune", func(n plan.Node, _ *Env) plan.Node { return prune(n) }},
+	{"keys", func(n plan.Node, _ *Env) plan.Node { return dependentKeys(n) }},
 	{"sample", func(n plan.Node, _ *Env) plan.Node { return samples(n) }},
 }
 

@@ -183,6 +183,10 @@ func (q *query) group(s *scope) {
 		}
 		q.items = append(q.items, c)
 	}
+	if q.keys > 0 && s.chance(4) {
+		q.items = append(q.items, follower(s, q.items[s.r.IntN(q.keys)]))
+		q.keys++
+	}
 	if q.keys > 0 && s.chance(6) {
 		q.sets = s.one("ROLLUP", "CUBE")
 	}
@@ -192,6 +196,24 @@ func (q *query) group(s *scope) {
 	if s.chance(5) {
 		q.having = append(q.having, op(boolean, "(%s "+s.one(">", "<=", "<>")+" %s)", leaf(integer, "count(*)"), s.constant(integer)))
 	}
+}
+
+// follower returns what follows from a key: it is computed from it, or is a constant.
+func follower(s *scope, key *node) *node {
+	if s.chance(5) {
+		return leaf(text, "'constant'::text")
+	}
+	switch key.kind {
+	case integer:
+		return op(integer, s.one("(%s - 1)", "(%s * 2)", "%s", "(2147483640 + %s)"), key)
+	case numeric, float:
+		return op(key.kind, s.one("(%s + 1)", "abs(%s)", "%s"), key)
+	case text:
+		return op(text, s.one("upper(%s)", "(%s || 'x')", "%s", "coalesce(%s, 'none')"), key)
+	case boolean:
+		return op(boolean, "(NOT %s)", key)
+	}
+	return leaf(integer, "17")
 }
 
 // aggregate returns a call of an aggregate function.

@@ -89,6 +89,9 @@ func (o *Node) node(n plan.Node, in []string) {
 	case *plan.Project:
 		o.Kind = "Project"
 		o.fact("Output", list(n.Exprs, in))
+		for i, c := range n.Out {
+			o.Names = append(o.Names, cmp.Or(c.Name, Expr(n.Exprs[i], in)))
+		}
 	case *plan.ProjectSet:
 		o.Kind = "ProjectSet"
 		for _, s := range n.Sets {
