@@ -37,15 +37,8 @@ func addRegexp(r *registry) {
 		out.AppendBool(re.Match(args[0].Bytes(i)))
 		return nil
 	})
-	r.regex("regexp_replace", 3, 3, tText, func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
-		times := 1
-		if f.global {
-			times = -1
-		}
-		b, err := replaceRegex(re, args[0].Bytes(i), args[2].Bytes(i), times)
-		out.AppendBytes(b)
-		return err
-	})
+	r.fn("regexp_replace", sig(tText, tText, tText), tText, evalReplace)
+	r.fn("regexp_replace", sig(tText, tText, tText, tText), tText, evalReplace)
 	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		var parts vec.Vector
 		splitRegex(re, args[0].Bytes(i), &parts)
@@ -121,13 +114,19 @@ type regexFunc = func(re *pattern, f regexFlags, args []*vec.Vector, i int, out 
 // regex registers a function whose second argument is a pattern, with text arguments; flagsAt, if not 0, adds an
 // overload with flags in that place.
 func (r *registry) regex(name string, nargs, flagsAt int, ret types.Type, f regexFunc) {
-	eval := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
-		re, flags, err := regexArgs(args, i, flagsAt)
-		if err != nil {
-			return err
-		}
-		return f(re, flags, args, i, out)
-	})
+	eval := func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		var re *pattern
+		var flags regexFlags
+		same := sameRegex(args, flagsAt)
+		return byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) (err error) {
+			if re == nil || !same {
+				if re, flags, err = regexArgs(args, i, flagsAt); err != nil {
+					return err
+				}
+			}
+			return f(re, flags, args, i, out)
+		})(ctx, args, sel, n, out)
+	}
 	args := sig(tText, tText, tText, tText)
 	r.fn(name, args[:nargs:nargs], ret, eval)
 	if flagsAt > 0 {
@@ -166,57 +165,6 @@ func matchGroups(s []byte, m []int, out *vec.Vector) {
 	for g := 0; g < len(m); g += 2 {
 		appendMatch(out, s, m[g:g+2])
 	}
-}
-
-// replaceRegex replaces the first matches (times < 0: all). In the replacement \1 to \9 are groups, \& is the match.
-func replaceRegex(re *pattern, s, with []byte, times int) ([]byte, error) {
-	if re.whole != nil {
-		var room [16]int
-		if m, ok, decided := re.whole.find(s, room[:0]); decided && !ok {
-			return s, nil
-		} else if decided {
-			out := appendReplacement(make([]byte, 0, len(s)), s, with, m)
-			if len(out) > maxText {
-				return nil, errTextSize()
-			}
-			return out, nil
-		}
-	}
-	var out []byte
-	last := 0
-	for _, m := range re.FindAllSubmatchIndex(s, times) {
-		out = append(out, s[last:m[0]]...)
-		out = appendReplacement(out, s, with, m)
-		last = m[1]
-		if len(out) > maxText {
-			return nil, errTextSize()
-		}
-	}
-	return append(out, s[last:]...), nil
-}
-
-func appendReplacement(dst, s, with []byte, m []int) []byte {
-	for i := 0; i < len(with); i++ {
-		c := with[i]
-		if c != '\\' || i+1 >= len(with) {
-			dst = append(dst, c)
-			continue
-		}
-		i++
-		switch g := with[i]; {
-		case g >= '1' && g <= '9':
-			if k := 2 * int(g-'0'); k+1 < len(m) && m[k] >= 0 {
-				dst = append(dst, s[m[k]:m[k+1]]...)
-			}
-		case g == '&':
-			dst = append(dst, s[m[0]:m[1]]...)
-		case g == '\\':
-			dst = append(dst, '\\')
-		default:
-			dst = append(dst, '\\', g)
-		}
-	}
-	return dst
 }
 
 // splitRegex appends the parts between matches; an empty match splits between characters, but not at the ends nor right

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"bytes"
+	"math/bits"
 	"regexp/syntax"
 	"unicode/utf8"
 )
@@ -24,6 +25,8 @@ type wholePart struct {
 	text []byte    // of wholeLiteral and wholeMaybe
 	set  [4]uint64 // of wholeSet: which bytes it has; all bytes of characters beyond ASCII, or none
 	any  bool      // of wholeSet: every byte
+	but  int       // of wholeSet: every byte but this one; -1: it is not like that
+	sure bool      // of wholeSet: what follows cannot begin with what the set has, so that a run ends in one place
 	min  int       // of wholeSet: 0 or 1 times at least
 	one  bool      // of wholeSet: once at most
 	mark int       // of wholeMark: place among the bounds of groups
@@ -60,7 +63,37 @@ func newWholePattern(src string) *wholePattern {
 	if len(w.parts) > wholePartsMax {
 		return nil
 	}
+	for i := range w.parts {
+		w.parts[i].sure = w.parts[i].kind == wholeSet && w.ends(i)
+	}
 	return w
+}
+
+// ends reports whether a run of the set of part i, wherever it is, can only be followed by the rest where it cannot go on:
+// nothing that the rest may begin with is in the set.
+func (w *wholePattern) ends(i int) bool {
+	set := &w.parts[i]
+	for _, p := range w.parts[i+1:] {
+		switch p.kind {
+		case wholeLiteral, wholeMaybe:
+			if len(p.text) > 0 && set.has(p.text[0]) {
+				return false
+			}
+			if p.kind == wholeLiteral && len(p.text) > 0 {
+				return true
+			}
+		case wholeSet:
+			for k, bits := range p.set {
+				if bits&set.set[k] != 0 {
+					return false
+				}
+			}
+			if p.min > 0 {
+				return true
+			}
+		}
+	}
+	return true
 }
 
 // add appends the steps of a part of the pattern; false if it has no such steps.
@@ -150,7 +183,12 @@ func setOf(re *syntax.Regexp) (p wholePart, ok bool) {
 	if beyond {
 		p.set[2], p.set[3] = ^uint64(0), ^uint64(0)
 	}
-	p.any = p.set == [4]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+	p.any, p.but = p.set == [4]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}, -1
+	if bits.OnesCount64(p.set[0])+bits.OnesCount64(p.set[1]) == 127 && p.set[2] == ^uint64(0) && p.set[3] == ^uint64(0) {
+		for p.but = 0; p.has(byte(p.but)); {
+			p.but++
+		}
+	}
 	return p, true
 }
 
@@ -199,7 +237,14 @@ func (q *wholeSearch) from(part, at int) bool {
 				return true
 			}
 		case wholeSet:
-			return q.set(part, at)
+			if !p.sure {
+				return q.set(part, at)
+			}
+			end := q.run(p, at)
+			if p.min > 0 && end == at {
+				return false
+			}
+			at = end
 		}
 	}
 	return at == len(q.s)
@@ -251,6 +296,11 @@ func (q *wholeSearch) run(p *wholePart, at int) int {
 		}
 		return at
 	case p.any:
+		return len(q.s)
+	case p.but >= 0:
+		if n := bytes.IndexByte(q.s[at:], byte(p.but)); n >= 0 {
+			return at + n
+		}
 		return len(q.s)
 	}
 	for at < len(q.s) && p.has(q.s[at]) {
