@@ -388,6 +388,8 @@ func (s *ints) name() string {
 		return "delta"
 	case intsRuns:
 		return "runs"
+	case intsScaled:
+		return "steps"
 	}
 	return "plain"
 }
@@ -396,6 +398,9 @@ func (s *ints) name() string {
 func (s *ints) params(data []byte) string {
 	if s.kind == intsRuns {
 		return fmt.Sprintf("(%d)", s.runs)
+	}
+	if s.kind == intsScaled {
+		return fmt.Sprintf(" of %d, ", s.scale.step) + s.scale.of.name() + s.scale.of.params(data)
 	}
 	if s.kind != intsFOR && s.kind != intsDelta {
 		return ""

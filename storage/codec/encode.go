@@ -113,9 +113,9 @@ func (e *Encoder) as(dst []byte, enc uint8, v *Values, o Options) (out []byte, o
 	case types.PhysInt64:
 		vals := v.Vec.I64[:v.Vec.N]
 		if enc == encInts {
-			return e.ints.append(dst, vals), true
+			return e.ints.appendWhole(dst, vals), true
 		}
-		return e.intDict(dst, vals, math.MaxInt/100, o)
+		return e.intDict(dst, vals, intsPlan{size: math.MaxInt / 100, direct: math.MaxInt / 100}, o)
 	case types.PhysFloat64:
 		return e.floatsAs(dst, enc, v.Vec.F64[:v.Vec.N], o)
 	}
@@ -173,23 +173,28 @@ func worthIt(size, simpler int) bool { return size*100 <= simpler*(100-gainOverS
 const dictRuns = 4
 
 func (e *Encoder) intValues(dst []byte, vals []int64, o Options) (uint8, []byte) {
-	simple := e.ints.plan(vals, allowAll)
+	simple := e.ints.plan(vals, allowWhole)
 	inRuns := simple.runs*dictRuns <= len(vals) && simple.size > 2*blockValues
-	if simple.size > 2*len(vals) || o.AlignCodes && simple.size > len(vals) || inRuns {
-		if out, ok := e.intDict(dst, vals, simple.size, o); ok {
+	if simple.direct > 2*len(vals) || o.AlignCodes && simple.direct > len(vals) || inRuns {
+		if out, ok := e.intDict(dst, vals, simple, o); ok {
 			return encDict, out
 		}
-		simple = e.ints.plan(vals, allowAll)
+		simple = e.ints.plan(vals, allowWhole)
 	}
 	return encInts, e.ints.write(dst, vals, simple)
 }
 
-// intDict writes a dictionary chunk if it is worth it.
-func (e *Encoder) intDict(dst []byte, vals []int64, simpler int, o Options) ([]byte, bool) {
+// intDict writes a dictionary chunk if it is worth it. One of few values serves who groups by them or looks for them: it is
+// not given up for a stream of steps.
+func (e *Encoder) intDict(dst []byte, vals []int64, simple intsPlan, o Options) ([]byte, bool) {
 	if !e.seen.ints(vals, len(vals)/2) {
 		return dst, false
 	}
 	n := e.seen.n
+	simpler := simple.size
+	if o.AlignCodes && n <= 256 {
+		simpler = simple.direct
+	}
 	e.nums = e.nums[:0]
 	for _, first := range e.seen.firsts {
 		e.nums = append(e.nums, vals[first])
@@ -238,7 +243,7 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 // floatValues picks between integers, a dictionary, decimals and 8 bytes each.
 func (e *Encoder) floatValues(dst []byte, vals []float64, o Options) (uint8, []byte) {
 	if ints, ok := e.integers(vals); ok {
-		p := e.ints.plan(ints, allowAll)
+		p := e.ints.plan(ints, allowWhole)
 		return encInts, e.ints.write(dst, ints, p)
 	}
 	var c contest
@@ -284,7 +289,7 @@ func (e *Encoder) floatsAs(dst []byte, enc uint8, vals []float64, o Options) ([]
 		}
 	case encInts:
 		if ints, ok := e.integers(vals); ok {
-			return e.ints.append(dst, ints), true
+			return e.ints.appendWhole(dst, ints), true
 		}
 	case encPlain:
 		return appendFloats(dst, vals), true

@@ -34,7 +34,12 @@ func (f *Filter) Verdict() column.Verdict {
 // Cheap reports whether a whole block is filtered in less time than its zone map is looked at.
 func (f *Filter) Cheap() bool {
 	c := f.c
-	return f.all || f.none || c.dict != nil || c.enc == encBits || f.isRange && c.ints.kind == intsFOR
+	return f.all || f.none || c.dict != nil || c.enc == encBits || f.isRange && c.ints.cheap()
+}
+
+// cheap tells whether a block is compared as it is packed.
+func (s *ints) cheap() bool {
+	return s.kind == intsFOR || s.kind == intsScaled && s.scale.of.kind == intsFOR
 }
 
 // FilterRange is Filter for rows [from, to), which begin with a block and may span blocks: see column.RangeFilter.
@@ -204,6 +209,9 @@ func (s *ints) filterWide(data []byte, a, b int, lo, hi int64, out bitset) error
 	case intsPlain:
 		simd.RangeI64(words64(data[s.head+8*a:s.head+8*b]), lo, hi, out)
 		return nil
+	case intsScaled:
+		lo, hi = s.within(lo, hi)
+		return s.scale.of.filterWide(data, a, b, lo, hi, out)
 	}
 	for a < b {
 		end := min(b, a+blockValues)

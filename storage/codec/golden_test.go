@@ -96,6 +96,8 @@ var goldens = []golden{
 	{"text-dict", types.LeafText, "dict", false, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("channel-", mixed(i)%9)) }},
 	{"text-dict-runs", types.LeafText, "dict", true, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("client-", mixed(i/70)%9)) }},
 	{"text-dict-run-codes", types.LeafText, "dict", true, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprint("country-", mixed(i/7)%90)) }},
+	{"int-steps", types.LeafInt, "steps", false, func(v *vec.Vector, i int) { v.AppendInt(1_700_000_000_123_456 + int64(mixed(i)%9e6)*1e6) }},
+	{"float-steps", types.LeafFloat, "steps", false, func(v *vec.Vector, i int) { v.AppendFloat(float64(mixed(i)%9e6) * 1000) }},
 	{"int-dict-run-codes", types.LeafInt, "dict", true, func(v *vec.Vector, i int) { v.AppendInt(int64(mixed(i/7)%20) * 1e15) }},
 	{"text-dict-zstd", types.LeafText, "dict", false, func(v *vec.Vector, i int) {
 		v.AppendString(strings.Repeat(fmt.Sprintf("a longer text, number %03d; ", i*7%150), 3))
@@ -291,7 +293,7 @@ func TestEveryEncodingHasAGoldenChunk(t *testing.T) {
 			if enc == encInts {
 				names = []string{"for"}
 				if leaf == types.LeafInt {
-					names = []string{"plain", "for", "delta", "runs"}
+					names = []string{"plain", "for", "delta", "runs", "steps"}
 				}
 			} else {
 				names[0] = c.name()

@@ -13,6 +13,8 @@ const (
 	intsFOR   = 2 // per block: frame of reference, bit-packed distances, exceptions
 	intsDelta = 3 // per block: first value, frame of reference of the steps, bit-packed
 	intsRuns  = 4 // ends of the runs, and their values as a stream of one of the other kinds
+
+	intsScaled = 5 // base, step, and how many steps as a stream of one of the other kinds; since version 1.3 of segments
 )
 
 // ints is an opened integer stream: n numbers in blocks of blockValues.
@@ -25,6 +27,7 @@ type ints struct {
 	data      int // offset of the blocks
 	runs      int
 	vals      *ints // values of the runs
+	scale     *scaled
 }
 
 func blocksOf(n int) int { return (n + blockValues - 1) / blockValues }
@@ -43,6 +46,8 @@ func parseInts(c *cursor, n int) (*ints, error) {
 		return s, s.parseDelta(c)
 	case intsRuns:
 		return s, s.parseRuns(c)
+	case intsScaled:
+		return s, s.parseScaled(c)
 	default:
 		return nil, corrupt("integer stream of kind %d", s.kind)
 	}
@@ -238,8 +243,8 @@ func (s *ints) parseRuns(c *cursor) error {
 	if prev != s.n-1 {
 		return corrupt("runs end at %d of %d values", prev, s.n)
 	}
-	if c.left() > 0 && c.data[c.at] == intsRuns {
-		return corrupt("runs of runs")
+	if c.left() > 0 && (c.data[c.at] == intsRuns || c.data[c.at] == intsScaled) {
+		return corrupt("runs of integers of kind %d", c.data[c.at])
 	}
 	var err error
 	s.vals, err = parseInts(c, s.runs)
@@ -267,6 +272,10 @@ func (s *ints) read(data []byte, a, b int, dst []int64) error {
 		return nil
 	case intsRuns:
 		return s.readRuns(data, a, b, dst)
+	case intsScaled:
+		err := s.scale.of.read(data, a, b, dst)
+		s.times(dst)
+		return err
 	}
 	for a < b {
 		i := a / blockValues

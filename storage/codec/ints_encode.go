@@ -13,7 +13,8 @@ type intsWriter struct {
 	steps   []int64
 	runVals []int64
 	runLast []uint16
-	inner   *intsWriter // writes the values of the runs
+	scaled  []int64
+	inner   *intsWriter // writes the values of the runs, and the steps
 }
 
 // intBounds are the least and the largest value of a block.
@@ -35,6 +36,8 @@ type intsPlan struct {
 	size     int
 	min, max int64
 	runs     int
+	step     uint64 // intsScaled
+	direct   int    // size of the best form that is none of steps
 }
 
 // Penalties in percent: what a form costs when it is scanned from memory (engine.md 4.4).
@@ -42,6 +45,7 @@ const (
 	penaltyFOR   = 5
 	penaltyRuns  = 5
 	penaltyDelta = 15
+	penaltySteps = 15
 )
 
 func penalised(size, percent int) int { return size + size*percent/100 }
@@ -57,6 +61,8 @@ const (
 	allowDelta allowed = 1
 	allowRuns  allowed = 2
 	allowAll           = allowDelta | allowRuns
+	allowSteps allowed = 4
+	allowWhole         = allowAll | allowSteps // for the values of a column
 )
 
 // plan looks at the values once and returns the best form. vals stays the caller's.
@@ -84,6 +90,13 @@ func (w *intsWriter) plan(vals []int64, allow allowed) intsPlan {
 	}
 	if allow&allowDelta != 0 && len(vals) >= 16 && w.stepsPromise(vals) {
 		consider(intsDelta, w.planDelta(vals), penaltyDelta)
+	}
+	p.direct = p.size
+	if allow&allowSteps != 0 && len(vals) >= 16 {
+		if step, size := w.planScaled(vals, p, allow); step != 0 {
+			p.step = step
+			consider(intsScaled, size, penaltySteps)
+		}
 	}
 	return p
 }
@@ -271,6 +284,11 @@ func (w *intsWriter) append(dst []byte, vals []int64) []byte {
 	return w.write(dst, vals, w.plan(vals, allowAll))
 }
 
+// appendWhole is append for the values of a column.
+func (w *intsWriter) appendWhole(dst []byte, vals []int64) []byte {
+	return w.write(dst, vals, w.plan(vals, allowWhole))
+}
+
 // write writes the stream in the form the last plan of the same values chose.
 func (w *intsWriter) write(dst []byte, vals []int64, p intsPlan) []byte {
 	dst = append(dst, p.kind)
@@ -281,6 +299,8 @@ func (w *intsWriter) write(dst []byte, vals []int64, p intsPlan) []byte {
 		return w.writeFOR(dst, vals, p.min)
 	case intsDelta:
 		return w.writeDelta(dst, vals)
+	case intsScaled:
+		return w.writeScaled(dst, p)
 	case intsRuns:
 		dst = binary.AppendUvarint(dst, uint64(len(w.runLast)))
 		for _, last := range w.runLast {

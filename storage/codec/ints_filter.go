@@ -89,6 +89,9 @@ func (s *ints) filterRange(data []byte, a, b int, lo, hi int64, out bitset) erro
 		return s.filterFOR(data, a, b, lo, hi, out)
 	case intsRuns:
 		return s.filterRuns(data, a, b, lo, hi, out)
+	case intsScaled:
+		lo, hi = s.within(lo, hi)
+		return s.scale.of.filterRange(data, a, b, lo, hi, out)
 	}
 	sc := getScratch()
 	defer sc.put()

@@ -51,8 +51,13 @@ func (e *Encoder) gatherInts(src []Source) (allow allowed, ok bool, err error) {
 			continue
 		}
 		in := s.Chunk.ints
-		if allow |= allowRuns; in.kind == intsDelta || in.kind == intsConst {
-			allow = allowAll
+		kind := in.kind
+		if allow |= allowRuns; kind == intsScaled {
+			allow |= allowSteps
+			kind = in.scale.of.kind
+		}
+		if kind == intsDelta || kind == intsConst {
+			allow |= allowDelta
 		}
 		for list := e.merge.lists[i]; len(list) > 0; {
 			block, n := blockOf(list)

@@ -87,6 +87,8 @@ func (s *ints) sumIn(data []byte, lo, hi int64, sum *column.IntSum) error {
 			addTimes(sum, s.base, s.n)
 		}
 		return nil
+	case intsScaled:
+		return s.sumScaled(data, lo, hi, sum)
 	case intsPlain:
 		sumPlain(words64(data[s.head:s.head+8*s.n]), lo, hi, sum)
 		return nil

@@ -308,7 +308,7 @@ func (w *timeWriter) plan(vals func(i int) []byte, n int) bool {
 	return true
 }
 
-func gcd(a, b int64) int64 {
+func gcd[T int64 | uint64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b
 	}

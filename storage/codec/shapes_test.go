@@ -44,12 +44,18 @@ var shapes = []shape{
 		v.AppendInt(1_700_000_000_000_000 + int64(i)*1000003 + r.Int64N(50))
 	}, "delta"},
 	{"int runs", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(i/37) * 99991 % 1009) }, "runs"},
-	{"int few", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(r.IntN(20)) * 1e15) }, "dict"},
+	{"int few", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(farApart(r.IntN(20))) }, "dict"},
+	{"int whole seconds", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendInt(1_700_000_000_123_456 + r.Int64N(2_000_000)*1_000_000)
+	}, "steps"},
+	{"int steps over everything", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendInt(math.MinInt64 + int64(r.Uint64N(1<<52)<<12))
+	}, "steps"},
 	{"int runs of clients", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		if i > 0 && r.IntN(10) > 0 {
 			v.AppendInt(v.I64[i-1])
 		} else {
-			v.AppendInt(int64(r.IntN(300)) * 1e15)
+			v.AppendInt(farApart(r.IntN(300)))
 		}
 	}, "dict"},
 	{"float runs of clients", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
@@ -162,6 +168,9 @@ var (
 	oddFloats = []float64{math.NaN(), math.Float64frombits(0x7ff0000000000001), math.Float64frombits(0xfff8dead00000000), math.Inf(1), math.Inf(-1),
 		math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64, 1e300, math.Pi, 1 << 53, 1<<53 + 2}
 )
+
+// farApart are integers that are no multiples of a step.
+func farApart(k int) int64 { return int64(k)*1e15 + int64(k*k) }
 
 type appender struct{ v *vec.Vector }
 
