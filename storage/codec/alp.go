@@ -1,9 +1,10 @@
 package codec
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"github.com/telemdb/telemdb/storage/simd"
 )
 
 // Floats that people or clocks wrote are decimals: an integer over a power of ten. They are stored as that integer, and
@@ -39,48 +40,14 @@ func (l *alpLayout) parse(c *cursor, n int) (*ints, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.exc = c.count(n)
-	l.pos = c.skip(2 * l.exc)
-	l.vals = c.skip(8 * l.exc)
-	if c.bad {
-		return nil, corrupt("float exceptions cut short")
-	}
-	prev := -1
-	for i := range l.exc {
-		at := loadU16(c.data[l.pos:], i)
-		if at <= prev || at >= n {
-			return nil, corrupt("float exception at %d behind %d of %d values", at, prev, n)
-		}
-		prev = at
-	}
-	return s, nil
+	l.exc, l.pos, l.vals, err = parseFloatExceptions(c, n)
+	return s, err
 }
 
 // read decodes values [a, b), of which vals are the integers.
 func (l *alpLayout) read(data []byte, a, b int, vals []int64, dst []float64) {
-	vals = vals[:len(dst)]
-	div := l.div
-	for i, v := range vals {
-		dst[i] = float64(v) / div
-	}
-	if l.exc == 0 {
-		return
-	}
-	lo, hi := 0, l.exc
-	for lo < hi {
-		if mid := int(uint(lo+hi) >> 1); loadU16(data[l.pos:], mid) < a {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	for ; lo < l.exc; lo++ {
-		at := loadU16(data[l.pos:], lo)
-		if at >= b {
-			return
-		}
-		dst[at-a] = math.Float64frombits(binary.LittleEndian.Uint64(data[l.vals+8*lo:]))
-	}
+	simd.DivideI64(dst, vals, l.div)
+	readFloatExceptions(data, l.exc, l.pos, l.vals, a, b, dst)
 }
 
 // decimal returns v times div as an integer, and whether that gives back the same bits.
@@ -162,12 +129,5 @@ func (e *Encoder) appendALP(dst []byte, vals []float64, digits int) []byte {
 	}
 	dst = append(dst, byte(digits))
 	dst = e.ints.append(dst, e.nums)
-	dst = binary.AppendUvarint(dst, uint64(len(e.except)))
-	for _, at := range e.except {
-		dst = binary.LittleEndian.AppendUint16(dst, at)
-	}
-	for _, at := range e.except {
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(vals[at]))
-	}
-	return dst
+	return appendFloatExceptions(dst, vals, e.except)
 }

@@ -52,10 +52,11 @@ func (s *State) keepSymbols(syms []symbol) {
 
 // Penalties in percent of forms other than integer streams (see those): what reading them from memory costs.
 const (
-	penaltyALP  = 15
-	penaltyTime = 15
-	penaltyFSST = 30
-	penaltyZstd = 300
+	penaltyALP   = 15
+	penaltyRatio = 30
+	penaltyTime  = 15
+	penaltyFSST  = 30
+	penaltyZstd  = 300
 )
 
 // contest picks the encoding with the smallest score. Candidates come in, the simpler ones first, and each must gain 15 %

@@ -6,6 +6,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -29,6 +30,9 @@ const (
 	encDictRare = 12 // as encDict, and where the rare values are
 
 	encHistBeyond = 13 // as encHist, but for the sums
+
+	// Since version 1.3 (its required feature bit 2).
+	encRatio = 14 // floats: numerators, denominators, and exceptions
 )
 
 // Chunk is an opened column chunk. It may be used by several goroutines at once. Every method that takes data wants the
@@ -44,6 +48,7 @@ type Chunk struct {
 	text textLayout
 	hist *histLayout
 	alp  alpLayout
+	frac ratioLayout
 	syms *symbols
 	hex  hexLayout
 	time *timeLayout
@@ -99,6 +104,8 @@ func (c *Chunk) parseValues(cur *cursor) (err error) {
 		}
 	case c.enc == encALP && phys == types.PhysFloat64:
 		c.ints, err = c.alp.parse(cur, n)
+	case c.enc == encRatio && phys == types.PhysFloat64:
+		c.ints, err = c.frac.parse(cur, n)
 	case c.enc == encFSST && phys == types.PhysBytes:
 		c.syms = &symbols{}
 		if err = c.syms.parse(cur); err == nil {
@@ -209,19 +216,23 @@ func (c *Chunk) checkRange(from, to int) error {
 	return nil
 }
 
+// spread moves the values at the front of dst to the rows that have one, and clears the others.
 func (c *Chunk) spread(dst *vec.Vector, valid vec.Bitmap, present int) {
 	sc := getScratch()
 	defer sc.put()
 	switch {
 	case dst.Form == vec.Dict:
-		spread(dst.Codes, valid, sc.codes[:present])
+		copy(sc.codes[:present], dst.Codes)
+		simd.ExpandU32(dst.Codes, sc.codes[:present], valid)
 	case c.leaf.Phys() == types.PhysBool:
 		copy(sc.bits[:], dst.Bits)
 		deposit(dst.Bits, valid, sc.bits[:])
 	case c.leaf.Phys() == types.PhysInt64:
-		spread(dst.I64, valid, sc.a[:present])
+		copy(sc.a[:present], dst.I64)
+		simd.ExpandI64(dst.I64, sc.a[:present], valid)
 	case c.leaf.Phys() == types.PhysFloat64:
-		spread(dst.F64, valid, sc.floats[:present])
+		copy(sc.floats[:present], dst.F64)
+		simd.ExpandF64(dst.F64, sc.floats[:present], valid)
 	default:
 		spreadOffsets(dst.Off, valid, sc.codes[:present+1])
 	}
@@ -329,6 +340,8 @@ func (c *Chunk) name() string {
 		return "hist+beyond"
 	case encALP:
 		return "alp"
+	case encRatio:
+		return "ratio"
 	case encFSST:
 		return "fsst"
 	case encHex:
@@ -356,6 +369,8 @@ func (c *Chunk) Describe(data []byte) string {
 		s += fmt.Sprintf("(%d, %d listed) %s", c.dict.N, len(c.rare.codes), c.code.name())
 	case encALP:
 		s += fmt.Sprintf("(/%g, %d exceptions) ", c.alp.div, c.alp.exc) + c.ints.name() + c.ints.params(data)
+	case encRatio:
+		s += fmt.Sprintf("(%d exceptions) ", c.frac.exc) + c.ints.name() + c.ints.params(data) + " / " + c.frac.den.name() + c.frac.den.params(data)
 	case encFSST:
 		s += fmt.Sprintf("(%d symbols)", c.syms.n)
 	case encHex:

@@ -29,7 +29,8 @@ type Encoder struct {
 	zoneV    vec.Vector
 	floats   []float64
 	words    []uint64
-	except   []uint16 // indexes of floats that are no decimals
+	except   []uint16 // indexes of floats that are no decimals, or ratios
+	dens     []int64
 	uses     []uint32 // of each code
 	listed   []uint32 // rare values
 	fsst     trainer
@@ -240,7 +241,7 @@ func (e *Encoder) appendCodes(dst []byte, n int, o Options) []byte {
 	return appendDistances(dst, e.code, 0, w)
 }
 
-// floatValues picks between integers, a dictionary, decimals and 8 bytes each.
+// floatValues picks between integers, a dictionary, decimals, ratios and 8 bytes each.
 func (e *Encoder) floatValues(dst []byte, vals []float64, o Options) (uint8, []byte) {
 	if ints, ok := e.integers(vals); ok {
 		p := e.ints.plan(ints, allowWhole)
@@ -261,6 +262,12 @@ func (e *Encoder) floatValues(dst []byte, vals []float64, o Options) (uint8, []b
 			return encALP, append(dst[:at], e.body...)
 		}
 	}
+	if perValue, ok := planRatio(e.sampleFloats(vals)); ok && worthIt(penalised(int(perValue*float64(len(vals))), penaltyRatio), c.score) {
+		e.body = e.appendRatio(e.body[:0], vals)
+		if c.offer(encRatio, len(e.body), penaltyRatio) {
+			return encRatio, append(dst[:at], e.body...)
+		}
+	}
 	if c.enc == encDict {
 		return encDict, dst
 	}
@@ -276,9 +283,13 @@ func appendFloats(dst []byte, vals []float64) []byte {
 
 // planALP looks at a sample: see alpPlan.
 func (e *Encoder) planALP(vals []float64) (digits int, perValue float64, ok bool) {
+	return alpPlan(e.sampleFloats(vals))
+}
+
+func (e *Encoder) sampleFloats(vals []float64) []float64 {
 	e.floats = e.floats[:0]
 	sampleRows(len(vals), func(from, to int) { e.floats = append(e.floats, vals[from:to]...) })
-	return alpPlan(e.floats)
+	return e.floats
 }
 
 func (e *Encoder) floatsAs(dst []byte, enc uint8, vals []float64, o Options) ([]byte, bool) {
@@ -293,6 +304,9 @@ func (e *Encoder) floatsAs(dst []byte, enc uint8, vals []float64, o Options) ([]
 		}
 	case encPlain:
 		return appendFloats(dst, vals), true
+	case encRatio:
+		dst = e.appendRatio(dst, vals)
+		return dst, 10*len(e.except) <= len(vals)
 	case encALP:
 		if digits, _, ok := e.planALP(vals); ok {
 			return e.appendALP(dst, vals, digits), true

@@ -371,3 +371,22 @@ func BenchmarkFilterRare(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRatioOf finds the ratios of means, and that there are none of other doubles.
+func BenchmarkRatioOf(b *testing.B) {
+	r := newRand(1)
+	means, others := make([]float64, blockValues), make([]float64, blockValues)
+	for i := range means {
+		means[i], others[i] = float64(r.IntN(80000))/float64(1+r.IntN(32)), r.Float64()*80000
+	}
+	for name, vals := range map[string][]float64{"means": means, "others": others} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, v := range vals {
+					ratioOf(v)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*blockValues), "ns/value")
+		})
+	}
+}

@@ -18,6 +18,9 @@ func (c *Chunk) readFloats(data []byte, a, b int, dst []float64) error {
 	if err := c.ints.read(data, a, b, sc.b[:]); err != nil {
 		return err
 	}
+	if c.enc == encRatio {
+		return c.frac.read(data, a, b, sc.b[:b-a], sc.a[:b-a], dst)
+	}
 	if c.enc == encALP {
 		c.alp.read(data, a, b, sc.b[:b-a], dst)
 		return nil

@@ -102,7 +102,7 @@ func FuzzIntsRoundTrip(f *testing.F) {
 			vals[i] = x >> (shift & 63)
 		}
 		var w intsWriter
-		data := w.append(nil, vals)
+		data := w.appendWhole(nil, vals)
 		c := &cursor{data: data}
 		s, err := parseInts(c, len(vals))
 		if err != nil || c.left() != 0 {
@@ -173,7 +173,7 @@ func FuzzTimes(f *testing.F) {
 	})
 }
 
-// FuzzDecimals: any doubles come back from any number of digits.
+// FuzzDecimals: any doubles come back from any number of digits, and from ratios.
 func FuzzDecimals(f *testing.F) {
 	f.Add(uint64(0x3ff8000000000000), uint64(1), uint8(2))
 	f.Fuzz(func(t *testing.T, first, step uint64, digits uint8) {
@@ -190,6 +190,11 @@ func FuzzDecimals(f *testing.F) {
 		data := e.appendALP([]byte{presentAll<<6 | encALP}, v.Vec.F64, int(digits)%len(pow10))
 		c, err := Open(v.Leaf, v.Rows, v.Rows, data)
 		if err != nil {
+			t.Fatal(err)
+		}
+		requireRoundTrip(t, v, data, c)
+		data = e.appendRatio([]byte{presentAll<<6 | encRatio}, v.Vec.F64)
+		if c, err = Open(v.Leaf, v.Rows, v.Rows, data); err != nil {
 			t.Fatal(err)
 		}
 		requireRoundTrip(t, v, data, c)

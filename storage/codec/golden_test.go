@@ -81,6 +81,13 @@ var goldens = []golden{
 			v.AppendFloat(float64(int64(mixed(i)%200_000)-100_000) / 100)
 		}
 	}},
+	{"float-ratio", types.LeafFloat, "ratio", false, func(v *vec.Vector, i int) {
+		if i%60 == 9 {
+			v.AppendFloat(oddFloats[i/60%len(oddFloats)])
+		} else {
+			v.AppendFloat(float64(int64(mixed(i)%60_000)-9) / float64(1+mixed(i+7)%29))
+		}
+	}},
 	{"float-dict-rare", types.LeafFloat, "dict+rare", true, func(v *vec.Vector, i int) {
 		if i == 5 {
 			v.AppendFloat(math.Inf(1))

@@ -260,21 +260,6 @@ func deposit(dst, mask, packed vec.Bitmap) {
 	}
 }
 
-// spread moves the first len(packed) elements of vals to the indexes of valid's set bits and clears the rest. packed is
-// room for a copy of them: a loop over the set bits has no branch to mispredict, one over the rows has.
-func spread[T int64 | float64 | uint32](vals []T, valid vec.Bitmap, packed []T) {
-	copy(packed, vals)
-	clear(vals)
-	k := 0
-	for w, m := range valid {
-		base := w << 6
-		for ; m != 0; m &= m - 1 {
-			vals[base+bits.TrailingZeros64(m)] = packed[k]
-			k++
-		}
-	}
-}
-
 // spreadOffsets turns the offsets at the front of off into len(off), a row without a value being empty. packed is room
 // for them.
 func spreadOffsets(off []uint32, valid vec.Bitmap, packed []uint32) {

@@ -110,6 +110,12 @@ var shapes = []shape{
 			v.F64[i] = oddFloats[r.IntN(len(oddFloats))]
 		}
 	}, "alp"},
+	{"float means", types.LeafFloat, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		v.AppendFloat(float64(r.IntN(80000)-10) / float64(1+r.IntN(30)))
+		if r.IntN(70) == 0 {
+			v.F64[i] = oddFloats[r.IntN(len(oddFloats))]
+		}
+	}, "ratio"},
 	{"text urls", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		fmt.Fprintf(appender{v}, "https://www.%s.example/%s?q=%d&lang=%s", urlWords[r.IntN(8)], urlWords[r.IntN(8)], r.IntN(1<<30), urlWords[r.IntN(8)])
 	}, "fsst"},

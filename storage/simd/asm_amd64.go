@@ -386,3 +386,13 @@ func repeatU32Z(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) in
 //
 //go:noescape
 func repeatU32Y(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int
+
+// divideI64Z divides integers by a float.
+//
+//go:noescape
+func divideI64Z(dst *float64, num *int64, n int, div float64)
+
+// ratioI64Z divides integers by integers.
+//
+//go:noescape
+func ratioI64Z(dst *float64, num *int64, den *int64, n int)

@@ -633,3 +633,21 @@ func repeatStep(n, runs, size int) (last uint32, level Level) {
 	}
 	return uint32(room), level
 }
+
+func divideI64(dst []float64, num []int64, div float64) int {
+	n, l := whole(len(dst))
+	if l != AVX512 {
+		return 0
+	}
+	divideI64Z(&dst[0], &num[0], n, div)
+	return n
+}
+
+func ratioI64(dst []float64, num, den []int64) int {
+	n, l := whole(len(dst))
+	if l != AVX512 {
+		return 0
+	}
+	ratioI64Z(&dst[0], &num[0], &den[0], n)
+	return n
+}

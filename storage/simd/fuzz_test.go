@@ -7,6 +7,14 @@ import (
 	"testing"
 )
 
+// numberBits is the same for all NaNs: which one an operation gives is the machine's affair.
+func numberBits(f float64) uint64 {
+	if f != f {
+		return 1
+	}
+	return math.Float64bits(f)
+}
+
 // everything runs the kernels over what can be made of data and returns all they say, one behind the other.
 func everything(data []byte, a, b uint64, first int, width uint) (said []uint64) {
 	n8, n16, n32, n64 := len(data), len(data)/2, len(data)/4, len(data)/8
@@ -90,6 +98,15 @@ func everything(data []byte, a, b uint64, first int, width uint) (said []uint64)
 		for i := range rows {
 			say(uint64(rows[i]), uint64(codes[i]))
 		}
+	}
+	quotients := make([]float64, n64/2)
+	DivideI64(quotients, i64, math.Float64frombits(a))
+	for _, q := range quotients {
+		say(numberBits(q))
+	}
+	RatioI64(quotients, i64, i64[n64-len(quotients):])
+	for _, q := range quotients {
+		say(numberBits(q))
 	}
 	var ends []uint32
 	for i, at := 0, 0; at < n8; i++ {

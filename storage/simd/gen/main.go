@@ -23,6 +23,7 @@ func main() {
 	texts()
 	packs()
 	repeats()
+	divides()
 	Generate()
 }
 
