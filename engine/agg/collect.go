@@ -21,6 +21,7 @@ type rowStore struct {
 	skip        int // a column whose NULLs are left out; -1: none
 	buf         vec.Bitmap
 	*groupIndex // made when asked for a result
+	asker
 }
 
 // groupIndex lists rows by group: those of group g are rows[starts[g]:starts[g+1]], in order of arrival.
@@ -133,12 +134,14 @@ func (s *rowStore) index() {
 }
 
 // sort orders rows by the call's ORDER BY, equal ones by arrival.
-func (s *rowStore) sort(rows []uint32) {
+func (s *rowStore) sort(rows []uint32) error {
 	first := len(s.call.Args)
-	if len(s.call.Order) == 1 && s.sortNumbers(rows, &s.cols[first]) {
-		return
+	if len(s.call.Order) == 1 {
+		if sorted, err := s.sortNumbers(rows, &s.cols[first]); sorted {
+			return err
+		}
 	}
-	slices.SortFunc(rows, func(a, b uint32) int {
+	return sortBy(&s.asker, rows, func(a, b uint32) int {
 		for k := range s.call.Order {
 			o := &s.call.Order[k]
 			if c := compareRows(&s.cols[first+k], a, b, o.Desc, o.NullsFirst); c != 0 {
@@ -150,23 +153,23 @@ func (s *rowStore) sort(rows []uint32) {
 }
 
 // sortNumbers is sort by one ascending column of numbers without NULLs, the input of most quantiles.
-func (s *rowStore) sortNumbers(rows []uint32, v *vec.Vector) bool {
+func (s *rowStore) sortNumbers(rows []uint32, v *vec.Vector) (sorted bool, err error) {
 	if v.Valid != nil || s.call.Order[0].Desc {
-		return false
+		return false, nil
 	}
 	switch v.Type.Phys() {
 	case types.PhysInt64:
-		slices.SortFunc(rows, func(a, b uint32) int {
+		err = sortBy(&s.asker, rows, func(a, b uint32) int {
 			return cmp.Or(cmp.Compare(v.I64[a], v.I64[b]), cmp.Compare(a, b))
 		})
 	case types.PhysFloat64:
-		slices.SortFunc(rows, func(a, b uint32) int {
+		err = sortBy(&s.asker, rows, func(a, b uint32) int {
 			return cmp.Or(datum.CompareFloat(v.F64[a], v.F64[b]), cmp.Compare(a, b))
 		})
 	default:
-		return false
+		return false, nil
 	}
-	return true
+	return true, err
 }
 
 func compareRows(v *vec.Vector, a, b uint32, desc, nullsFirst bool) int {
@@ -223,6 +226,9 @@ func (s *collectState) Result(from, to int, out *vec.Vector) error {
 		if err := s.finish(&s.rowStore, rows, out); err != nil {
 			return err
 		}
+		if err := s.after(len(rows)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -232,6 +238,11 @@ type orderedState struct {
 	rowStore
 	inner State
 	fed   bool
+}
+
+func (s *orderedState) asks(ask func() error) {
+	s.asker.asks(ask)
+	Asking(s.inner, ask)
 }
 
 func newOrdered(call *plan.AggCall) (State, error) {
@@ -261,9 +272,11 @@ func (s *orderedState) Result(from, to int, out *vec.Vector) error {
 		s.fed = true
 		s.index()
 		for g := range s.n {
-			s.sort(s.of(g))
+			if err := s.sort(s.of(g)); err != nil {
+				return err
+			}
 		}
-		if err := feed(s.inner, s.cols, len(s.call.Args), s.groups, s.n, s.rows); err != nil {
+		if err := feed(&s.asker, s.inner, s.cols, len(s.call.Args), s.groups, s.n, s.rows); err != nil {
 			return err
 		}
 	}
@@ -272,7 +285,7 @@ func (s *orderedState) Result(from, to int, out *vec.Vector) error {
 
 // feed gives rows to a state, a batch at a time, in the order listed. The first args columns are arguments, the others
 // ORDER BY values.
-func feed(to State, cols []vec.Vector, args int, groups []uint32, n int, rows []uint32) error {
+func feed(a *asker, to State, cols []vec.Vector, args int, groups []uint32, n int, rows []uint32) error {
 	to.Grow(n)
 	var in Input
 	for k := range cols {
@@ -295,6 +308,9 @@ func feed(to State, cols []vec.Vector, args int, groups []uint32, n int, rows []
 			in.Groups = append(in.Groups, groups[r])
 		}
 		if err := to.Add(&in); err != nil {
+			return err
+		}
+		if err := a.after(len(part)); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package agg
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -22,10 +21,11 @@ type distinctState struct {
 	n      int
 	inner  State
 	fed    bool
-	group  vec.Vector
-	vecs   []*vec.Vector
-	ids    []uint32
-	index  *groupIndex // made by seal
+	asker
+	group vec.Vector
+	vecs  []*vec.Vector
+	ids   []uint32
+	index *groupIndex // made by seal
 }
 
 func newDistinct(call *plan.AggCall) (State, error) {
@@ -222,6 +222,11 @@ func (s *distinctState) Result(from, to int, out *vec.Vector) error {
 	return s.inner.Result(from, to, out)
 }
 
+func (s *distinctState) asks(ask func() error) {
+	s.asker.asks(ask)
+	Asking(s.inner, ask)
+}
+
 func (s *distinctState) feed() error {
 	n := s.table.Len()
 	all := s.rows(0, n)
@@ -237,9 +242,9 @@ func (s *distinctState) feed() error {
 	args := len(s.call.Args)
 	if s.call.Fn.OrderedSet || !Ordered(withoutOrder(s.call)) {
 		// Either it sorts for itself, or the order is all the same to it.
-		return feed(s.inner, cols, args, groups, s.n, rows)
+		return feed(&s.asker, s.inner, cols, args, groups, s.n, rows)
 	}
-	slices.SortFunc(rows, func(a, b uint32) int {
+	err := sortBy(&s.asker, rows, func(a, b uint32) int {
 		for k := range s.call.Order {
 			o := &s.call.Order[k]
 			if c := compareRows(&cols[args+k], a, b, o.Desc, o.NullsFirst); c != 0 {
@@ -253,7 +258,10 @@ func (s *distinctState) feed() error {
 		}
 		return cmp.Compare(a, b)
 	})
-	return feed(s.inner, cols[:args], args, groups, s.n, rows)
+	if err != nil {
+		return err
+	}
+	return feed(&s.asker, s.inner, cols[:args], args, groups, s.n, rows)
 }
 
 func (s *distinctState) Bytes() int64 { return s.table.Bytes() }

@@ -3,7 +3,7 @@ package agg
 import (
 	"cmp"
 	"math"
-	"slices"
+	"strings"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -21,7 +21,13 @@ func arrayFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 	var buf []byte
 	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
 		vals.Reset(ts[0])
-		vec.AppendIndexed(&vals, &s.cols[0], rows)
+		err := s.pieces(rows, func(part []uint32) error {
+			vec.AppendIndexed(&vals, &s.cols[0], part)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 		buf = datum.EncodeArray(buf[:0], &vals, 0, vals.N)
 		out.AppendBytes(buf)
 		return nil
@@ -41,6 +47,11 @@ func stringFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 				buf = append(buf, s.cols[1].Bytes(int(r))...)
 			}
 			buf = append(buf, s.cols[0].Bytes(int(r))...)
+			if i%askRows == askRows-1 {
+				if err := s.after(askRows); err != nil {
+					return err
+				}
+			}
 		}
 		out.AppendBytes(buf)
 		return nil
@@ -61,6 +72,11 @@ func jsonFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 			}
 			if buf, err = appendJSON(buf, &s.cols[0], int(r)); err != nil {
 				return err
+			}
+			if i%askRows == askRows-1 {
+				if err := s.after(askRows); err != nil {
+					return err
+				}
 			}
 		}
 		out.AppendBytes(append(buf, ']'))
@@ -84,9 +100,15 @@ func objectFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 			}
 			key = datum.AppendText(key[:0], &s.cols[0], int(r), nil)
 			members = append(members, member{string(key), r})
+			if err := s.after(1); err != nil {
+				return err
+			}
 		}
 		if jsonb {
-			members = jsonbOrder(members)
+			var err error
+			if members, err = jsonbOrder(&s.asker, members); err != nil {
+				return err
+			}
 		}
 		buf := []byte{'{'}
 		for i, m := range members {
@@ -101,6 +123,9 @@ func objectFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 			}
 			var err error
 			if buf, err = appendJSON(buf, &s.cols[1], int(m.row)); err != nil {
+				return err
+			}
+			if err := s.after(1); err != nil {
 				return err
 			}
 		}
@@ -118,20 +143,29 @@ type member struct {
 	row uint32
 }
 
-// jsonbOrder sorts by length, then bytes, and keeps the last of equal keys.
-func jsonbOrder(ms []member) []member {
-	slices.SortStableFunc(ms, func(a, b member) int {
-		if len(a.key) != len(b.key) {
-			return len(a.key) - len(b.key)
+// jsonbOrder sorts by length, then bytes, and keeps the last of equal keys. The members are in the order of their arrival.
+func jsonbOrder(a *asker, all []member) ([]member, error) {
+	type arrived struct {
+		member
+		at int
+	}
+	order := make([]arrived, len(all))
+	for i, m := range all {
+		order[i] = arrived{m, i}
+	}
+	err := sortBy(a, order, func(a, b arrived) int {
+		if c := cmp.Compare(len(a.key), len(b.key)); c != 0 {
+			return c
 		}
-		switch {
-		case a.key < b.key:
-			return -1
-		case a.key > b.key:
-			return 1
-		}
-		return 0
+		return cmp.Or(strings.Compare(a.key, b.key), cmp.Compare(a.at, b.at))
 	})
+	if err != nil {
+		return nil, err
+	}
+	ms := all
+	for i := range order {
+		ms[i] = order[i].member
+	}
 	out := ms[:0]
 	for i, m := range ms {
 		if i+1 < len(ms) && ms[i+1].key == m.key {
@@ -139,7 +173,7 @@ func jsonbOrder(ms []member) []member {
 		}
 		out = append(out, m)
 	}
-	return out
+	return out, nil
 }
 
 // firstFinish is any_value: the first value that is not NULL.
@@ -180,7 +214,10 @@ func medianFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 	}
 	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
 		v := &s.cols[0]
-		slices.SortFunc(rows, func(a, b uint32) int { return cmp.Or(compareRows(v, a, b, false, false), cmp.Compare(a, b)) })
+		err := sortBy(&s.asker, rows, func(a, b uint32) int { return cmp.Or(compareRows(v, a, b, false, false), cmp.Compare(a, b)) })
+		if err != nil {
+			return err
+		}
 		lo, hi := v.Float(int(rows[(len(rows)-1)/2])), v.Float(int(rows[len(rows)/2]))
 		if lo == hi {
 			out.AppendFloat(lo)
@@ -197,13 +234,18 @@ func modeFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 		return nil, 0
 	}
 	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
-		s.sort(rows)
+		if err := s.sort(rows); err != nil {
+			return err
+		}
 		v := &s.cols[0]
 		best, most := 0, 0
 		for from := 0; from < len(rows); {
 			to := from + 1
 			for to < len(rows) && datum.Compare(v.Type, v, int(rows[from]), v, int(rows[to])) == 0 {
 				to++
+			}
+			if err := s.after(to - from); err != nil {
+				return err
 			}
 			if to-from > most {
 				best, most = from, to-from
@@ -225,7 +267,9 @@ func quantiles(call *plan.AggCall, ts []types.Type, pick func(v *vec.Vector, row
 		return nil, 0
 	}
 	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
-		s.sort(rows)
+		if err := s.sort(rows); err != nil {
+			return err
+		}
 		fraction := &s.cols[0]
 		if fraction.Null(int(rows[0])) {
 			out.AppendNull()

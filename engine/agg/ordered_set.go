@@ -29,6 +29,7 @@ type rankedState struct {
 	flat     []int64
 	floats   []float64
 	rank     selection
+	asker
 	qs, vals vec.Vector // the fractions, once a result was asked for, and what they give
 	array    []byte
 }
@@ -235,8 +236,18 @@ func (s *rankedState) Result(from, to int, out *vec.Vector) error {
 		if err := s.finish(s, words, out); err != nil {
 			return err
 		}
+		if err := s.after(len(words)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (s *rankedState) asks(ask func() error) {
+	s.asker.asks(ask)
+	if s.general != nil {
+		s.general.asks(ask)
+	}
 }
 
 func (s *rankedState) Bytes() int64 {

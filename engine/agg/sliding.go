@@ -12,7 +12,8 @@ import (
 // running totals, in constant time each; least and greatest values and sums of floats from a tree over the rows, in
 // logarithmic time, or from the frame before where that is a beginning of this one.
 type Sliding interface {
-	// Load takes the rows [from, to) of in, which are looked at until the next Load.
+	// Load takes the rows [from, to) of in, which are looked at until the next Load. If what Asking has set says that it is no
+	// longer wanted, it ends before its time, and the caller has to ask before it goes on.
 	Load(in *Input, from, to int)
 	// Frame adds the rows [from, to) of in to result k. All of them are loaded.
 	Frame(k, from, to int)
@@ -212,8 +213,9 @@ type slidingFloat struct {
 	last       floatPart   // of the frame before, [from, to)
 	from, to   int
 	parts      []floatPart
-	out        floatSum
-	buf        vec.Bitmap
+	asker
+	out floatSum
+	buf vec.Bitmap
 }
 
 func (s *slidingFloat) Load(in *Input, from, to int) {
@@ -233,6 +235,9 @@ func (s *slidingFloat) Load(in *Input, from, to int) {
 		s.tree[s.size+i-from] = p
 	}
 	for i := s.size - 1; i > 0; i-- {
+		if s.after(1) != nil {
+			return
+		}
 		s.tree[i] = s.tree[2*i].plus(s.tree[2*i+1])
 	}
 }
@@ -289,7 +294,8 @@ type slidingExtreme struct {
 	last       int32   // of the frame before, [from, to)
 	from, to   int
 	best       []extremeRow
-	buf        vec.Bitmap
+	asker
+	buf vec.Bitmap
 }
 
 // extremeRow is a result: where its value was put; 0 is none.
@@ -311,6 +317,9 @@ func (s *slidingExtreme) Load(in *Input, from, to int) {
 		}
 	}
 	for i := s.size - 1; i > 0; i-- {
+		if s.after(1) != nil {
+			return
+		}
 		s.tree[i] = s.better(s.tree[2*i], s.tree[2*i+1])
 	}
 }
@@ -373,6 +382,9 @@ func (s *slidingExtreme) Result(n int, out *vec.Vector) error {
 			out.AppendNull()
 		} else {
 			out.AppendFrom(s.v, int(b.at-1))
+		}
+		if err := s.after(1); err != nil {
+			return err
 		}
 	}
 	clear(s.best)

@@ -302,6 +302,7 @@ func newGroupTable(n *plan.Agg, w *worker) (*groupTable, error) {
 		if err != nil {
 			return nil, err
 		}
+		agg.Asking(s, t.canceled)
 		t.states = append(t.states, s)
 		c := &t.calls[i]
 		c.args = expr.CompileAll(call.Args)
@@ -316,6 +317,8 @@ func newGroupTable(n *plan.Agg, w *worker) (*groupTable, error) {
 	}
 	return t, nil
 }
+
+func (t *groupTable) canceled() error { return expr.Canceled(t.w.ctx) }
 
 func newKeys(x *exec, ts []types.Type) *keys.Table {
 	t := keys.New(ts)

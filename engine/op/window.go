@@ -235,6 +235,7 @@ func (r *windowRows) emit() *vec.Batch {
 func (r *windowRows) advance() error {
 	if r.head != nil {
 		_ = r.mem.to(r.mem.held - r.head.bytes) // giving back never fails
+		r.head.mem.free()
 		r.head = nil
 	}
 	for !r.ended && len(r.queue) <= r.b.x.workers {
@@ -323,6 +324,10 @@ func (r *windowRows) start() error {
 func (r *windowRows) Close() {
 	for _, t := range r.queue {
 		<-t.done
+		t.mem.free()
+	}
+	if r.head != nil {
+		r.head.mem.free()
 	}
 	r.in.Close()
 	r.mem.free()
@@ -338,12 +343,13 @@ type windowTask struct {
 	starts  []int32 // where partitions start; then n
 	peers   *windowPeers
 	results []vec.Vector
+	mem     account // of texts in the results
 	done    chan struct{}
 	err     error
 }
 
 func newWindowTask(r *windowRows) *windowTask {
-	t := &windowTask{p: r.p, ctx: r.b.ctx, done: make(chan struct{}), cols: make([]vec.Vector, len(r.p.ts))}
+	t := &windowTask{p: r.p, ctx: r.b.ctx, mem: r.b.x.account("window", r.n), done: make(chan struct{}), cols: make([]vec.Vector, len(r.p.ts))}
 	for i := range t.cols {
 		t.cols[i].Reset(r.p.ts[i])
 	}
@@ -398,13 +404,16 @@ func (t *windowTask) measure() {
 // compute runs the calls.
 func (t *windowTask) compute() {
 	defer guard(&t.err)
-	t.starts = boundaries(t.columns(t.p.partition), t.n, nil)
+	t.starts = t.boundaries(t.columns(t.p.partition), nil)
 	t.starts = append(t.starts, int32(t.n))
 	t.results = make([]vec.Vector, len(t.p.calls))
 	for i := range t.p.calls {
 		c := &t.p.calls[i]
 		out := &t.results[i]
 		out.Reset(c.n.T)
+		if t.err = t.canceled(); t.err != nil {
+			return
+		}
 		if t.err = t.call(c, out); t.err != nil {
 			return
 		}
@@ -425,7 +434,8 @@ func (t *windowTask) columns(idx []int) []*vec.Vector {
 
 // boundaries returns the rows at which some column has another value than in the row before, and row 0. Those listed in
 // also are boundaries in any case.
-func boundaries(cols []*vec.Vector, n int, also []int32) []int32 {
+func (t *windowTask) boundaries(cols []*vec.Vector, also []int32) []int32 {
+	n := t.n
 	diff := vec.MakeBitmap(n)
 	if n > 0 {
 		diff.Set(0)
@@ -436,6 +446,9 @@ func boundaries(cols []*vec.Vector, n int, also []int32) []int32 {
 		}
 	}
 	for _, v := range cols {
+		if t.canceled() != nil {
+			break // whoever goes on asks too
+		}
 		changes(v, n, diff)
 	}
 	var out []int32
@@ -469,7 +482,7 @@ type windowPeers struct {
 
 func (t *windowTask) peerGroups() *windowPeers {
 	if t.peers == nil {
-		p := &windowPeers{starts: boundaries(t.columns(t.p.order), t.n, t.starts), group: make([]int32, t.n)}
+		p := &windowPeers{starts: t.boundaries(t.columns(t.p.order), t.starts), group: make([]int32, t.n)}
 		p.starts = append(p.starts, int32(t.n))
 		for g := range len(p.starts) - 1 {
 			for i := p.starts[g]; i < p.starts[g+1]; i++ {

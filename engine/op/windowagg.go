@@ -4,6 +4,7 @@ import (
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -32,6 +33,7 @@ func (t *windowTask) wholeAggregate(c *windowCall, in *agg.Input, out *vec.Vecto
 	if err != nil {
 		return err
 	}
+	agg.Asking(s, t.canceled)
 	parts := len(t.starts) - 1
 	s.Grow(parts)
 	part := make([]uint32, t.n)
@@ -57,23 +59,70 @@ func (t *windowTask) wholeAggregate(c *windowCall, in *agg.Input, out *vec.Vecto
 		if err := s.Add(&one); err != nil {
 			return err
 		}
+		if err := expr.Canceled(t.ctx); err != nil {
+			return err
+		}
 	}
 	var results vec.Vector
 	results.Reset(c.n.T)
 	if err := s.Result(0, parts, &results); err != nil {
 		return err
 	}
-	vec.AppendIndexed(out, &results, part)
+	return t.spread(out, &results, part)
+}
+
+// spread appends the values of v listed in rows.
+func (t *windowTask) spread(out, v *vec.Vector, rows []uint32) error {
+	for len(rows) > 0 {
+		part := rows[:min(len(rows), vec.BatchRows)]
+		rows = rows[len(part):]
+		more := 0
+		if v.Type.Phys() == types.PhysBytes {
+			for _, r := range part {
+				more += int(v.Off[r+1] - v.Off[r])
+			}
+		}
+		if err := t.room(len(out.Data) + more); err != nil {
+			return err
+		}
+		vec.AppendIndexed(out, v, part)
+	}
 	return nil
+}
+
+// windowLook is the number of rows after which a task is asked whether it is still wanted.
+const windowLook = 1 << 14
+
+func (t *windowTask) canceled() error { return expr.Canceled(t.ctx) }
+
+// room is called while a result grows to so many bytes of texts: it ends a task that is not wanted any more, or that they
+// are too many for.
+func (t *windowTask) room(bytes int) error {
+	if err := t.canceled(); err != nil {
+		return err
+	}
+	if bytes > maxData {
+		return errWide("window function's result")
+	}
+	if int64(bytes) < t.mem.held+1<<16 {
+		return nil
+	}
+	return t.mem.to(int64(bytes))
 }
 
 func (t *windowTask) slide(c *windowCall, s agg.Sliding, in *agg.Input, fr frames, out *vec.Vector) error {
 	var buf [3]span
+	agg.Asking(s, t.canceled)
 	plain := c.n.Frame.Exclude == plan.ExcludeNone
 	for p := range len(t.starts) - 1 {
 		from, to := int(t.starts[p]), int(t.starts[p+1])
 		s.Load(in, from, to)
 		for i := from; i < to; i++ {
+			if (i-from)%windowLook == 0 {
+				if err := t.canceled(); err != nil {
+					return err
+				}
+			}
 			if plain {
 				s.Frame(i, int(fr.start[i]), int(fr.end[i]))
 				continue
@@ -96,7 +145,7 @@ func (t *windowTask) grow(c *windowCall, in *agg.Input, fr frames, from, to int,
 	var buf [3]span
 	var last span // what s has been given, if nothing is excluded
 	for i := from; i < to; i++ {
-		if err := expr.Canceled(t.ctx); err != nil {
+		if err := t.room(len(out.Data)); err != nil {
 			return err
 		}
 		spans := t.spans(c, fr, i, buf[:])

@@ -196,6 +196,11 @@ func (t *windowTask) pick(c *windowCall, out *vec.Vector, f func(i int, spans []
 	rows := make([]int32, t.n)
 	var buf [3]span
 	for i := range rows {
+		if i%windowLook == 0 {
+			if err := t.canceled(); err != nil {
+				return err
+			}
+		}
 		r, err := f(i, t.spans(c, fr, i, buf[:]))
 		if err != nil {
 			return err

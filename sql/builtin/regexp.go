@@ -17,7 +17,7 @@ func addRegexp(r *registry) {
 		r.op("~*", sig(t, tText), tBool, evalRegex(true, false))
 		r.op("!~*", sig(t, tText), tBool, evalRegex(true, true))
 	}
-	r.regex("regexp_match", 2, 2, tTextArray, func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_match", 2, 2, tTextArray, func(ctx *expr.Ctx, re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		if f.global {
 			return sqlstate.New(sqlstate.InvalidParameter, "regexp_match() does not support the \"global\" option").
 				WithHint("Use the regexp_matches function instead.")
@@ -33,27 +33,31 @@ func addRegexp(r *registry) {
 		out.AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
 		return nil
 	})
-	r.regex("regexp_like", 2, 2, tBool, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_like", 2, 2, tBool, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		out.AppendBool(re.Match(args[0].Bytes(i)))
 		return nil
 	})
 	r.fn("regexp_replace", sig(tText, tText, tText), tText, evalReplace)
 	r.fn("regexp_replace", sig(tText, tText, tText, tText), tText, evalReplace)
-	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		var parts vec.Vector
-		splitRegex(re, args[0].Bytes(i), &parts)
+		if err := splitRegex(ctx, re, args[0].Bytes(i), &parts); err != nil {
+			return err
+		}
 		out.AppendBytes(datum.EncodeArray(nil, &parts, 0, parts.N))
 		return nil
 	})
-	r.regex("regexp_count", 2, 0, tInt4, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
-		out.AppendInt(int64(len(re.FindAllIndex(args[0].Bytes(i), -1))))
-		return nil
+	r.regex("regexp_count", 2, 0, tInt4, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+		n := int64(0)
+		err := re.each(ctx, args[0].Bytes(i), -1, func([]int) error { n++; return nil })
+		out.AppendInt(n)
+		return err
 	})
-	r.regex("regexp_substr", 2, 0, tText, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_substr", 2, 0, tText, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		appendMatch(out, args[0].Bytes(i), re.FindIndex(args[0].Bytes(i)))
 		return nil
 	})
-	r.regex("regexp_instr", 2, 0, tInt4, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("regexp_instr", 2, 0, tInt4, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		at := int64(0)
 		if m := re.FindIndex(args[0].Bytes(i)); m != nil {
 			at = int64(utf8.RuneCount(args[0].Bytes(i)[:m[0]])) + 1
@@ -62,7 +66,7 @@ func addRegexp(r *registry) {
 		return nil
 	})
 	// substring(s from pattern): the first group, or the whole match.
-	r.regex("substring", 2, 0, tText, func(re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.regex("substring", 2, 0, tText, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		s := args[0].Bytes(i)
 		m := re.FindSubmatchIndex(s)
 		if len(m) > 2 {
@@ -87,10 +91,11 @@ func addRegexp(r *registry) {
 // evalRegex matches row by row; a constant pattern is compiled once.
 func evalRegex(fold, negate bool) evalFunc {
 	flags := regexFlags{fold: fold}
-	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		bits := setBits(out, n)
 		s, p := args[0], args[1]
 		var re *pattern
+		work := 0
 		for i := range n {
 			if !sel.Get(i) {
 				continue
@@ -101,15 +106,22 @@ func evalRegex(fold, negate bool) evalFunc {
 					return err
 				}
 			}
-			if re.Match(s.Bytes(i)) != negate {
+			text := s.Bytes(i)
+			if re.Match(text) != negate {
 				bits.Set(i)
+			}
+			if work += rowWork + len(text); work > lookEvery {
+				work = 0
+				if err := canceled(ctx); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
 }
 
-type regexFunc = func(re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error
+type regexFunc = func(ctx *expr.Ctx, re *pattern, f regexFlags, args []*vec.Vector, i int, out *vec.Vector) error
 
 // regex registers a function whose second argument is a pattern, with text arguments; flagsAt, if not 0, adds an
 // overload with flags in that place.
@@ -118,13 +130,13 @@ func (r *registry) regex(name string, nargs, flagsAt int, ret types.Type, f rege
 		var re *pattern
 		var flags regexFlags
 		same := sameRegex(args, flagsAt)
-		return byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) (err error) {
+		return byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) (err error) {
 			if re == nil || !same {
 				if re, flags, err = regexArgs(args, i, flagsAt); err != nil {
 					return err
 				}
 			}
-			return f(re, flags, args, i, out)
+			return f(ctx, re, flags, args, i, out)
 		})(ctx, args, sel, n, out)
 	}
 	args := sig(tText, tText, tText, tText)
@@ -169,22 +181,24 @@ func matchGroups(s []byte, m []int, out *vec.Vector) {
 
 // splitRegex appends the parts between matches; an empty match splits between characters, but not at the ends nor right
 // behind the match before.
-func splitRegex(re *pattern, s []byte, out *vec.Vector) {
+func splitRegex(ctx *expr.Ctx, re *pattern, s []byte, out *vec.Vector) error {
 	out.Reset(tText)
 	last := 0
-	for _, m := range re.FindAllIndex(s, -1) {
+	err := re.each(ctx, s, -1, func(m []int) error {
 		if m[1] == m[0] && (m[0] == 0 || m[0] == len(s) || m[0] == last) {
-			continue
+			return nil
 		}
 		out.AppendBytes(s[last:m[0]])
 		last = m[1]
-	}
+		return nil
+	})
 	out.AppendBytes(s[last:])
+	return err
 }
 
 func addRegexpSets(r *registry) {
 	for _, args := range [][]types.Type{sig(tText, tText), sig(tText, tText, tText)} {
-		r.set("regexp_matches", args, tTextArray, func(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+		r.set("regexp_matches", args, tTextArray, func(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
 			re, f, err := regexArgs(args, i, 2)
 			if err != nil {
 				return 0, err
@@ -195,21 +209,30 @@ func addRegexpSets(r *registry) {
 			}
 			s := args[0].Bytes(i)
 			var groups vec.Vector
-			ms := re.FindAllSubmatchIndex(s, times)
-			for _, m := range ms {
+			n := 0
+			err = re.each(ctx, s, times, func(m []int) error {
 				matchGroups(s, m, &groups)
 				out[0].AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
-			}
-			return len(ms), nil
+				n++
+				return nil
+			})
+			return n, err
 		})
-		r.set("regexp_split_to_table", args, tText, func(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+		r.set("regexp_split_to_table", args, tText, func(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
 			re, _, err := regexArgs(args, i, 2)
 			if err != nil {
 				return 0, err
 			}
 			var parts vec.Vector
-			splitRegex(re, args[0].Bytes(i), &parts)
+			if err := splitRegex(ctx, re, args[0].Bytes(i), &parts); err != nil {
+				return 0, err
+			}
 			for j := range parts.N {
+				if j%seriesLook == 0 {
+					if err := canceled(ctx); err != nil {
+						return 0, err
+					}
+				}
 				out[0].AppendFrom(&parts, j)
 			}
 			return parts.N, nil

@@ -61,7 +61,7 @@ func (r replacement) append(dst, s []byte, m []int) []byte {
 }
 
 // replaceRegex appends s with its first matches replaced (times < 0: all).
-func replaceRegex(dst []byte, re *pattern, s []byte, with replacement, times int) ([]byte, error) {
+func replaceRegex(ctx *expr.Ctx, dst []byte, re *pattern, s []byte, with replacement, times int) ([]byte, error) {
 	from := len(dst)
 	if re.whole != nil {
 		var room [16]int
@@ -76,15 +76,16 @@ func replaceRegex(dst []byte, re *pattern, s []byte, with replacement, times int
 		}
 	}
 	last := 0
-	for _, m := range re.FindAllSubmatchIndex(s, times) {
+	err := re.each(ctx, s, times, func(m []int) error {
 		dst = append(dst, s[last:m[0]]...)
 		dst = with.append(dst, s, m)
 		last = m[1]
 		if len(dst)-from > maxText {
-			return nil, errTextSize()
+			return errTextSize()
 		}
-	}
-	return append(dst, s[last:]...), nil
+		return nil
+	})
+	return append(dst, s[last:]...), err
 }
 
 // evalReplace is regexp_replace(text, pattern, replacement [, flags]). What is constant is taken apart once a batch.
@@ -95,7 +96,7 @@ func evalReplace(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *
 	var parts replacement
 	var err error
 	out.Off = append(out.Off[:0], 0)
-	work := 0 // as in byRow
+	work, prior := 0, 0 // as in byRow
 	for i := range n {
 		if !sel.Get(i) {
 			out.Off = append(out.Off, uint32(len(out.Data)))
@@ -114,7 +115,11 @@ func evalReplace(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *
 			times = -1
 		}
 		s, before := text.Bytes(i), len(out.Data)
-		if out.Data, err = replaceRegex(out.Data, re, s, parts, times); err != nil {
+		if err := makeRoom(ctx, out, before-prior); err != nil {
+			return err
+		}
+		prior = before
+		if out.Data, err = replaceRegex(ctx, out.Data, re, s, parts, times); err != nil {
 			return err
 		}
 		out.Off = append(out.Off, uint32(len(out.Data)))

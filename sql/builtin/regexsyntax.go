@@ -66,6 +66,7 @@ var regexCache = struct {
 type pattern struct {
 	*regexp.Regexp
 	whole *wholePattern
+	back  bool // see looksBack
 }
 
 // Match tells whether s has a match.
@@ -161,7 +162,7 @@ func buildRegex(p string, f regexFlags) (*pattern, error) {
 	if err != nil {
 		return nil, errRegex(regexProblem(err))
 	}
-	out := &pattern{Regexp: re}
+	out := &pattern{Regexp: re, back: looksBack(src)}
 	if !t.lazy {
 		re.Longest()
 		out.whole = newWholePattern(src)

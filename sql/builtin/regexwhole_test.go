@@ -109,7 +109,7 @@ func BenchmarkHostOfAddress(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			var out []byte
 			for range b.N {
-				if out, err = replaceRegex(out[:0], re, s, with, 1); err != nil {
+				if out, err = replaceRegex(nil, out[:0], re, s, with, 1); err != nil {
 					b.Fatal(err)
 				}
 			}

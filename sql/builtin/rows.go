@@ -13,13 +13,18 @@ type rowFunc func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) err
 // byRow makes an Eval of a rowFunc. Rows outside sel get the zero value.
 func byRow(f rowFunc) evalFunc {
 	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
-		work := 0 // bytes since the statement was last asked whether it is still wanted
+		work := 0  // bytes since the statement was last asked whether it is still wanted
+		prior := 0 // bytes before the last row
 		for i := range n {
 			if !sel.Get(i) {
 				appendZero(out)
 				continue
 			}
 			before := len(out.Data)
+			if err := makeRoom(ctx, out, before-prior); err != nil {
+				return err
+			}
+			prior = before
 			if err := f(ctx, args, i, out); err != nil {
 				return err
 			}
@@ -43,6 +48,27 @@ const (
 	rowWork   = 256
 	lookEvery = 256 << 10
 )
+
+// roomFrom is how many bytes a result has before it is moved piece by piece when it grows: append moves it in one go, which
+// nothing interrupts and which stops all of the process where a garbage collection waits for it.
+const roomFrom = 8 << 20
+
+// makeRoom grows the texts of out where another row like the last one, of so many bytes, would not fit.
+func makeRoom(ctx *expr.Ctx, out *vec.Vector, like int) error {
+	held := out.Data
+	if len(held) < roomFrom || cap(held)-len(held) >= 2*like {
+		return nil
+	}
+	grown := make([]byte, 0, 2*cap(held)+2*like)
+	for from := 0; from < len(held); from += lookEvery {
+		grown = append(grown, held[from:min(from+lookEvery, len(held))]...)
+		if err := canceled(ctx); err != nil {
+			return err
+		}
+	}
+	out.Data = grown
+	return nil
+}
 
 // textBytes is the length of row i's texts.
 func textBytes(args []*vec.Vector, i int) int {

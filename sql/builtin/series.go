@@ -100,7 +100,7 @@ func numericSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) 
 		if rows >= maxSeries {
 			return 0, errSeriesSize()
 		}
-		if rows%seriesLook == 0 {
+		if rows%(seriesLook/16) == 0 {
 			if err := canceled(ctx); err != nil {
 				return 0, err
 			}
@@ -126,6 +126,11 @@ func timeSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (in
 	for ; sign > 0 && x <= end || sign < 0 && x >= end; rows++ {
 		if rows >= maxSeries {
 			return 0, errSeriesSize()
+		}
+		if rows%(seriesLook/16) == 0 {
+			if err := canceled(ctx); err != nil {
+				return 0, err
+			}
 		}
 		out[0].AppendInt(x)
 		var err error
