@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -56,10 +57,12 @@ var (
 
 func fusedStatement(rng *rand.Rand) string {
 	pick := func(from []string) string { return from[rng.IntN(len(from))] }
-	keys, calls, where := "", "", ""
+	keys, calls, where, names := "", "", "", ""
 	n := rng.IntN(4)
-	for range n {
-		keys += pick(fusedKeys) + ", "
+	for _, at := range rng.Perm(len(fusedKeys))[:n] {
+		k := fusedKeys[at]
+		keys += k + ", "
+		names += ", " + k
 	}
 	for i := range 1 + rng.IntN(6) {
 		if i > 0 {
@@ -84,6 +87,7 @@ func fusedStatement(rng *rand.Rand) string {
 	group = group[2:]
 	if k := rng.IntN(6); k < 2 {
 		group = []string{"ROLLUP (", "CUBE ("}[k] + group + ")"
+		order += ", grouping(" + names[2:] + ")"
 	}
 	return "SELECT " + keys + calls + " FROM t" + where + " GROUP BY " + group + " ORDER BY " + order[2:]
 }
@@ -115,6 +119,9 @@ func TestFusedAnswersAreThoseOfTheGeneralPath(t *testing.T) {
 				t.Fatalf("%s\nvalue %d is %v, want %v", query, i, got[i], want[i])
 			}
 		}
+	}
+	if plan, err := valuesOf(t, pool, "EXPLAIN (ANALYZE) SELECT date_trunc('week', ts)::date, count(*) FROM t GROUP BY 1", "telemdb.fused = on"); err != nil || !strings.Contains(fmt.Sprint(plan...), "steps 3") {
+		t.Errorf("the segments' row groups are not taken by step: %v, %v", plan, err)
 	}
 	if failed > 15 {
 		t.Errorf("%d of 150 statements failed: too few have an answer", failed)

@@ -45,6 +45,15 @@ type State interface {
 	Bytes() int64
 }
 
+// Additive reports whether a group of the state may be merged into several groups of others, and be used afterwards.
+func Additive(s State) bool {
+	switch s.(type) {
+	case *countState, *intSum, *floatSum, *numericSum, *intExtreme, *floatExtreme, *booleanState, *bitsState, *intVariance, *floatVariance:
+		return true
+	}
+	return false
+}
+
 // Seal prepares a state, to which nothing is added any more, for being merged by several goroutines at a time.
 func Seal(s State) {
 	if s, ok := s.(interface{ seal() }); ok {

@@ -163,7 +163,13 @@ type Func struct {
 	// error is only raised for a row of sel. Eval may not keep args. It may mark rows NULL in out.Valid.
 	Eval func(ctx *Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error
 	OID  uint32 // pg_proc oid; 0 for none
+	// Monotone has a bit for each argument, the first's lowest, in which the result only rises or only falls while the others
+	// stay the same. NULL, infinity and NaN are left out of this.
+	Monotone uint8
 }
+
+// MonotoneIn reports whether the result is monotone in argument i.
+func (f *Func) MonotoneIn(i int) bool { return i < 8 && f.Monotone>>i&1 != 0 }
 
 // Ctx is what an evaluation may know beside its arguments.
 type Ctx struct {

@@ -63,9 +63,18 @@ func sameColumn(a, b expr.Expr) bool {
 	return ok && same && x.Idx == y.Idx && x.T == y.T
 }
 
-// groupingSets runs an aggregation with Sets: every row is there once for each set, with NULL for the keys that are not in
-// it and the set's number as one key more.
+// groupingSets runs an aggregation with Sets.
 func (b *builder) groupingSets(n *plan.Agg) (plan.Rows, error) {
+	if one := b.finestFirst(n); one != nil {
+		b.x.env.Analyze.standsFor(one, n)
+		return &rolledRows{b: b, n: n, finest: &aggRows{b: b, n: one}}, nil
+	}
+	return b.eachSet(n), nil
+}
+
+// eachSet runs an aggregation with Sets so that every row is there once for each set, with NULL for the keys that are not in
+// it and the set's number as one key more.
+func (b *builder) eachSet(n *plan.Agg) plan.Rows {
 	in := &setsInput{In: n.In, n: n}
 	first := len(n.In.Cols())
 	one := &plan.Agg{In: in, Aggs: n.Aggs}
@@ -79,7 +88,7 @@ func (b *builder) groupingSets(n *plan.Agg) (plan.Rows, error) {
 	}
 	one.Out = append(one.Out, n.Out[len(n.Keys):len(n.Keys)+len(n.Aggs)]...)
 	b.x.env.Analyze.standsFor(one, n)
-	return &setsRows{b: b, n: n, in: &aggRows{b: b, n: one}}, nil
+	return &setsRows{b: b, n: n, in: &aggRows{b: b, n: one}}
 }
 
 // setsRows puts the columns of the result in their order, and gives the row of each set without keys if there were no rows.

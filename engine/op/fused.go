@@ -67,6 +67,7 @@ type FusedStats struct {
 	Selection atomic.Int64 // few passed: by position
 	Dense     atomic.Int64 // of these, grouped by the codes of one key
 	Combined  atomic.Int64 // and by those of several
+	Steps     atomic.Int64 // and a key by the intervals in which it stays the same
 	Fallback  atomic.Int64 // through the general path
 }
 
@@ -77,7 +78,7 @@ func (s *FusedStats) String() string {
 		name string
 		n    *atomic.Int64
 	}{{"range", &s.Range}, {"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
-		{"combined", &s.Combined}, {"fallback", &s.Fallback}} {
+		{"combined", &s.Combined}, {"steps", &s.Steps}, {"fallback", &s.Fallback}} {
 		if n := c.n.Load(); n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.name, n))
 		}
@@ -256,6 +257,11 @@ func (f *fused) newWorker(e *aggEnd, s *scan.Worker) *fusedWorker {
 			x.sums[i].ev = expr.Compile(m.e)
 		}
 	}
+	for i := range f.keys {
+		if k := &f.keys[i]; k.e != nil && monotone(k.e) {
+			x.keys[i].steps = newSteps(k, f.read[k.col].Type, len(f.read), x.w.ctx)
+		}
+	}
 	x.named.init(x)
 	return x
 }
@@ -304,6 +310,9 @@ func (x *fusedWorker) book() {
 		s.Bitmap.Add(1)
 	default:
 		s.Selection.Add(1)
+	}
+	if slices.ContainsFunc(x.keys, func(k keyCodes) bool { return k.stepped }) {
+		s.Steps.Add(1)
 	}
 	switch {
 	case len(x.keys) > 1:

@@ -22,6 +22,9 @@ type keyCodes struct {
 	own16   []uint16
 	release func()
 	vec     vec.Vector
+	steps   *steps   // of the key, if it may have such
+	stepped bool     // the codes are by step
+	codes   []uint16 // of the values of a dictionary
 }
 
 // codesMost is the largest domain of codes, of one key or of the product of several.
@@ -31,17 +34,24 @@ const codesMost = 1 << 16
 func worthwhile(rows int) int { return max(256, min(codesMost, rows/4)) }
 
 // load finds the codes of the key in column c; false if there are none, or too many.
-func (k *keyCodes) load(w *scan.Worker, g *rowGroup, c int) (ok bool, err error) {
-	k.n, k.null, k.dict, k.base, k.c8, k.c16 = 1, -1, nil, 0, nil, nil
-	col, absent := w.Column(c)
+func (k *keyCodes) load(w *scan.Worker, g *rowGroup, key *fusedKey) (ok bool, err error) {
+	k.n, k.null, k.dict, k.base, k.c8, k.c16, k.stepped = 1, -1, nil, 0, nil, nil, false
+	col, absent := w.Column(key.col)
 	if absent {
 		k.null = 0
 		return true, nil
 	}
-	if col == nil || col.Leaf().Phys() == types.PhysFloat64 {
+	if col == nil || key.isFloat(col) {
 		return false, nil // equal floats may print differently: the general path keeps the first
 	}
 	most := worthwhile(g.alive)
+	if k.steps != nil {
+		if ok, err := k.byStep(k.steps, col, g, most); ok || err != nil {
+			k.stepped = true
+			return ok, err
+		}
+		k.n, k.null, k.dict = 1, -1, nil
+	}
 	if k.lend(col, g, most) {
 		return true, nil
 	}
@@ -53,6 +63,11 @@ func (k *keyCodes) load(w *scan.Worker, g *rowGroup, c int) (ok bool, err error)
 		return true, nil
 	}
 	return k.read(col, g)
+}
+
+// isFloat reports whether the key is a float.
+func (k *fusedKey) isFloat(col column.Column) bool {
+	return col.Leaf().Phys() == types.PhysFloat64 && (k.e == nil || k.e.Type().Phys() == types.PhysFloat64)
 }
 
 // lend takes the codes as they are stored.
@@ -265,7 +280,7 @@ func (x *fusedWorker) loadIndex() bool {
 	most := worthwhile(x.group.alive)
 	for i := range x.keys {
 		k := &x.keys[i]
-		ok, err := k.load(x.scan, &x.group, x.f.keys[i].col)
+		ok, err := k.load(x.scan, &x.group, &x.f.keys[i])
 		if !ok || err != nil { // an error comes again where the general path reads the column
 			x.release()
 			return false

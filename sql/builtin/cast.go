@@ -48,6 +48,8 @@ func castFunc(from, to types.Type, eval evalFunc, isStable bool) *expr.Func {
 	f := &expr.Func{Name: datum.TypeName(to), Args: sig(from), Ret: to, Eval: eval}
 	if isStable {
 		f.Volatile = expr.Stable
+	} else if to.Mod == 0 && monotoneCast(from.Kind, to.Kind) {
+		f.Monotone = 1
 	}
 	return f
 }

@@ -35,6 +35,7 @@ func newRegistry() *registry {
 		add(r)
 	}
 	assignOIDs(r)
+	markMonotone(r)
 	return r
 }
 

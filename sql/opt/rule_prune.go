@@ -2,6 +2,7 @@ package opt
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/telemdb/telemdb/engine/expr"
@@ -512,7 +513,90 @@ func pruneAgg(n *plan.Agg, d *need) (plan.Node, *mapping) {
 			a.Filter = cm.expr(a.Filter)
 		}
 	}
+	overScan(c)
 	return c, m
+}
+
+// overScan puts a projection of a table's columns into the grouping above it, so that what the grouping computes is known to
+// the one who reads the table. What is computed is used once, or it stays where it is.
+func overScan(n *plan.Agg) {
+	p, ok := n.In.(*plan.Project)
+	if !ok {
+		return
+	}
+	if _, ok := p.In.(*plan.Scan); !ok || slices.ContainsFunc(p.Exprs, staysBelow) {
+		return
+	}
+	es := slices.Clone(n.Keys)
+	for i := range n.Aggs {
+		a := &n.Aggs[i]
+		es = append(es, a.Args...)
+		for _, k := range a.Order {
+			es = append(es, k.Expr)
+		}
+		if a.Filter != nil {
+			es = append(es, a.Filter)
+		}
+	}
+	used := make([]int, len(p.Exprs))
+	for _, e := range es {
+		if hasSubplan(e) {
+			return
+		}
+		expr.Walk(e, func(x expr.Expr) bool {
+			if c, ok := x.(*expr.Col); ok {
+				used[c.Idx]++
+			}
+			return true
+		})
+	}
+	for i, e := range p.Exprs {
+		if _, plain := e.(*expr.Col); !plain && used[i] > 1 {
+			return
+		}
+	}
+	n.In = p.In
+	n.Keys = substituteAll(n.Keys, p.Exprs)
+	for i := range n.Aggs {
+		a := &n.Aggs[i]
+		a.Args = substituteAll(a.Args, p.Exprs)
+		a.Order = slices.Clone(a.Order)
+		for k := range a.Order {
+			a.Order[k].Expr = substitute(a.Order[k].Expr, p.Exprs)
+		}
+		if a.Filter != nil {
+			a.Filter = substitute(a.Filter, p.Exprs)
+		}
+	}
+}
+
+func substituteAll(es, by []expr.Expr) []expr.Expr {
+	out := make([]expr.Expr, len(es))
+	for i, e := range es {
+		out[i] = substitute(e, by)
+	}
+	return out
+}
+
+// staysBelow reports whether an expression may not be computed elsewhere: it is not the same every time, or asks a query.
+func staysBelow(e expr.Expr) bool {
+	stays := hasSubplan(e)
+	expr.Walk(e, func(x expr.Expr) bool {
+		c, ok := x.(*expr.Call)
+		stays = stays || ok && c.Fn.Volatile == expr.Volatile
+		return !stays
+	})
+	return stays
+}
+
+func hasSubplan(e expr.Expr) bool {
+	has := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		_, sub := x.(*expr.Subplan)
+		has = has || sub
+		return !has
+	})
+	return has
 }
 
 // split parts a need over the columns of two inputs.
