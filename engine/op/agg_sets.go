@@ -13,6 +13,10 @@ func (b *builder) aggregate(n *plan.Agg) (plan.Rows, error) {
 	if n.Sets != nil {
 		return b.groupingSets(n)
 	}
+	n, err := b.firstGroups(n)
+	if err != nil {
+		return nil, err
+	}
 	if two := twoLevels(n); two != nil {
 		b.x.env.Analyze.standsFor(two, n)
 		b.x.env.Analyze.standsFor(two.In, n)

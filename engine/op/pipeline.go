@@ -232,7 +232,7 @@ func (c *chain) measure(n plan.Node, next sink) sink {
 	if a == nil || !pipelined(n) {
 		return next
 	}
-	m := &meter{next: next, st: a.node(n)}
+	m := &meter{next: next, st: a.holder(n)}
 	m.st.chains.Add(1)
 	c.meter = append(c.meter, m)
 	return m
@@ -307,7 +307,7 @@ func (c *chain) close() {
 	}
 	c.scan.Close()
 	if a := c.p.b.x.env.Analyze; a != nil {
-		a.node(c.p.node).setScan(c.p.scan.Stats(), c.p.scan.Detail())
+		a.holder(c.p.node).setScan(c.p.scan.Stats(), c.p.scan.Detail())
 	}
 }
 

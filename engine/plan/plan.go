@@ -128,12 +128,16 @@ type ProjectSet struct {
 // With Sets (GROUPING SETS, ROLLUP, CUBE) it groups once for each of them, by the keys that the set lists by number; the
 // others are NULL. A set without keys gives one row, also where there are no rows. A last output column, an integer, tells
 // which set a row is of.
+//
+// Limit > 0 tells that any so many of the groups will do; there may be more.
 type Agg struct {
 	In   Node
 	Keys []expr.Expr
 	Aggs []AggCall
 	Sets [][]int
 	Out  []Col
+	// Limit is 0 with Sets, and without Keys.
+	Limit int64
 }
 
 // AggCall is one aggregate. Order is for ordered-set aggregates and for array_agg(x ORDER BY y).

@@ -5,7 +5,7 @@ import (
 	"github.com/telemdb/telemdb/sql/opt/tree"
 )
 
-// sinkLimits tells a sort, or a scan, how many rows are asked of it. The Limit itself stays where it is.
+// sinkLimits tells a sort, a scan or an aggregation how many rows are asked of it. The Limit itself stays where it is.
 func sinkLimits(n plan.Node) plan.Node {
 	n = tree.Children(n, func(c plan.Node, _ bool) plan.Node { return sinkLimits(c) })
 	l, ok := n.(*plan.Limit)
@@ -40,6 +40,12 @@ func limited(n plan.Node, rows int64) plan.Node {
 		c := *n
 		c.Limit = rows
 		return &c
+	case *plan.Agg:
+		if len(n.Keys) > 0 && n.Sets == nil {
+			c := *n
+			c.Limit = rows
+			return &c
+		}
 	case *plan.SetOp:
 		if n.Op == plan.Union && n.All {
 			c := *n

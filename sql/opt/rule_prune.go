@@ -475,7 +475,7 @@ func pruneSets(n *plan.ProjectSet, d *need) (plan.Node, *mapping) {
 
 func pruneAgg(n *plan.Agg, d *need) (plan.Node, *mapping) {
 	m := newMapping(len(n.Out))
-	c := &plan.Agg{Keys: n.Keys, Sets: n.Sets}
+	c := &plan.Agg{Keys: n.Keys, Sets: n.Sets, Limit: n.Limit}
 	in := newNeed(len(n.In.Cols()))
 	for i, k := range n.Keys {
 		m.cols[i] = i

@@ -56,7 +56,7 @@ type judge struct {
 	duck      *duck
 	w         *world
 
-	errors, empty, peers, ducks, partitions, modes int64
+	errors, empty, peers, ducks, partitions, limits, modes int64
 }
 
 func (j *judge) tally() {
@@ -65,6 +65,7 @@ func (j *judge) tally() {
 	prove.Tally(j.t, "oracle answers compared with PostgreSQL", j.peers)
 	prove.Tally(j.t, "oracle answers compared with DuckDB", j.ducks)
 	prove.Tally(j.t, "oracle queries partitioned", j.partitions)
+	prove.Tally(j.t, "oracle groupings asked for some groups", j.limits)
 	prove.Tally(j.t, "oracle runs in another mode", j.modes)
 }
 
@@ -124,8 +125,35 @@ func (j *judge) fault(q *query, p *node, modes []mode, count bool) string {
 		}
 	}
 	if want.state == "" {
+		if d := j.anyGroups(q, want); d != "" {
+			return d
+		}
 		return j.partition(q, p, want)
 	}
+	return ""
+}
+
+// anyGroups asks for some groups, whichever: they have to be among all of them, and as many as there are.
+func (j *judge) anyGroups(q *query, want *answer) string {
+	if q.keys == 0 || q.sets != "" || q.having != nil || q.limit != "" || len(q.order) > 0 || q.setOp != "" || q.distinct || q.sums {
+		return ""
+	}
+	limit, skip := 1+len(want.rows)/3, len(want.rows)%3
+	got := j.own.ask(fmt.Sprintf("%s LIMIT %d OFFSET %d", q, limit, skip))
+	if got.state != "" || len(got.rows) != min(limit, max(0, len(want.rows)-skip)) {
+		return fmt.Sprintf("LIMIT %d OFFSET %d of %d groups: %d rows, error %q %s", limit, skip, len(want.rows), len(got.rows), got.state, got.message)
+	}
+	all := map[string]int{}
+	for _, r := range want.rows {
+		all[fmt.Sprintf("%q", r)]++
+	}
+	for _, r := range got.rows {
+		key := fmt.Sprintf("%q", r)
+		if all[key]--; all[key] < 0 {
+			return fmt.Sprintf("LIMIT %d OFFSET %d: no group is %s", limit, skip, key)
+		}
+	}
+	j.limits++
 	return ""
 }
 

@@ -46,6 +46,9 @@ func (p *Pred) Apply(v *vec.Vector, sel vec.Bitmap) error {
 	if p.Op == OpMatch {
 		return p.applyMatch(v, sel)
 	}
+	if p.Op == OpIn && p.applyIn(v, sel) {
+		return nil
+	}
 	sel.All(func(i int) {
 		if v.Null(i) || p.Op != OpPresent && !p.holds(v, i) {
 			sel.Clear(i)

@@ -185,6 +185,9 @@ func (o *Node) agg(n *plan.Agg, in []string) {
 	if n.Sets != nil {
 		o.Names = append(o.Names, "grouping set")
 	}
+	if n.Limit > 0 {
+		o.fact("Groups Wanted", fmt.Sprint(n.Limit))
+	}
 }
 
 func setList(n *plan.Agg, in []string) string {
