@@ -60,6 +60,9 @@ func (r *aggRows) compute() error {
 		return err
 	}
 	r.p = p
+	if err := p.prepare(); err != nil { // before it the morsels are not known
+		return err
+	}
 	m := &aggMerger{n: r.n, pending: map[int]*groupTable{}}
 	r.m = m
 	for i := range r.n.Aggs {

@@ -62,6 +62,8 @@ type pipeline struct {
 	scan   *scan.Scan
 	node   plan.Node // the source's
 	rows   plan.Rows // if there is no scan
+	source parted    // rows, if several workers can make them; nil: they cannot
+	parts  int       // of source, once it has begun; 0: its rows come by Next
 	stages []stage
 	nodes  []plan.Node // of the stages
 	used   sync.Once
@@ -71,7 +73,7 @@ type pipeline struct {
 // pipelined reports whether a node is a part of a pipeline, and so measured there.
 func pipelined(n plan.Node) bool {
 	switch n := n.(type) {
-	case *plan.Scan, *plan.Filter, *plan.Project, *plan.ProjectSet, *plan.Virtual:
+	case *plan.Scan, *plan.Filter, *plan.Project, *plan.ProjectSet, *plan.Virtual, *plan.Window:
 		return true
 	case *plan.Join:
 		return n.Kind != plan.Full
@@ -118,6 +120,14 @@ func (p *pipeline) descend(n plan.Node) error {
 		return p.descend(probe)
 	case *plan.Virtual:
 		return p.virtual(n)
+	case *plan.Window:
+		r, err := p.b.window(n)
+		if err != nil {
+			return err
+		}
+		r.used = p.usedCols(len(n.Cols()))
+		p.node, p.rows, p.source = n, r, r
+		return nil
 	case *plan.Scan:
 		_, err := p.open(n, nil)
 		return err
@@ -156,7 +166,22 @@ func (p *pipeline) open(n *plan.Scan, late []int) (column.Source, error) {
 	return src, nil
 }
 
-// prepare runs the parts that have to be complete before the first row: the build sides of joins.
+// parted is rows that several workers can make, part by part; the parts follow each other in the order of the rows.
+type parted interface {
+	// begin runs what has to be complete before the first row and returns the number of parts; 0: the rows come by Next.
+	begin() (parts int, err error)
+	// newMaker returns what one worker makes parts with.
+	newMaker(w *worker) partMaker
+}
+
+// partMaker makes parts for one worker.
+type partMaker interface {
+	part(i int, push func(*vec.Batch, vec.Bitmap) error) error
+	close()
+}
+
+// prepare runs what has to be complete before the first row: the build sides of joins, and what the rows are made of. The
+// number of morsels is known only then.
 func (p *pipeline) prepare() error {
 	p.used.Do(func() {
 		for _, s := range p.stages {
@@ -164,9 +189,15 @@ func (p *pipeline) prepare() error {
 				return
 			}
 		}
+		if p.source != nil {
+			p.parts, p.err = p.source.begin()
+		}
 	})
 	return p.err
 }
+
+// divided reports whether the work comes in morsels, of which several workers can have some.
+func (p *pipeline) divided() bool { return p.scan != nil || p.parts > 0 }
 
 // close gives back what the pipeline reads from. Its workers have ended.
 func (p *pipeline) close() {
@@ -175,10 +206,10 @@ func (p *pipeline) close() {
 	}
 }
 
-// morsels returns the number of units of work; rows are one.
+// morsels returns the number of units of work: row groups or parts; other rows are one.
 func (p *pipeline) morsels() int {
 	if p.scan == nil {
-		return 1
+		return max(1, p.parts)
 	}
 	return p.scan.Morsels()
 }
@@ -193,7 +224,8 @@ type chain struct {
 	first sink
 	end   terminal
 	scan  *scan.Worker
-	slot  *sched.Slot // of chains over a scan: others wait for rows that workers below make
+	maker partMaker   // of the source's parts
+	slot  *sched.Slot // of chains over a scan or parts: others wait for rows that workers below make
 	meter []*meter
 	buf   vec.Bitmap
 }
@@ -202,7 +234,7 @@ func (p *pipeline) newChain(ctx context.Context, end func(w *worker) (terminal, 
 	own := *p.b.ctx
 	own.Context = ctx
 	slot := p.b.x.slot(ctx)
-	if p.scan != nil {
+	if p.divided() {
 		own.Context = sched.Within(ctx)
 	}
 	c := &chain{p: p, w: &worker{x: p.b.x, ctx: &own, slot: slot}, slot: slot}
@@ -224,6 +256,9 @@ func (p *pipeline) newChain(ctx context.Context, end func(w *worker) (terminal, 
 	if p.scan != nil {
 		c.scan = p.scan.NewWorker(c.w.ctx)
 	}
+	if p.parts > 0 {
+		c.maker = p.source.newMaker(c.w)
+	}
 	return c, nil
 }
 
@@ -240,10 +275,12 @@ func (c *chain) measure(n plan.Node, next sink) sink {
 
 // run does morsel i, or all rows.
 func (c *chain) run(i int) error {
-	if c.scan != nil {
+	if c.p.divided() {
 		if err := c.w.turn(); err != nil {
 			return err
 		}
+	}
+	if c.scan != nil {
 		defer c.p.b.x.env.Progress.morselDone()
 	}
 	start := time.Time{}
@@ -268,6 +305,9 @@ func (c *chain) read(i int) error {
 	}
 	if c.scan != nil {
 		return c.scan.Morsel(i, c.first.push)
+	}
+	if c.maker != nil {
+		return c.maker.part(i, c.first.push)
 	}
 	for {
 		more, err := c.step()
@@ -302,6 +342,9 @@ func (c *chain) settle(total time.Duration) {
 
 func (c *chain) close() {
 	c.slot.Release()
+	if c.maker != nil {
+		c.maker.close()
+	}
 	if c.scan == nil {
 		return
 	}

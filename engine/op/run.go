@@ -62,6 +62,8 @@ type Env struct {
 	NoJoinFilter bool
 	// NoJoinUnique makes joins copy their rows also where each has one partner at most.
 	NoJoinUnique bool
+	// NoClusters makes windows sort their input row by row.
+	NoClusters bool
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
 }
@@ -235,7 +237,7 @@ func (b *builder) build(n plan.Node) (plan.Rows, error) {
 
 func (b *builder) open(n plan.Node) (plan.Rows, error) {
 	switch n := n.(type) {
-	case *plan.Scan, *plan.Filter, *plan.Project, *plan.ProjectSet, *plan.Virtual:
+	case *plan.Scan, *plan.Filter, *plan.Project, *plan.ProjectSet, *plan.Virtual, *plan.Window:
 		return b.stream(n)
 	case *plan.Join:
 		if n.Kind == plan.Full {
@@ -248,8 +250,6 @@ func (b *builder) open(n plan.Node) (plan.Rows, error) {
 		return b.aggregate(n)
 	case *plan.Sort:
 		return b.sort(n), nil
-	case *plan.Window:
-		return b.window(n)
 	case *plan.Limit:
 		return b.limit(n)
 	case *plan.Distinct:

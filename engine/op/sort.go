@@ -56,7 +56,6 @@ func (r *sortRows) Next() (b *vec.Batch, err error) {
 		if err := r.compute(); err != nil {
 			return nil, err
 		}
-		r.done = true
 	}
 	if r.disk != nil {
 		return r.disk.next()
@@ -98,9 +97,9 @@ func (r *sortRows) compute() error {
 	if err != nil {
 		return err
 	}
-	r.p, r.spec = p, newSortSpec(r.n)
+	r.p = p
+	r.begin()
 	r.tellScan()
-	r.bound.word.Store(^uint64(0))
 	var mu sync.Mutex
 	err = p.drive(func(w *worker) (terminal, error) {
 		e := newSortEnd(r, w)
@@ -112,6 +111,18 @@ func (r *sortRows) compute() error {
 	if err != nil {
 		return err
 	}
+	return r.finish()
+}
+
+// begin makes the sort ready for ends.
+func (r *sortRows) begin() {
+	r.spec = newSortSpec(r.n)
+	r.bound.word.Store(^uint64(0))
+}
+
+// finish orders what the ends have gathered.
+func (r *sortRows) finish() error {
+	r.done = true
 	spilled := false
 	for _, e := range r.ends {
 		spilled = spilled || len(e.files) > 0
@@ -123,6 +134,7 @@ func (r *sortRows) compute() error {
 		return err
 	}
 	if spilled {
+		var err error
 		r.disk, err = newSortMerge(r)
 		return err
 	}
@@ -137,6 +149,7 @@ func (r *sortRows) compute() error {
 	if err := r.mem.to(rows * 4); err != nil {
 		return err
 	}
+	var err error
 	if r.order, err = mergeRuns(r.runs, r.b.x.workers, r.n.Limit); err != nil {
 		return err
 	}

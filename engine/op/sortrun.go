@@ -54,15 +54,21 @@ type sortSpec struct {
 }
 
 func newSortSpec(n *plan.Sort) *sortSpec {
-	s := &sortSpec{keys: n.Keys, exact: len(n.Keys) <= 1}
-	for _, k := range n.Keys {
+	s := keySpec(n.Keys)
+	for _, c := range n.Cols() {
+		s.types = append(s.types, c.Type)
+	}
+	return s
+}
+
+// keySpec is the sortSpec of keys alone.
+func keySpec(keys []plan.SortKey) *sortSpec {
+	s := &sortSpec{keys: keys, exact: len(keys) <= 1}
+	for _, k := range keys {
 		f := keyFormOf(k.Expr.Type())
 		s.forms = append(s.forms, f)
 		s.exact = s.exact && f.exact()
 		s.complex = s.complex || f == keyComplex
-	}
-	for _, c := range n.Cols() {
-		s.types = append(s.types, c.Type)
 	}
 	return s
 }

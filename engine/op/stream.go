@@ -19,7 +19,7 @@ func (b *builder) stream(n plan.Node) (plan.Rows, error) {
 }
 
 func (b *builder) rowsOf(p *pipeline, cols []plan.Col) plan.Rows {
-	if p.parallel() == 1 {
+	if p.b.x.workers == 1 || p.source == nil && p.parallel() == 1 {
 		return &serial{p: p, g: newGatherer(cols)}
 	}
 	return &stream{p: p, cols: cols, done: make(chan struct{})}
@@ -184,8 +184,8 @@ func (s *serial) Next() (b *vec.Batch, err error) {
 
 // advance makes some progress: a morsel of a stored table, or a batch of rows.
 func (s *serial) advance() error {
-	if s.p.scan != nil {
-		if s.morsel >= s.p.morsels() || s.p.scan.Done() {
+	if s.p.divided() {
+		if s.morsel >= s.p.morsels() || s.p.scan != nil && s.p.scan.Done() {
 			s.end = true
 			return s.g.flush()
 		}

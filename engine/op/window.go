@@ -19,7 +19,9 @@ type windowRows struct {
 	b     *builder
 	n     *plan.Window
 	p     *windowPlan
-	in    plan.Rows
+	in    plan.Rows     // the sorted rows, if they do not come as clusters
+	from  *clusters     // nil: they do not
+	used  []bool        // of the output's columns, by whoever takes the rows
 	part  *windowTask   // being filled
 	queue []*windowTask // being computed, in order
 	ended bool          // the input
@@ -36,8 +38,10 @@ const windowTaskRows = 16384
 
 // windowPlan is a window over rows that hold all it looks at as columns.
 type windowPlan struct {
-	in        plan.Node // the sorted rows: the window's input and what was computed beside it
-	width     int       // columns of the window's own input
+	in        plan.Node      // the window's input and what was computed beside it
+	keys      []plan.SortKey // of the partition, then of the order
+	sorted    bool           // the input comes in their order
+	width     int            // columns of the window's own input
 	ts        []types.Type
 	partition []int
 	order     []int
@@ -56,20 +60,16 @@ type windowCall struct {
 	startF, endF float64 // of RANGE over floats
 }
 
-// window builds the rows of n.
-func (b *builder) window(n *plan.Window) (plan.Rows, error) {
+// window builds the rows of n. begin is to come before the first of them.
+func (b *builder) window(n *plan.Window) (*windowRows, error) {
 	p, err := b.windowPlan(n)
 	if err != nil {
 		return nil, err
 	}
-	in, err := b.build(p.in)
-	if err != nil {
-		return nil, err
-	}
-	return &windowRows{b: b, n: n, p: p, in: in, mem: b.x.account("window", n)}, nil
+	return &windowRows{b: b, n: n, p: p, mem: b.x.account("window", n)}, nil
 }
 
-// windowPlan puts the sort, and the computation of what the calls look at, below the window.
+// windowPlan puts the computation of what the calls look at below the window.
 func (b *builder) windowPlan(n *plan.Window) (*windowPlan, error) {
 	cols := n.In.Cols()
 	proj := &plan.Project{In: n.In}
@@ -88,10 +88,9 @@ func (b *builder) windowPlan(n *plan.Window) (*windowPlan, error) {
 		proj.Out = append(proj.Out, plan.Col{Name: "?column?", Type: e.Type()})
 		return len(proj.Exprs) - 1
 	}
-	p := &windowPlan{width: len(cols)}
-	var keys []plan.SortKey
+	p := &windowPlan{width: len(cols), sorted: n.Sorted}
 	key := func(i int, desc, nullsFirst bool) {
-		keys = append(keys, plan.SortKey{Expr: &expr.Col{Idx: i, T: proj.Out[i].Type}, Desc: desc, NullsFirst: nullsFirst})
+		p.keys = append(p.keys, plan.SortKey{Expr: &expr.Col{Idx: i, T: proj.Out[i].Type}, Desc: desc, NullsFirst: nullsFirst})
 	}
 	for _, e := range n.Partition {
 		i := column(e)
@@ -125,10 +124,6 @@ func (b *builder) windowPlan(n *plan.Window) (*windowPlan, error) {
 	p.in = n.In
 	if len(proj.Exprs) > len(cols) {
 		p.in = proj
-	}
-	if len(keys) > 0 && !n.Sorted {
-		p.in = &plan.Sort{In: p.in, Keys: keys}
-		b.x.env.Analyze.standsFor(p.in, n)
 	}
 	for _, c := range proj.Out {
 		p.ts = append(p.ts, c.Type)
@@ -329,7 +324,12 @@ func (r *windowRows) Close() {
 	if r.head != nil {
 		r.head.mem.free()
 	}
-	r.in.Close()
+	if r.in != nil {
+		r.in.Close()
+	}
+	if r.from != nil {
+		r.from.free()
+	}
 	r.mem.free()
 }
 
@@ -406,7 +406,14 @@ func (t *windowTask) compute() {
 	defer guard(&t.err)
 	t.starts = t.boundaries(t.columns(t.p.partition), nil)
 	t.starts = append(t.starts, int32(t.n))
-	t.results = make([]vec.Vector, len(t.p.calls))
+	t.callAll()
+}
+
+// callAll runs the calls; starts is known.
+func (t *windowTask) callAll() {
+	if t.results == nil {
+		t.results = make([]vec.Vector, len(t.p.calls))
+	}
 	for i := range t.p.calls {
 		c := &t.p.calls[i]
 		out := &t.results[i]

@@ -69,6 +69,7 @@ var settingTable = []setting{
 	{name: "telemdb.join_unique", initial: "on", typ: "bool", check: checkBool, desc: "Lets a join whose keys are unique put its rows out without copying them."},
 	{name: "telemdb.optimizer_off", typ: "string", check: checkRules, desc: "For tests: rules of the optimiser to leave out, separated by commas."},
 	{name: "telemdb.topn_pushdown", initial: "on", typ: "bool", check: checkBool, desc: "Lets the first rows of an order tell the scan what it need not read, and reads their other columns last."},
+	{name: "telemdb.window_clusters", initial: "on", typ: "bool", check: checkBool, desc: "Lets window functions take rows that lie together as they lie, instead of sorting them."},
 	{name: "telemdb.workers", initial: "0", typ: "integer", check: checkInt(0, 1024), desc: "Cores a query may use; 0 is what the server was started with."},
 	{name: "TimeZone", initial: "UTC", typ: "string", reported: true, check: checkZone, desc: "Sets the time zone for displaying and interpreting time stamps."},
 	{name: "transaction_deferrable", initial: "off", typ: "bool", check: checkBool, desc: "Whether to defer a read-only serializable transaction."},

@@ -23,6 +23,7 @@ func (c *conn) tune(env *op.Env) {
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoJoinFilter = c.set.value("telemdb.join_filter") == "off"
+	env.NoClusters = c.set.value("telemdb.window_clusters") == "off"
 	env.NoJoinUnique = c.set.value("telemdb.join_unique") == "off"
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
 	env.NoFused = c.set.value("telemdb.fused") == "off"
