@@ -32,6 +32,8 @@ func modes() []mode {
 		{name: "three threads", settings: []string{"telemdb.workers = 3"}},
 		{name: "all spilled", settings: []string{"telemdb.force_spill = on"}},
 		{name: "nothing fused", settings: []string{"telemdb.fused = off"}},
+		{name: "windows sort", settings: []string{"telemdb.window_clusters = off"}},
+		{name: "no join in place", settings: []string{"telemdb.join_unique = off"}},
 		{name: "no scan told of a join", settings: []string{"telemdb.join_filter = off"}},
 		{name: "no scan told of a top-N", settings: []string{"telemdb.topn_pushdown = off"}},
 		{name: "no SIMD", plain: true},
