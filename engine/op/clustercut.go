@@ -33,13 +33,14 @@ func (c *clusters) arrange() error {
 	if err != nil {
 		return err
 	}
-	c.place(ends, order)
-	c.cut()
-	return expr.Canceled(c.b.ctx)
+	if err := c.place(ends, order); err != nil {
+		return err
+	}
+	return c.cut()
 }
 
 // place finds the rows of the ordered stretches.
-func (c *clusters) place(ends []*clusterEnd, order []uint32) {
+func (c *clusters) place(ends []*clusterEnd, order []uint32) error {
 	c.keys, c.rows = make([][]*vec.Vector, len(c.p.partition)), make([][]*vec.Vector, len(c.store))
 	keyBase, rowBase := make([]uint32, len(ends)+1), make([]uint32, len(ends)+1)
 	for w, e := range ends {
@@ -57,6 +58,9 @@ func (c *clusters) place(ends []*clusterEnd, order []uint32) {
 	}
 	c.stretches = make([]rowRange, len(order))
 	for i, key := range order {
+		if err := c.now(i); err != nil {
+			return err
+		}
 		w := len(ends) - 1
 		for key < keyBase[w] {
 			w--
@@ -65,12 +69,24 @@ func (c *clusters) place(ends []*clusterEnd, order []uint32) {
 		first := ends[w].first[s]
 		c.stretches[i] = rowRange{row: rowBase[w] + first, n: ends[w].first[s+1] - first, key: key}
 	}
+	return nil
+}
+
+// now asks at every so many steps whether to go on.
+func (c *clusters) now(step int) error {
+	if step&(1<<16-1) != 0 {
+		return nil
+	}
+	return expr.Canceled(c.b.ctx)
 }
 
 // cut finds where partitions and parts begin.
-func (c *clusters) cut() {
+func (c *clusters) cut() error {
 	rows := 0
 	for i := range c.stretches {
+		if err := c.now(i); err != nil {
+			return err
+		}
 		if i == 0 || !c.samePartition(c.stretches[i-1].key, c.stretches[i].key) {
 			if len(c.parts) == 0 || rows >= partRows {
 				c.parts = append(c.parts, uint32(len(c.groups)))
@@ -82,6 +98,7 @@ func (c *clusters) cut() {
 	}
 	c.parts = append(c.parts, uint32(len(c.groups)))
 	c.groups = append(c.groups, uint32(len(c.stretches)))
+	return nil
 }
 
 // samePartition compares the keys of two stretches.

@@ -78,7 +78,7 @@ var unframed = map[string]bool{"row_number": true, "lag": true, "lead": true, "n
 // newMaker implements parted.
 func (r *windowRows) newMaker(w *worker) partMaker {
 	m := &windowMaker{r: r, c: r.from, w: w, mem: w.x.account("window", r.n)}
-	m.task = windowTask{p: r.p, ctx: w.ctx, cols: make([]vec.Vector, len(r.p.ts))}
+	m.task = windowTask{p: r.p, ctx: w.ctx, mem: w.x.account("window", r.n), cols: make([]vec.Vector, len(r.p.ts))}
 	gather := make([]bool, len(r.p.ts))
 	for _, i := range r.p.computed() {
 		gather[i] = true
@@ -113,7 +113,10 @@ type windowMaker struct {
 	vecs     []vec.Vector
 }
 
-func (m *windowMaker) close() { m.mem.free() }
+func (m *windowMaker) close() {
+	m.mem.free()
+	m.task.mem.free()
+}
 
 func (m *windowMaker) part(i int, push func(*vec.Batch, vec.Bitmap) error) error {
 	if err := expr.Canceled(m.w.ctx); err != nil {
@@ -143,6 +146,11 @@ func (m *windowMaker) lineUp(from, to int) error {
 		for i := range of {
 			t.n += int(of[i].n)
 		}
+		if (g-from)&1023 == 1023 || len(of) > 1<<16 {
+			if err := expr.Canceled(m.w.ctx); err != nil {
+				return err
+			}
+		}
 		if m.c.follow(of) {
 			m.ranges = append(m.ranges, of...)
 			continue
@@ -163,6 +171,9 @@ func (m *windowMaker) lineUp(from, to int) error {
 func (m *windowMaker) fill() error {
 	t := &m.task
 	for _, i := range m.gathered {
+		if err := expr.Canceled(m.w.ctx); err != nil {
+			return err
+		}
 		v := &t.cols[i]
 		v.Reset(m.r.p.ts[i])
 		gatherRanges(v, m.c.rows[m.c.at[i]], m.ranges, t.n)
