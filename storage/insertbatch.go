@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -67,7 +66,7 @@ func newStager(t *types.Table, lsn uint64) *stage.Stager {
 		if c.Name == t.PartitionBy {
 			partition = len(cols)
 		}
-		cols = append(cols, stage.Col{Path: types.MakePath(c.Name), Leaf: types.LeafOf(c.Type)})
+		cols = append(cols, stage.Col{Path: types.MakePath(c.Name), Leaf: types.LeafOf(c.Type), UUID: c.Type.Kind == types.UUID})
 	}
 	return stage.New(cols, partition, stage.Col{Path: types.MakePath(types.ColLSN), Leaf: types.LeafInt}, int64(lsn))
 }
@@ -87,99 +86,153 @@ func (in *Insert) spillStaged(ctx context.Context) error {
 	return mapError(l.w.staged(ctx, in.table, l.stage.Take()))
 }
 
-// segmentRowsMax is the most rows of one segment of a long insert (engine.md 4.1), segmentRowsMin how many it takes before
-// one partition is cut up so that several cores write it.
+// segmentRowsMax is the most rows of one segment of a long insert (engine.md 4.1), segmentRowsMin how many one has at least
+// where a partition is cut up so that several cores write it.
 const (
 	segmentRowsMax = 2 << 20
 	segmentRowsMin = 256 << 10
 )
 
-// staged writes groups of rows. Segments are written in parallel, each by a segmentsWriter of its own; those of one
-// partition have ranges of the sort key that do not overlap.
+// staging writes what an insert has gathered.
+type staging struct {
+	t       *types.Table
+	groups  []*stage.Group
+	src     []column.Group // the same
+	cutRows int
+	workers int
+	writers []*segmentsWriter // one for each worker
+}
+
+// stagedPart is rows of one partition, that become one segment when they are in order.
+type stagedPart struct {
+	partition int64
+	rows      []stage.Row
+	refs      []segment.RowRef
+}
+
+// staged writes groups of rows: first the rows of each partition are sorted, then they are cut into segments, whose ranges
+// of the sort key do not overlap. Both is done by several workers; each writes by a segmentsWriter of its own.
 func (w *segmentsWriter) staged(ctx context.Context, t *types.Table, groups []*stage.Group) error {
-	src := make([]column.Group, len(groups))
-	byPartition := map[int64][]stage.Row{}
-	total := 0
-	for i, g := range groups {
-		src[i] = g
-		for _, p := range g.Parts {
-			key := p.Partition
-			if _, ok := byPartition[key]; !ok && len(byPartition) >= partitionsMax {
-				key = head.NoPartition
-			}
-			for r := p.From; r < p.To; r++ {
-				byPartition[key] = append(byPartition[key], stage.Row{Group: uint32(i), Row: uint16(r)})
-			}
-			total += p.To - p.From
-		}
+	s := &staging{t: t, cutRows: w.s.cutRows, groups: groups, src: make([]column.Group, len(groups))}
+	parts, total := s.partitions()
+	s.workers = max(1, min(runtime.GOMAXPROCS(0), total/w.s.cutRows))
+	for range s.workers {
+		s.writers = append(s.writers, &segmentsWriter{s: w.s, now: w.now, bulk: w.bulk})
 	}
-	workers := max(1, min(runtime.GOMAXPROCS(0), total/segmentRowsMin))
-	partitions := sortedKeys(byPartition)
-	jobs := make(chan int64)
-	outs := make([]*segmentsWriter, workers)
-	errs := make([]error, workers)
-	stop, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var group sync.WaitGroup
-	for i := range workers {
-		own := &segmentsWriter{s: w.s, now: w.now, bulk: w.bulk}
-		outs[i] = own
-		group.Go(func() {
-			for p := range jobs {
-				if errs[i] != nil {
-					continue
-				}
-				if errs[i] = own.stagedPartition(stop, t, p, src, groups, byPartition[p], workers); errs[i] != nil {
-					cancel()
-				}
-			}
-		})
+	err := s.each(ctx, len(parts), func(ctx context.Context, own *segmentsWriter, i int) error {
+		return s.sort(ctx, own, parts[i], max(1, s.workers/len(parts)))
+	})
+	if err == nil {
+		parts = s.cut(parts)
+		err = s.each(ctx, len(parts), func(ctx context.Context, own *segmentsWriter, i int) error { return s.write(ctx, own, parts[i]) })
 	}
-	for _, p := range partitions {
-		jobs <- p
-	}
-	close(jobs)
-	group.Wait()
-	for _, own := range outs {
+	for _, own := range s.writers {
 		w.files = append(w.files, own.files...)
 		for _, id := range own.states {
 			w.addState(id)
 		}
 	}
-	return errors.Join(errs...)
+	return err
 }
 
-// stagedPartition writes the rows of one partition.
-func (w *segmentsWriter) stagedPartition(ctx context.Context, t *types.Table, partition int64, src []column.Group, groups []*stage.Group, rows []stage.Row, workers int) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// partitions lists the rows of each partition.
+func (s *staging) partitions() (parts []*stagedPart, total int) {
+	byPartition := map[int64]*stagedPart{}
+	for i, g := range s.groups {
+		s.src[i] = g
+		for _, p := range g.Parts {
+			key := p.Partition
+			if _, ok := byPartition[key]; !ok && len(byPartition) >= partitionsMax {
+				key = head.NoPartition
+			}
+			if byPartition[key] == nil {
+				byPartition[key] = &stagedPart{partition: key}
+			}
+			for r := p.From; r < p.To; r++ {
+				byPartition[key].rows = append(byPartition[key].rows, stage.Row{Group: uint32(i), Row: uint16(r)})
+			}
+			total += p.To - p.From
+		}
 	}
-	refs := make([]segment.RowRef, len(rows))
+	for _, p := range sortedKeys(byPartition) {
+		parts = append(parts, byPartition[p])
+	}
+	return parts, total
+}
+
+// each has the workers do n things; after an error no more are begun.
+func (s *staging) each(ctx context.Context, n int, do func(ctx context.Context, own *segmentsWriter, i int) error) error {
+	jobs := make(chan int, n)
+	for i := range n {
+		jobs <- i
+	}
+	close(jobs)
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(s.writers))
+	var group sync.WaitGroup
+	for w, own := range s.writers {
+		group.Go(func() {
+			for i := range jobs {
+				if errs[w] = stop.Err(); errs[w] == nil {
+					errs[w] = do(stop, own, i)
+				}
+				if errs[w] != nil {
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return firstOf(errs)
+}
+
+// sort puts the rows of a partition in order, and writes the states of the roll-ups over them.
+func (s *staging) sort(ctx context.Context, own *segmentsWriter, p *stagedPart, workers int) error {
+	p.refs = make([]segment.RowRef, len(p.rows))
 	byRow := func() {
-		for i, r := range rows {
-			refs[i] = segment.RowRef{Group: r.Group, Row: r.Row}
+		for i, r := range p.rows {
+			p.refs[i] = segment.RowRef{Group: r.Group, Row: r.Row}
 		}
 	}
 	byRow()
-	if err := w.buildStates(ctx, t, partition, src, refs); err != nil {
+	if err := own.buildStates(ctx, s.t, p.partition, s.src, p.refs); err != nil {
 		return err
 	}
-	if key := compact.KeyOf(t); stage.Order(groups, rows, stageKey(key)) {
-		byRow()
-	} else if err := compact.Sort(src, refs, key); err != nil {
-		return err
+	key := compact.KeyOf(s.t)
+	if !stage.Order(s.groups, p.rows, stageKey(key), workers) {
+		p.rows = nil
+		return compact.Sort(s.src, p.refs, key)
 	}
-	size := func(r segment.RowRef) int64 { return groups[r.Group].RowBytes(int(r.Row)) }
-	for len(refs) > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
+	byRow()
+	p.rows = nil
+	return nil
+}
+
+// cut makes segments of partitions: such of about equal size, and where there are fewer partitions than workers, enough
+// for all to have as much to do.
+func (s *staging) cut(parts []*stagedPart) (out []*stagedPart) {
+	for _, p := range parts {
+		n := len(p.refs)
+		k := (n + segmentRowsMax - 1) / segmentRowsMax
+		if len(parts) < s.workers {
+			k = min((k+s.workers-1)/s.workers*s.workers, max(k, n/s.cutRows))
 		}
-		n := min(len(refs), segmentRowsMax)
-		err := w.segment(t, partition, func(sink compact.Sink) error { return compact.Write(sink, src, refs[:n], size) })
-		if err != nil {
-			return fmt.Errorf("rows of table %s: %w", t.FullName(), err)
+		for i := range k {
+			out = append(out, &stagedPart{partition: p.partition, refs: p.refs[n*i/k : n*(i+1)/k]})
 		}
-		refs = refs[n:]
+	}
+	return out
+}
+
+// write writes a segment.
+func (s *staging) write(ctx context.Context, own *segmentsWriter, p *stagedPart) error {
+	size := func(r segment.RowRef) int64 { return s.groups[r.Group].RowBytes(int(r.Row)) }
+	own.stop = ctx.Err
+	err := own.segment(s.t, p.partition, func(sink compact.Sink) error { return compact.Write(sink, s.src, p.refs, size) })
+	if err != nil {
+		return fmt.Errorf("rows of table %s: %w", s.t.FullName(), err)
 	}
 	return nil
 }

@@ -1,9 +1,13 @@
 package storage
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -163,6 +167,83 @@ func checkOrder(t *testing.T, s *Store, table *types.Table) {
 			}
 		}
 	}
+}
+
+// TestOnePartitionIsCutByRangesOfTheSortKey: several workers write it, and what they write does not overlap.
+func TestOnePartitionIsCutByRangesOfTheSortKey(t *testing.T) {
+	for seed := range uint64(4) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		s := openTest(t, vfs.NewMem())
+		s.cutRows = 1000
+		must(t, s.CreateSchema(ctx, "public"))
+		whole := batchTable("a")
+		whole.PartitionBy, whole.SortKey = "", []string{"u", "c", "n"}
+		whole.Columns = append(whole.Columns, types.Column{Name: "u", Type: types.Of(types.UUID)})
+		a, err := s.CreateTable(ctx, whole)
+		must(t, err)
+		in, err := s.NewInsert(a)
+		must(t, err)
+		want := map[string]int{}
+		for range 3 {
+			batch := randomBatch(rng, 2000+rng.IntN(9000), int(seed%4))
+			u := &vec.Vector{}
+			u.Reset(types.Of(types.UUID))
+			for r := range batch.N {
+				if x := rng.IntN(3000); x == 0 && seed%2 == 0 {
+					u.AppendNull()
+				} else {
+					u.AppendBytes(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(x%7)<<61), uint64(x)))
+				}
+				want[fmt.Sprint(u.Null(r), u.Bytes(r), batch.Cols[1].Null(r), batch.Cols[1].Int(r))]++
+			}
+			batch.Cols = append(batch.Cols, u)
+			must(t, in.AddBatch(ctx, batch))
+		}
+		must(t, in.Commit(ctx))
+		checkOrder(t, s, a)
+		sn := snapshot(t, s)
+		var last []byte
+		files := sn.version.tables[a.ID]
+		if n := min(runtime.GOMAXPROCS(0), int(in.Rows())/s.cutRows); len(files) != n {
+			t.Errorf("seed %d: %d segments of %d rows, want %d", seed, len(files), in.Rows(), n)
+		}
+		slices.SortFunc(files, func(a, b *file) int { return bytes.Compare(firstKey(t, s, a), firstKey(t, s, b)) })
+		for _, f := range files {
+			if first := firstKey(t, s, f); bytes.Compare(first, last) < 0 {
+				t.Errorf("seed %d: segments overlap", seed)
+			}
+			rd, err := f.open(s.files, s.cache)
+			must(t, err)
+			last, err = compact.LastKey(rd.Group(rd.Groups()-1), compact.KeyOf(a))
+			must(t, err)
+			for g := range rd.Groups() {
+				u, err := wholeColumn(rd.Group(g), "u", types.LeafText)
+				must(t, err)
+				n, err := wholeColumn(rd.Group(g), "n", types.LeafInt)
+				must(t, err)
+				for r := range u.N {
+					want[fmt.Sprint(u.Null(r), u.Bytes(r), n.Null(r), n.Int(r))]--
+				}
+			}
+		}
+		for row, n := range want {
+			if n != 0 {
+				t.Fatalf("seed %d: row %s is there %d times too few", seed, row, n)
+			}
+		}
+		sn.Release()
+		must(t, checkStore(s))
+	}
+}
+
+func firstKey(t *testing.T, s *Store, f *file) []byte {
+	t.Helper()
+	rd, err := f.open(s.files, s.cache)
+	must(t, err)
+	table, _ := s.catalog.byIDLive(f.Table)
+	k, err := compact.FirstKey(rd.Group(0), compact.KeyOf(table))
+	must(t, err)
+	return k
 }
 
 func TestBatchesAreForgottenByAbort(t *testing.T) {

@@ -128,6 +128,10 @@ func planTable(files []*file, before *tablePlan, c compact.Choice) *tablePlan {
 	return t
 }
 
+// settledShare is the part of a merge's bytes, one in so many, that the rows of a long insert have at least to be left alone
+// while their hour lasts.
+const settledShare = 16
+
 // planPartition plays the merges of a partition to their end: the first is the next one, all are its debt.
 func planPartition(units [][]*file, c compact.Choice) partPlan {
 	if m := units[0][0].Meta; m.HasPartition {
@@ -141,6 +145,7 @@ func planPartition(units [][]*file, c compact.Choice) partPlan {
 			list[i].From, list[i].To = min(list[i].From, f.From), max(list[i].To, f.To)
 			disk[i] += f.Meta.Bytes
 		}
+		list[i].Settled = (unit[0].Bulk || len(unit) > 1) && list[i].Bytes >= c.BytesMax/settledShare
 	}
 	p := partPlan{units: units, next: compact.Pick(list, c)}
 	for r := p.next; !r.Empty(); r = compact.Pick(list, c) {

@@ -42,7 +42,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		o: o, fs: o.FS, dir: path.Clean(strings.ReplaceAll(dir, "\\", "/")),
 		cache: segment.NewCacheWithIndex(o.CacheBytes, o.CacheBytes/indexCacheShare), paths: column.NewInterner(), heads: newHeads(),
-		shortInsert: shortInsertBytes, runRows: segmentRowsMax, replayRange: replayRecords,
+		shortInsert: shortInsertBytes, runRows: segmentRowsMax, cutRows: segmentRowsMin, replayRange: replayRecords,
 	}
 	s.files = newFilePool(s.fs, s.o.FilesMaxOpen)
 	s.diskFree.Store(-1)

@@ -39,6 +39,7 @@ type Store struct {
 	bootMarks   map[types.TableName]uint64 // marks as of Open: what replay skips
 	shortInsert int                        // shortInsertBytes, but for tests
 	runRows     int                        // segmentRowsMax of a run's segments, but for tests
+	cutRows     int                        // segmentRowsMin, but for tests
 	logLast     uint64                     // LSN of the last record that Open found
 	logSynced   uint64                     // what the catalog knew at Open of how far the log was synced
 	clock       lagClock

@@ -6,6 +6,9 @@ type File struct {
 	Bytes    int64 // of its values
 	From, To int64 // unix seconds of the first and last seal it holds
 	Segments int   // of a run; 0 and 1: one segment
+	// Settled: the rows of a long insert or a CLUSTER, many and sorted. While the hour lasts they are left as they are: a load
+	// had better have the cores, and what is merged then is merged again.
+	Settled bool
 }
 
 func (f *File) inputs() int { return max(1, f.Segments) }
@@ -32,7 +35,7 @@ type window struct {
 	open    bool // also for a dated partition whose day is not over
 }
 
-// The windows. While its day lasts, a partition has a file for each hour that has passed, one for each five minutes of
+// The windows; open ones are the short ones. While its day lasts, a partition has a file for each hour that has passed, one for each five minutes of
 // the last hour, and the seals of the last five minutes: "the last ten minutes" reads little. When the day is over it
 // becomes one file. What comes for it later gathers in files by the time it came, until that is worth rewriting the
 // large one. A table without dates goes on by days and months.
@@ -55,7 +58,7 @@ func Pick(files []File, c Choice) Range {
 		if c.Dated && !c.Closed && !w.open {
 			continue
 		}
-		if a, b := pickIn(files, c, w.seconds, i == 0); a < b {
+		if a, b := pickIn(files, c, w.seconds, i == 0, w.open); a < b {
 			return Range{a, b, i}
 		}
 	}
@@ -70,12 +73,12 @@ func Pick(files []File, c Choice) Range {
 // StepSeconds divides every moment at which Pick's answer may change without a change of the files.
 const StepSeconds = 5 * 60
 
-// pickIn looks at the runs of files that lie in one window of w seconds.
-func pickIn(files []File, c Choice, w int64, first bool) (from, to int) {
+// pickIn looks at the runs of files that lie in one window of w seconds. short windows leave alone what is settled.
+func pickIn(files []File, c Choice, w int64, first, short bool) (from, to int) {
 	for i := 0; i < len(files); {
 		at := files[i].From / w
 		j := i
-		for j < len(files) && files[j].From/w == at && files[j].To/w == at {
+		for j < len(files) && files[j].From/w == at && files[j].To/w == at && !(short && files[j].Settled) {
 			j++
 		}
 		need, ratio := 2, int64(restRatio)

@@ -53,6 +53,26 @@ func (s *simulation) since(at int64) (n int) {
 	return n
 }
 
+// TestWhatIsSettledWaitsForTheEndOfTheDay: it is between others, which are merged on either side of it.
+func TestWhatIsSettledWaitsForTheEndOfTheDay(t *testing.T) {
+	files := []File{{ID: 1, Bytes: 10, From: 10, To: 10}, {ID: 2, Bytes: 10, From: 20, To: 20}, {ID: 3, Bytes: 900, From: 30, To: 30, Settled: true},
+		{ID: 4, Bytes: 900, From: 40, To: 40, Settled: true}, {ID: 5, Bytes: 10, From: 50, To: 50}, {ID: 6, Bytes: 10, From: 60, To: 60}}
+	c := Choice{Now: 2 * 60 * 60, BytesMax: 1 << 20, InputMax: 8}
+	if r := Pick(files, c); r != (Range{0, 2, 0}) {
+		t.Errorf("picked %+v", r)
+	}
+	if r := Pick(files[2:], c); r != (Range{2, 4, 0}) {
+		t.Errorf("picked %+v", r)
+	}
+	if r := Pick(files[2:4], c); !r.Empty() {
+		t.Errorf("picked %+v", r)
+	}
+	c.Now = 2 * day
+	if r := Pick(files[2:4], c); r != (Range{0, 2, 2}) {
+		t.Errorf("picked %+v", r)
+	}
+}
+
 // TestADayOfSealsIsMergedByFiveMinutesHoursAndTheDay plays a day's partition: seals at some interval, then rows that come
 // late for a week.
 func TestADayOfSealsIsMergedByFiveMinutesHoursAndTheDay(t *testing.T) {

@@ -14,17 +14,18 @@ import (
 type kind uint8
 
 const (
-	kindNone   kind = iota // no row has a value
-	kindConst              // every row has the integer base
-	kindU8                 // base + u8; booleans: u8
-	kindU16                // base + u16
-	kindU32                // base + u32
-	kindI64                // i64
-	kindF64                // f64
-	kindCode8              // texts: table, u8
-	kindCode16             // texts: table, u16
-	kindUUID               // texts: uuid
-	kindText               // off, data
+	kindNone    kind = iota // no row has a value
+	kindConst               // every row has the integer base
+	kindU8                  // base + u8; booleans: u8
+	kindU16                 // base + u16
+	kindU32                 // base + u32
+	kindI64                 // i64
+	kindF64                 // f64
+	kindCode8               // texts: table, u8
+	kindCode16              // texts: table, u16
+	kindUUID                // texts: uuid
+	kindBytes16             // texts, or rather bytes: uuid as it is
+	kindText                // off, data
 )
 
 // Column is the values of one column of a group; it is not changed. Beside what column.Column asks, which goes value by
@@ -104,6 +105,8 @@ func (c *Column) appendText(dst []byte, r int) []byte {
 		return append(dst, c.table.Text(uint32(c.u16[r]))...)
 	case kindUUID:
 		return codec.AppendUUID(dst, &c.uuid[r])
+	case kindBytes16:
+		return append(dst, c.uuid[r][:]...)
 	}
 	return append(dst, c.data[c.off[r]:c.off[r+1]]...)
 }
@@ -123,6 +126,8 @@ func (c *Column) width(r int) int {
 		return 4 + len(c.table.Text(uint32(c.u16[r])))
 	case kindUUID:
 		return 40
+	case kindBytes16:
+		return 20
 	}
 	return 4 + int(c.off[r+1]-c.off[r])
 }

@@ -3,8 +3,10 @@ package stage
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
+	"sync"
 
 	"github.com/telemdb/telemdb/storage/types"
 )
@@ -20,8 +22,9 @@ type Row struct {
 // that have no common short key: then the rows are to be compared.
 //
 // A row's key is packed into words of 64 bits, each column in as many bits as its values need here. Rows are sorted by the
-// first word with a radix sort, and those few that share it by the others.
-func Order(groups []*Group, rows []Row, key []Col) (ok bool) {
+// first word with a radix sort, and those few that share it by the others. Each of so many workers packs a stretch of the
+// rows, and then sorts those of a range of first words.
+func Order(groups []*Group, rows []Row, key []Col, workers int) (ok bool) {
 	parts := make([]keyPart, 0, len(key))
 	width := 0
 	for _, k := range key {
@@ -40,18 +43,35 @@ func Order(groups []*Group, rows []Row, key []Col) (ok bool) {
 	}
 	words := (width + 63) / 64
 	keys := make([]uint64, words*len(rows))
-	for i := range parts {
-		parts[i].put(rows, keys, words)
-	}
-	sortRows(rows, keys, words)
+	workers = max(1, min(workers, len(rows)/rowsOfWorker))
+	each(workers, func(w int) {
+		from, to := len(rows)*w/workers, len(rows)*(w+1)/workers
+		for i := range parts {
+			parts[i].put(rows[from:to], keys[from*words:to*words], words)
+		}
+	})
+	sortRows(rows, keys, words, workers)
 	return true
+}
+
+// rowsOfWorker is how many rows are worth a goroutine.
+const rowsOfWorker = 32 << 10
+
+// each calls f for 0 <= w < workers, at the same time, and waits for all.
+func each(workers int, f func(w int)) {
+	var group sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		group.Go(func() { f(w) })
+	}
+	f(0)
+	group.Wait()
 }
 
 // keyPart is one column of a key.
 type keyPart struct {
 	cols  []*Column // by group; nil where the group has no value
 	leaf  types.Leaf
-	uuid  bool
+	uuid  bool // or 16 bytes as they are
 	least int64
 	nulls bool // a bit in front says that there is no value
 	bits  int  // all in all
@@ -66,6 +86,7 @@ func planPart(groups []*Group, rows []Row, k Col) (p keyPart, ok bool) {
 		wanted[r.Group] = true
 	}
 	coded, other := false, false
+	form := kindNone // of values of 128 bits
 	for i, g := range groups {
 		if !wanted[i] {
 			continue
@@ -80,8 +101,11 @@ func planPart(groups []*Group, rows []Row, k Col) (p keyPart, ok bool) {
 			p.nulls = true
 		}
 		switch {
-		case c.kind == kindUUID:
-			p.uuid = true
+		case c.kind == kindUUID || c.kind == kindBytes16:
+			if p.uuid && form != c.kind {
+				return p, false
+			}
+			p.uuid, form = true, c.kind
 		case c.table != nil:
 			if coded && c.table != table {
 				return p, false
@@ -179,10 +203,62 @@ type entry struct {
 	row uint32
 }
 
-func sortRows(rows []Row, keys []uint64, words int) {
-	list := make([]entry, len(rows))
-	for i := range list {
-		list[i] = entry{keys[i*words], uint32(i)}
+func sortRows(rows []Row, keys []uint64, words, workers int) {
+	cuts := cutsOf(keys, words, workers)
+	parts := make([][]entry, len(cuts)+1)
+	each(len(parts), func(w int) { parts[w] = sortPart(keys, words, cuts, w) })
+	sorted := make([]Row, len(rows))
+	each(len(parts), func(w int) {
+		at := 0
+		for _, p := range parts[:w] {
+			at += len(p)
+		}
+		for i, e := range parts[w] {
+			sorted[at+i] = rows[e.row]
+		}
+	})
+	copy(rows, sorted)
+}
+
+// cutsOf returns ascending first words that cut the keys into about so many equal parts, or fewer: a part is what is below
+// the next one.
+func cutsOf(keys []uint64, words, parts int) (cuts []uint64) {
+	if parts == 1 {
+		return nil
+	}
+	const sampled = 1 << 10
+	n := len(keys) / words
+	sample := make([]uint64, sampled)
+	for i := range sample {
+		sample[i] = keys[n*i/sampled*words]
+	}
+	slices.Sort(sample)
+	for p := 1; p < parts; p++ {
+		cuts = append(cuts, sample[sampled*p/parts])
+	}
+	return slices.Compact(cuts)
+}
+
+// sortPart sorts the rows of one part.
+func sortPart(keys []uint64, words int, cuts []uint64, part int) []entry {
+	low, high := uint64(0), uint64(math.MaxUint64) // both included
+	if part > 0 {
+		low = cuts[part-1]
+	}
+	if part < len(cuts) {
+		if cuts[part] == 0 {
+			return nil
+		}
+		high = cuts[part] - 1
+	}
+	list := make([]entry, 0, len(keys)/words/(len(cuts)+1)*9/8+1)
+	for i := 0; i < len(keys); i += words {
+		if k := keys[i]; k >= low && k <= high {
+			list = append(list, entry{k, uint32(i / words)})
+		}
+	}
+	if len(list) < 2 {
+		return list
 	}
 	list = radix(list, make([]entry, len(list)))
 	for from := 0; words > 1 && from < len(list); {
@@ -197,11 +273,7 @@ func sortRows(rows []Row, keys []uint64, words int) {
 		}
 		from = to
 	}
-	sorted := make([]Row, len(rows))
-	for i, e := range list {
-		sorted[i] = rows[e.row]
-	}
-	copy(rows, sorted)
+	return list
 }
 
 // radix sorts by bytes, the lowest first; bytes that are the same in all keys are passed over. It returns one of its

@@ -19,6 +19,7 @@ import (
 type Col struct {
 	Path types.Path
 	Leaf types.Leaf
+	UUID bool // of type uuid: its values are 16 bytes
 }
 
 // RowsMax is the most rows of a group: its rows are numbered in 16 bits.
@@ -323,6 +324,9 @@ func (c *Column) bools(v *vec.Vector, perm []uint16) {
 // texts stores texts as UUIDs if all of them are, else as codes if they repeat, else as they are. So the groups of an
 // insert keep a column in one form, nearly always, which is what makes them quick to sort and to write.
 func (s *Stager) texts(c *Column, i int, v *vec.Vector, perm []uint16) (wide int) {
+	if s.cols[i].UUID && c.packBytes16(v, perm) {
+		return 20
+	}
 	if c.leaf == types.LeafText {
 		if c.packUUIDs(v, perm) {
 			return 40
@@ -451,6 +455,24 @@ func (c *Column) packUUIDs(v *vec.Vector, perm []uint16) bool {
 		out[k] = u
 	}
 	c.kind, c.uuid = kindUUID, out
+	return true
+}
+
+// packBytes16 stores values of 16 bytes as such, if all of them are.
+func (c *Column) packBytes16(v *vec.Vector, perm []uint16) bool {
+	out := make([][16]byte, v.N)
+	for k := range out {
+		r := placed(perm, k)
+		if v.Null(r) {
+			continue
+		}
+		x := v.Bytes(r)
+		if len(x) != len(out[k]) {
+			return false
+		}
+		out[k] = [16]byte(x)
+	}
+	c.kind, c.uuid = kindBytes16, out
 	return true
 }
 
