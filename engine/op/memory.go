@@ -80,7 +80,7 @@ func (m *memory) add(operator string, n int64) error {
 	}
 	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than query_memory allows", operator).
 		WithDetail("The query holds %d bytes, query_memory is %d bytes.", used, m.limit).
-		WithHint("Filter or group the input further, or raise query_memory.")
+		WithHint("Filter or group the input further, or let the query have more: SET query_memory up to the server's --query-memory, and that within --queries-memory.")
 }
 
 // release gives back to the parent whatever is still held.
