@@ -24,17 +24,24 @@ type aggRows struct {
 	p     *pipeline
 	m     *aggMerger
 	done  bool
-	out   *groupRows  // the groups of one table, or
-	parts *partitions // those of many
+	err   error
+	out   *groupRows     // the groups of one table, or
+	parts *partitions    // those of many, or
+	some  *partialGroups // those that were scattered,
+	in    plan.Rows      // which come from here unless a pipeline takes them
+	used  []bool         // columns that are looked at; nil: all
 }
 
 func (r *aggRows) Next() (b *vec.Batch, err error) {
 	defer guard(&err)
-	if !r.done {
-		if err := r.compute(); err != nil {
-			return nil, err
+	if err := r.prepare(); err != nil {
+		return nil, err
+	}
+	if r.some != nil {
+		if r.in == nil {
+			r.in = r.partialResult()
 		}
-		r.done = true
+		return r.in.Next()
 	}
 	if r.parts != nil {
 		return r.parts.batch()
@@ -42,7 +49,24 @@ func (r *aggRows) Next() (b *vec.Batch, err error) {
 	return r.out.batch()
 }
 
+// prepare aggregates, once.
+func (r *aggRows) prepare() (err error) {
+	if r.done {
+		return r.err
+	}
+	r.done = true
+	defer func() { r.err = err }()
+	defer guard(&err)
+	return r.compute()
+}
+
 func (r *aggRows) Close() {
+	if r.in != nil {
+		r.in.Close()
+	}
+	if r.some != nil {
+		r.some.close()
+	}
 	if r.p != nil {
 		r.p.close()
 	}
@@ -60,6 +84,9 @@ func (r *aggRows) compute() error {
 		return err
 	}
 	r.p = p
+	if in, ok := p.source.(*aggRows); ok && len(p.stages) == 0 {
+		in.used = r.reads(len(r.n.In.Cols()))
+	}
 	if err := p.prepare(); err != nil { // before it the morsels are not known
 		return err
 	}
@@ -74,6 +101,9 @@ func (r *aggRows) compute() error {
 	}
 	m.ordered = m.ordered && p.morsels() > 1
 	f := newFused(r.b, r.n, p)
+	if !m.ordered && r.b.x.scatters() {
+		m.partial = newPartialLayout(r.b.x, r.n, f)
+	}
 	err = p.drive(func(w *worker) (terminal, error) {
 		t, err := newGroupTable(r.n, w)
 		if err != nil {
@@ -91,15 +121,37 @@ func (r *aggRows) compute() error {
 	return m.finish(r)
 }
 
+// reads tells which of n columns of the input the aggregation looks at.
+func (r *aggRows) reads(n int) []bool {
+	used := make([]bool, n)
+	for _, k := range r.n.Keys {
+		markCols(k, used)
+	}
+	for i := range r.n.Aggs {
+		c := &r.n.Aggs[i]
+		for _, e := range c.Args {
+			markCols(e, used)
+		}
+		for _, k := range c.Order {
+			markCols(k.Expr, used)
+		}
+		if c.Filter != nil {
+			markCols(c.Filter, used)
+		}
+	}
+	return used
+}
+
 // aggEnd is the end of one worker's chain.
 type aggEnd struct {
 	n     *plan.Agg
 	w     *worker
 	m     *aggMerger
 	table *groupTable
-	raw   *rawWriter // since the memory was used up; nil: it is not
-	last  int        // morsel of the last batch
-	fused *fused     // nil: row groups come as batches
+	part  *partialRows // since the worker has too many groups for a table; nil: they are numbered
+	raw   *rawWriter   // since the memory was used up; nil: it is not
+	last  int          // morsel of the last batch
+	fused *fused       // nil: row groups come as batches
 	own   *fusedWorker
 }
 
@@ -118,14 +170,23 @@ func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	if e.raw != nil {
 		return e.raw.add(b, sel)
 	}
-	return e.table.add(b, sel)
+	if err := e.table.add(b, sel); err != nil {
+		return err
+	}
+	if e.m.partial != nil && e.table.batches%unloadAfter == 0 {
+		return e.unload() // a morsel of rows has no end
+	}
+	return nil
 }
+
+// unloadAfter is after how many batches a worker looks whether its groups are to be scattered.
+const unloadAfter = 16
 
 // mustSpill reports whether the rows from now on go to disk: when a third of the memory is used, since tables double and the
 // second phase needs some too. Where the order of rows matters a morsel is not divided.
 func (e *aggEnd) mustSpill() bool {
 	x := e.w.x
-	if x.spill == nil || len(e.n.Keys) == 0 || (e.m.ordered && e.last == e.w.morsel) {
+	if e.m.partial != nil || x.spill == nil || len(e.n.Keys) == 0 || (e.m.ordered && e.last == e.w.morsel) {
 		return false
 	}
 	if x.env.ForceSpill || e.m.spilling.Load() {
@@ -134,7 +195,38 @@ func (e *aggEnd) mustSpill() bool {
 	return x.mem.above(1, 3) && (e.table.mem.held+e.m.held.Load())*64 > x.mem.bound()
 }
 
+// scatters reports whether the worker's groups are not numbered any more.
+func (e *aggEnd) scatters() bool { return e.part != nil }
+
+// unload scatters the worker's groups if they are many, and hardly fewer than what they are made of, or use up the memory.
+func (e *aggEnd) unload() error {
+	x, t := e.w.x, e.table
+	n := t.keys.Len()
+	tight := x.spill != nil && n > 0 && (x.env.ForceSpill || x.mem.above(1, 3) && t.mem.held*64 > x.mem.bound())
+	if !tight && (n <= x.manyGroups() || e.part == nil && 2*n <= t.added) {
+		return nil
+	}
+	return e.scatter()
+}
+
+// scatter gives the groups of the worker's table to the partitions.
+func (e *aggEnd) scatter() error {
+	if e.part == nil {
+		e.part = newPartialRows(e.m.partial, e.w)
+	}
+	if err := e.part.table(e.table, nil); err != nil {
+		return err
+	}
+	e.table.mem.free()
+	var err error
+	e.table, err = newGroupTable(e.n, e.w)
+	return err
+}
+
 func (e *aggEnd) endMorsel(i int) error {
+	if e.m.partial != nil {
+		return e.unload()
+	}
 	if !e.m.ordered || (e.raw != nil && e.table.seen == 0) {
 		return nil
 	}
@@ -151,6 +243,7 @@ func (e *aggEnd) endMorsel(i int) error {
 type aggMerger struct {
 	n        *plan.Agg
 	ordered  bool
+	partial  *partialLayout // nil: groups are not scattered
 	spilling atomic.Bool
 	held     atomic.Int64 // by total
 	mu       sync.Mutex
@@ -202,6 +295,11 @@ func (m *aggMerger) tables() []*splitTable {
 
 // finish leaves the result in r.
 func (m *aggMerger) finish(r *aggRows) error {
+	if m.partial != nil {
+		if done, err := m.gather(r); done || err != nil {
+			return err
+		}
+	}
 	tables := m.tables()
 	most := 0
 	for _, s := range tables {
@@ -223,12 +321,54 @@ func (m *aggMerger) finish(r *aggRows) error {
 		t.grow(1, 0) // without keys there is one group, even without rows
 	}
 	var err error
+	if m.partial != nil && t.groups() > r.b.x.manyGroups() {
+		rows := newPartialRows(m.partial, m.ends[0].w)
+		r.some = newPartialGroups(m.partial, []*partialRows{rows})
+		if err := rows.table(t, sortBySeen(t.first)); err != nil {
+			return err
+		}
+		t.mem.free()
+		return nil
+	}
 	if len(tables) > 1 && t.groups() > r.b.x.manyGroups() { // as if the tables had been larger
 		r.out = &groupRows{t: t}
 		return r.out.order(t.byPartition())
 	}
 	r.out, err = newGroupRows(t, len(tables) > 1)
 	return err
+}
+
+// gather leaves the result in r as scattered groups if some worker has scattered its own, or has too many to be merged with
+// others.
+func (m *aggMerger) gather(r *aggRows) (done bool, err error) {
+	for _, e := range m.ends {
+		done = done || e.part != nil || e.table.groups() > r.b.x.manyGroups()
+	}
+	if !done {
+		return false, nil
+	}
+	errs := make([]error, len(m.ends))
+	var wg sync.WaitGroup
+	for i, e := range m.ends {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			defer guard(&errs[i])
+			errs[i] = e.scatter()
+		}()
+	}
+	wg.Wait()
+	var sets []*partialRows
+	for i, e := range m.ends {
+		if e.part != nil {
+			sets = append(sets, e.part)
+		}
+		if err == nil {
+			err = errs[i]
+		}
+	}
+	r.some = newPartialGroups(m.partial, sets)
+	return true, err
 }
 
 // partition begins the second phase.
@@ -259,6 +399,9 @@ func (m *aggMerger) close() {
 	}
 	for _, e := range m.ends {
 		e.table.mem.free()
+		if e.part != nil {
+			e.part.close()
+		}
 		if e.raw != nil {
 			e.raw.close()
 		}
@@ -282,6 +425,7 @@ type groupTable struct {
 	ids      []uint32
 	sel      vec.Bitmap
 	batches  int
+	added    int  // rows, or partials of row groups
 	single   bool // all rows of the last batch have the group ids[0]
 }
 
@@ -376,6 +520,7 @@ func (t *groupTable) add(b *vec.Batch, sel vec.Bitmap) error {
 		return err
 	}
 	t.single = single
+	t.added += aliveRows(b, sel)
 	before := t.seen
 	t.grow(t.keys.Len(), t.w.morsel)
 	for i := range t.calls {

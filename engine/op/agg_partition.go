@@ -25,7 +25,7 @@ import (
 // manyGroups is the number of groups from which they are put together by partition. Below it the groups come out in the
 // order in which they were first seen; from it on in that order within each partition. (Where rows went to disk, partitions
 // may be divided further, which depends on the memory that was free: their order is not the same every time.)
-const manyGroups = 200_000
+const manyGroups = 1 << 15
 
 func (x *exec) manyGroups() int {
 	if x.env.ManyGroups > 0 {

@@ -88,7 +88,7 @@ func (r *rolledRows) begin() error {
 		return err
 	}
 	f.done = true
-	if f.parts == nil && f.out.t.groups()*len(r.n.Sets) <= r.b.x.manyGroups() && f.out.t.keys.Len() > 0 {
+	if f.out != nil && f.out.t.groups()*len(r.n.Sets) <= r.b.x.manyGroups() && f.out.t.keys.Len() > 0 {
 		return nil
 	}
 	r.finest.Close()

@@ -68,6 +68,8 @@ type FusedStats struct {
 	Dense     atomic.Int64 // of these, grouped by the codes of one key
 	Combined  atomic.Int64 // and by those of several
 	Steps     atomic.Int64 // and a key by the intervals in which it stays the same
+	Runs      atomic.Int64 // and by runs of rows with equal keys
+	Scattered atomic.Int64 // and not put into a table yet
 	Fallback  atomic.Int64 // through the general path
 }
 
@@ -78,7 +80,7 @@ func (s *FusedStats) String() string {
 		name string
 		n    *atomic.Int64
 	}{{"range", &s.Range}, {"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
-		{"combined", &s.Combined}, {"steps", &s.Steps}, {"fallback", &s.Fallback}} {
+		{"combined", &s.Combined}, {"steps", &s.Steps}, {"runs", &s.Runs}, {"scattered", &s.Scattered}, {"fallback", &s.Fallback}} {
 		if n := c.n.Load(); n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.name, n))
 		}
@@ -234,6 +236,7 @@ type fusedWorker struct {
 	group   rowGroup
 	keys    []keyCodes
 	index   codeIndex
+	runs    runIndex
 	total   tally
 	counts  []int64 // rows of each code
 	pos     []uint16
@@ -315,6 +318,8 @@ func (x *fusedWorker) book() {
 		s.Steps.Add(1)
 	}
 	switch {
+	case x.index.runs != nil:
+		s.Runs.Add(1)
 	case len(x.keys) > 1:
 		s.Combined.Add(1)
 	case len(x.keys) == 1:

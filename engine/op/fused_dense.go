@@ -46,6 +46,9 @@ func (x *fusedWorker) dense() error {
 		x.sums[i].begin(x)
 	}
 	x.book()
+	if x.index.runs != nil && (x.group.sel != nil || x.reads()) {
+		x.index.number(x.group.rows)
+	}
 	counter := x.counter()
 	if err := x.accumulateBlocks(counter == nil); err != nil {
 		return err
@@ -54,6 +57,9 @@ func (x *fusedWorker) dense() error {
 		counter.sums.four().UnpackCodes8(counter.least, x.total.t, counter.sums.t)
 	}
 	x.counts = x.total.fold(&x.index)
+	if x.scatterable() {
+		return x.scatter()
+	}
 	if err := x.name(); err != nil {
 		return err
 	}
@@ -105,6 +111,13 @@ func (x *fusedWorker) counter() *measureState {
 
 // accumulateBlocks counts the rows of each code, if it is to, and adds up the measures.
 func (x *fusedWorker) accumulateBlocks(count bool) error {
+	if x.index.runs != nil && x.group.sel == nil {
+		x.total.countRuns(&x.index, x.group.rows)
+		count = false
+		if !x.measures() {
+			return nil
+		}
+	}
 	if !x.measures() && (x.index.n == 1 || x.group.sel == nil) {
 		x.total.count(&x.index, 0, x.group.rows, &rowSet{n: x.group.alive})
 		return nil

@@ -25,6 +25,9 @@ type keyCodes struct {
 	steps   *steps   // of the key, if it may have such
 	stepped bool     // the codes are by step
 	codes   []uint16 // of the values of a dictionary
+	// The values of all rows, where there are no codes: then only runs are numbered.
+	vals, ownVals, more, ownMore []int64
+	valid, ownValid              vec.Bitmap // nil: no NULLs
 }
 
 // codesMost is the largest domain of codes, of one key or of the product of several.
@@ -33,9 +36,10 @@ const codesMost = 1 << 16
 // worthwhile returns the most codes by which it pays to accumulate so many rows: naming what occurred costs a look at each.
 func worthwhile(rows int) int { return max(256, min(codesMost, rows/4)) }
 
-// load finds the codes of the key in column c; false if there are none, or too many.
-func (k *keyCodes) load(w *scan.Worker, g *rowGroup, key *fusedKey) (ok bool, err error) {
+// load finds the codes of the key; false if there are none, or more than most.
+func (k *keyCodes) load(w *scan.Worker, g *rowGroup, key *fusedKey, most int) (ok bool, err error) {
 	k.n, k.null, k.dict, k.base, k.c8, k.c16, k.stepped = 1, -1, nil, 0, nil, nil, false
+	k.vals, k.more, k.valid = nil, nil, nil
 	col, absent := w.Column(key.col)
 	if absent {
 		k.null = 0
@@ -44,7 +48,6 @@ func (k *keyCodes) load(w *scan.Worker, g *rowGroup, key *fusedKey) (ok bool, er
 	if col == nil || key.isFloat(col) {
 		return false, nil // equal floats may print differently: the general path keeps the first
 	}
-	most := worthwhile(g.alive)
 	if k.steps != nil {
 		if ok, err := k.byStep(k.steps, col, g, most); ok || err != nil {
 			k.stepped = true
@@ -251,6 +254,10 @@ func holdsValue(d *vec.Vector, i int, v *vec.Vector) bool {
 
 // appendKeys appends the values of codes to out, which is flat and of the key's type.
 func (k *keyCodes) appendKeys(codes []uint32, out *vec.Vector) {
+	if k.vals != nil {
+		k.appendValues(codes, out)
+		return
+	}
 	for _, c := range codes {
 		switch {
 		case int(c) == k.null:
@@ -272,25 +279,42 @@ type codeIndex struct {
 	c16   []uint16
 	own8  []uint8
 	own16 []uint16
+	runs  []uint16 // nil: the codes are those of the keys; else of runs of rows, which begin there
 }
 
-// loadIndex makes index the codes of all keys together; false if the row group has to take the general path.
+// loadIndex makes index the codes of all keys together, or the numbers of runs; false if the row group has to take the
+// general path.
 func (x *fusedWorker) loadIndex() bool {
-	x.index.n, x.index.c8, x.index.c16 = 1, nil, nil
+	at := &x.index
+	at.n, at.c8, at.c16, at.runs = 1, nil, nil, nil
 	most := worthwhile(x.group.alive)
+	runs := !x.w.x.env.NoRuns && len(x.keys) > 0 && 8*x.group.alive >= x.group.rows && x.runs.wanted()
+	limit := most
+	if runs {
+		limit = codesMost
+	}
 	for i := range x.keys {
-		k := &x.keys[i]
-		ok, err := k.load(x.scan, &x.group, &x.f.keys[i])
-		if !ok || err != nil { // an error comes again where the general path reads the column
-			x.release()
-			return false
+		k, c := &x.keys[i], x.f.keys[i].col
+		ok, err := k.load(x.scan, &x.group, &x.f.keys[i], limit)
+		if err == nil && ok && at.n <= most {
+			at.n *= k.n
+		} else if err == nil && !ok && runs {
+			ok, err = k.loadValues(x.scan, &x.group, c, x.f.read[c].Type)
+			at.n = most + 1
 		}
-		if x.index.n *= k.n; x.index.n > most {
+		if !ok || err != nil || at.n > most && !runs { // an error comes again where the general path reads the column
 			x.release()
 			return false
 		}
 	}
-	x.combine()
+	if at.n <= most && !(runs && x.end.scatters() && at.n > 256) {
+		x.combine()
+		return true
+	}
+	if !x.numberRuns() {
+		x.release()
+		return false
+	}
 	return true
 }
 
@@ -304,7 +328,7 @@ func (x *fusedWorker) release() {
 		}
 		k.c8, k.c16 = nil, nil
 	}
-	x.index.c8, x.index.c16 = nil, nil
+	x.index.c8, x.index.c16, x.index.runs = nil, nil, nil
 }
 
 // combine computes index = c0 + n0*(c1 + n1*c2 …).

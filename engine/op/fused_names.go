@@ -58,6 +58,7 @@ func (x *fusedWorker) name() error {
 		}
 	}
 	d.idOf = sized(d.idOf, x.index.n)
+	x.table.added += len(d.occ)
 	if err := x.find(); err != nil {
 		return err
 	}
@@ -141,6 +142,8 @@ func (x *fusedWorker) inOrder(n int) {
 	switch {
 	case at.n == 1:
 		d.order = append(d.order, 0)
+	case at.runs != nil:
+		d.want.All(func(c int) { d.order = append(d.order, uint32(c)) })
 	case at.c8 != nil:
 		d.order = firstRows(at.c8, x.group.sel, d.want, n, d.order)
 	default:
@@ -165,9 +168,47 @@ func firstRows[C uint8 | uint16](codes []C, sel, want vec.Bitmap, n int, order [
 // keyVectors makes vecs the keys that codes stand for.
 func (x *fusedWorker) keyVectors(codes []uint32) error {
 	d := &x.named
+	x.split(codes)
+	for i := range d.keys {
+		if err := x.keyVector(i, len(codes)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyVector makes vecs[i] the values of a key whose n codes are split.
+func (x *fusedWorker) keyVector(i, n int) error {
+	d := &x.named
+	k := &d.keys[i]
+	k.val.Reset(k.t)
+	x.keys[i].appendKeys(d.split[i], &k.val)
+	d.vecs[i] = &k.val
+	if k.ev == nil {
+		return nil
+	}
+	k.batch.N = n
+	v, err := k.ev.Eval(x.w.ctx, &k.batch, nil)
+	d.vecs[i] = v
+	return err
+}
+
+// split makes split what codes are for each key.
+func (x *fusedWorker) split(codes []uint32) {
+	d := &x.named
 	for i := range d.keys {
 		d.split[i] = sized(d.split[i], len(codes))
 	}
+	if x.index.runs != nil {
+		x.splitRuns(codes)
+	} else {
+		x.splitCodes(codes)
+	}
+}
+
+// splitCodes writes the code of each key.
+func (x *fusedWorker) splitCodes(codes []uint32) {
+	d := &x.named
 	for r, c := range codes {
 		for i := range x.keys {
 			n := uint32(x.keys[i].n)
@@ -175,19 +216,4 @@ func (x *fusedWorker) keyVectors(codes []uint32) error {
 			c /= n
 		}
 	}
-	for i := range d.keys {
-		k := &d.keys[i]
-		k.val.Reset(k.t)
-		x.keys[i].appendKeys(d.split[i], &k.val)
-		d.vecs[i] = &k.val
-		if k.ev != nil {
-			k.batch.N = len(codes)
-			v, err := k.ev.Eval(x.w.ctx, &k.batch, nil)
-			if err != nil {
-				return err
-			}
-			d.vecs[i] = v
-		}
-	}
-	return nil
 }

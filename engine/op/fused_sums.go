@@ -169,6 +169,7 @@ type measureState struct {
 	pos                     []uint16
 	vals                    []int64
 	part                    agg.Partial
+	folded                  []int64 // rows with a value by code, once they are folded
 }
 
 // Values so small cannot overflow a sum over a row group, nor can the squares of such.

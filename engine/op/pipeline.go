@@ -128,6 +128,16 @@ func (p *pipeline) descend(n plan.Node) error {
 		r.used = p.usedCols(len(n.Cols()))
 		p.node, p.rows, p.source = n, r, r
 		return nil
+	case *plan.Agg:
+		rows, err := p.b.build(n)
+		p.rows = rows
+		if r, ok := rows.(*aggRows); ok && err == nil {
+			p.source = r
+			if len(p.nodes) > 0 {
+				r.used = p.usedCols(len(n.Cols()))
+			}
+		}
+		return err
 	case *plan.Scan:
 		_, err := p.open(n, nil)
 		return err

@@ -50,7 +50,7 @@ type Env struct {
 	HashEqual, ForceSpill bool
 	// BatchRows is the most rows of a batch that a scan emits; 0: what is best. Tests set it.
 	BatchRows int
-	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 200,000. Tests set it.
+	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 32,768. Tests set it.
 	ManyGroups int
 	// RowKeys is the number of keys from which a table of keys numbers whole rows; 0: 4096, negative: never. Tests set it.
 	RowKeys int
@@ -66,6 +66,10 @@ type Env struct {
 	NoClusters bool
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
+	// NoRuns keeps fused aggregations from numbering the runs of rows with equal keys.
+	NoRuns bool
+	// NoScatter keeps aggregations with many groups from scattering them without a table of all.
+	NoScatter bool
 }
 
 // Run starts a plan. Nothing is read before the first Next. The batches have no Sel. Close stops what is running and

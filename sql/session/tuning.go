@@ -20,12 +20,17 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.batch_rows")); err == nil {
 		env.BatchRows = n
 	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.many_groups")); err == nil {
+		env.ManyGroups = n
+	}
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoJoinFilter = c.set.value("telemdb.join_filter") == "off"
 	env.NoClusters = c.set.value("telemdb.window_clusters") == "off"
 	env.NoJoinUnique = c.set.value("telemdb.join_unique") == "off"
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
+	env.NoRuns = c.set.value("telemdb.runs") == "off"
+	env.NoScatter = c.set.value("telemdb.scatter") == "off"
 	env.NoFused = c.set.value("telemdb.fused") == "off"
 }
 

@@ -1,0 +1,162 @@
+package op
+
+import (
+	"encoding/binary"
+
+	"github.com/telemdb/telemdb/engine/agg"
+	"github.com/telemdb/telemdb/storage/types"
+)
+
+// scatterable reports whether what the row group came to can be scattered: not where rows are left for the states.
+func (x *fusedWorker) scatterable() bool {
+	if !x.end.scatters() {
+		return false
+	}
+	for i := range x.sums {
+		if len(x.sums[i].later) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// scatterStep is the number of rows that are put together at a time.
+const scatterStep = 512
+
+// scatter gives the codes that have rows to the partitions, in the order of their first rows.
+func (x *fusedWorker) scatter() error {
+	d, part := &x.named, x.end.part
+	l := part.l
+	d.want, d.order = d.want.Resize(x.index.n), d.order[:0]
+	n := 0
+	for c, rows := range x.counts[:x.index.n] {
+		if rows > 0 {
+			d.want.Set(c)
+			n++
+		}
+	}
+	x.inOrder(n)
+	x.f.stats.Scattered.Add(1)
+	part.begin(x.w.morsel)
+	for i := range x.sums {
+		m := &x.sums[i]
+		m.folded = x.counts
+		if m.own {
+			m.folded = m.n.fold(&x.index)
+		}
+		if m.needs&agg.NeedSum != 0 && !m.told {
+			m.sums.fold(&x.index)
+		}
+	}
+	for order := d.order; len(order) > 0; {
+		codes := order[:min(len(order), scatterStep)]
+		order = order[len(codes):]
+		part.buf = sized(part.buf, len(codes)*l.width)
+		if err := x.pack(l, codes, part.buf); err != nil {
+			return err
+		}
+		part.scatter(part.buf)
+	}
+	return part.reserve()
+}
+
+// pack makes rows of what codes came to.
+func (x *fusedWorker) pack(l *partialLayout, codes []uint32, rows []uint64) error {
+	w := l.width
+	for r, c := range codes {
+		rows[r*w] = uint64(x.counts[c])
+	}
+	x.split(codes)
+	for i := range l.keys {
+		if x.packKey(l, i, rows) {
+			continue
+		}
+		if err := x.keyVector(i, len(codes)); err != nil {
+			return err
+		}
+		l.packKey(i, x.named.vecs[i], len(codes), rows)
+	}
+	for i := range x.sums {
+		m := &x.sums[i]
+		slot := l.calls[m.calls[0]]
+		if slot < 0 {
+			continue
+		}
+		m.pack(&l.slots[slot], w, codes, rows)
+	}
+	return nil
+}
+
+// pack writes what was accumulated to the words of the measure's slot.
+func (m *measureState) pack(s *partialSlot, w int, codes []uint32, rows []uint64) {
+	for r, c := range codes {
+		rows[r*w+s.n] = uint64(m.folded[c])
+	}
+	switch at := s.sum; {
+	case m.needs&agg.NeedSum == 0:
+	case m.told:
+		for range codes {
+			rows[at], rows[at+1] = uint64(m.exact.Hi), m.exact.Lo
+			at += w
+		}
+	default:
+		for _, c := range codes {
+			x := m.sums.t[c]
+			rows[at], rows[at+1] = uint64(x>>32), uint64(uint32(x))
+			at += w
+		}
+	}
+	if m.needs&agg.NeedMin != 0 {
+		for r, c := range codes {
+			rows[r*w+s.least] = uint64(m.lo.t[c])
+		}
+	}
+	if m.needs&agg.NeedMax != 0 {
+		for r, c := range codes {
+			rows[r*w+s.most] = uint64(m.hi.t[c])
+		}
+	}
+}
+
+// packKey writes key i, whose codes are split, without making a vector of it; false if that takes more than a look at its
+// dictionary.
+func (x *fusedWorker) packKey(l *partialLayout, i int, rows []uint64) bool {
+	k, d, w := &x.keys[i], &x.named, l.width
+	if d.keys[i].ev != nil || k.null >= 0 || k.valid != nil {
+		return false
+	}
+	at, codes := l.keys[i].at, d.split[i]
+	uuid := l.keys[i].t.Kind == types.UUID
+	switch {
+	case k.vals != nil && uuid == (k.more != nil):
+		for _, c := range codes {
+			rows[at] = uint64(k.vals[c])
+			if uuid {
+				rows[at+1] = uint64(k.more[c])
+			}
+			at += w
+		}
+	case k.vals != nil:
+		return false
+	case uuid && k.dict != nil && d.keys[i].t.Kind == types.UUID:
+		data, off := k.dict.Data, k.dict.Off
+		for _, c := range codes {
+			b := data[off[c]:]
+			rows[at], rows[at+1] = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+			at += w
+		}
+	case l.keys[i].t.Phys() == types.PhysInt64 && k.dict != nil && k.dict.Type.Phys() == types.PhysInt64:
+		for _, c := range codes {
+			rows[at] = uint64(k.dict.I64[c])
+			at += w
+		}
+	case l.keys[i].t.Phys() == types.PhysInt64 && d.keys[i].t.Phys() == types.PhysInt64 && k.dict == nil && k.n > 1:
+		for _, c := range codes {
+			rows[at] = uint64(k.base + int64(c))
+			at += w
+		}
+	default:
+		return false
+	}
+	return true
+}

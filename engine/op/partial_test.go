@@ -1,0 +1,173 @@
+package op
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+var (
+	tUUID = types.Of(types.UUID)
+	tDate = types.Of(types.Date)
+)
+
+// visitTable has keys of few words, and is in the order of some of them.
+var visitTable = newTable(
+	types.Column{Name: "id", Type: tUUID}, types.Column{Name: "day", Type: tDate}, types.Column{Name: "n", Type: tInt},
+	types.Column{Name: "b", Type: tBool}, types.Column{Name: "x", Type: tInt}, types.Column{Name: "s", Type: tText})
+
+func visitRows(rng *rand.Rand, n, clients int) []row {
+	run, nulls, spread := 1+rng.IntN(8), []int{0, 0, 20}[rng.IntN(3)], []int64{50, 1 << 50, math.MaxInt64}[rng.IntN(3)]
+	rows := make([]row, n)
+	c, day := rng.IntN(clients), int64(20000)
+	for i := range rows {
+		if rng.IntN(run) == 0 {
+			c, day = rng.IntN(clients), 20000
+		} else if rng.IntN(2) == 0 {
+			day++
+		}
+		id := fmt.Sprintf("%08d-a-client", c)[:16]
+		rows[i] = row{id, day, int64(c%300) << 40, c%3 == 0, rng.Int64N(spread) - spread/3, "some text"}
+		for k := range 5 {
+			if nulls > 0 && rng.IntN(100) < nulls {
+				rows[i][k] = nil
+			}
+		}
+		if rng.IntN(500) == 0 && nulls > 0 {
+			rows[i][1] = int64(math.MaxInt64) // infinity
+		}
+	}
+	return rows
+}
+
+func visitSource(rng *rand.Rand) (src *memSource, rows int) {
+	src = &memSource{t: visitTable}
+	clients := 1 + rng.IntN(3000)
+	for range 1 + rng.IntN(5) {
+		n := []int{1, 300, 1100, 4000, 5000}[rng.IntN(5)]
+		rows += n
+		part := visitRows(rng, n, clients)
+		g := &shapedGroup{Mem: newSource(visitTable, part, n).morsels[0].(memMorsel).g, shapes: map[types.Path]*shapedColumn{}}
+		for c, col := range visitTable.Columns {
+			g.shapes[types.Path(col.Name)] = shape(rng, part, c, col.Type)
+		}
+		if rng.IntN(3) == 0 {
+			g.dead = vec.MakeBitmap(n)
+			for i := range n {
+				g.dead.SetTo(i, rng.IntN(4) == 0)
+			}
+		}
+		src.morsels = append(src.morsels, g)
+	}
+	return src, rows
+}
+
+func visitAgg(rng *rand.Rand) *plan.Agg {
+	x, numeric := col(4, tInt), types.Of(types.Numeric)
+	keys := []expr.Expr{col(0, tUUID), col(1, tDate), col(2, tInt), col(3, tBool), addCall(col(2, tInt), lit(tInt, int64(1)))}
+	calls := []plan.AggCall{countCall(), aggCall("count", tInt, x), aggCall("sum", numeric, x), aggCall("avg", numeric, x), aggCall("min", tInt, x),
+		aggCall("max", tInt, x), aggCall("min", tDate, col(1, tDate)), aggCall("count", tInt, col(5, tText)), aggCall("sum", numeric, addCall(col(2, tInt), x))}
+	n := &plan.Agg{}
+	for _, i := range rng.Perm(len(keys))[:1+rng.IntN(3)] {
+		n.Keys = append(n.Keys, keys[i])
+	}
+	for range rng.IntN(5) {
+		c := calls[rng.IntN(len(calls))]
+		if c.Fn.Name == "sum" && rng.IntN(3) == 0 {
+			c.Filter = isPositive(col(2, tInt))
+		}
+		n.Aggs = append(n.Aggs, c)
+	}
+	s := scanOf(visitTable)
+	if rng.IntN(3) == 0 {
+		s.Filter = []expr.Expr{col(3, tBool)}
+	}
+	n.In = s
+	return aggOut(n)
+}
+
+// TestScatteredGroupsAreTheGroupsOfATable compares aggregations that scatter their groups, and what runs above them, with those
+// that keep them in tables, and sees that the order of the groups is the same however they came to the partitions.
+func TestScatteredGroupsAreTheGroupsOfATable(t *testing.T) {
+	rng := seeded(t)
+	var runs, scattered int64
+	for round := range 60 {
+		src, rows := visitSource(rng)
+		n := visitAgg(rng)
+		plain := Env{Workers: 1, NoFused: true, NoScatter: true, ManyGroups: 1 << 30}
+		answer := func(e Env, n plan.Node) []row {
+			got, err := runEnv(t, src, n, e)
+			if err != nil {
+				t.Fatalf("round %d, %d rows: %v", round, rows, err)
+			}
+			return got
+		}
+		check := func(e Env, n plan.Node) []row {
+			got := answer(e, n)
+			if lines, want := sortedLines(got), sortedLines(answer(plain, n)); !slices.Equal(lines, want) {
+				t.Logf("round %d, %+v, %s", round, e, describe(src, visited(n)))
+				tellDifference(t, lines, want)
+			}
+			return got
+		}
+		order := show(check(Env{Workers: 1, ManyGroups: 1}, n))
+		for _, e := range []Env{{Workers: 2, ManyGroups: 1}, {Workers: 4, ManyGroups: 1}, {Workers: 3, ManyGroups: 1, NoRuns: true},
+			{Workers: 2, ManyGroups: 1, NoFused: true}, {Workers: 3, ManyGroups: 1, BatchRows: 64}} {
+			if got := show(check(e, n)); got != order {
+				t.Fatalf("round %d, %+v, %s: the order of the groups is another one", round, e, describe(src, n))
+			}
+		}
+		for _, e := range []Env{{Workers: 2, ManyGroups: 200}, {Workers: 2, NoScatter: true, ManyGroups: 100}, {Workers: 1},
+			{Workers: 3, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, {Workers: 2, ManyGroups: 300, ForceSpill: true, Spill: newSpace()},
+			{Workers: 2, ManyGroups: 1, HashEqual: rows < 2500}} {
+			check(e, n)
+		}
+		for _, above := range aboveGroups(rng, n) {
+			check(Env{Workers: 3, ManyGroups: 1}, above)
+			check(Env{Workers: 1, ManyGroups: 1}, above)
+			check(Env{Workers: 2, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, above)
+		}
+		var a Analysis
+		answer(Env{Workers: 1, ManyGroups: 1, Analyze: &a}, n)
+		if f := a.Node(n).Fused(); f != nil {
+			runs += f.Runs.Load()
+			scattered += f.Scattered.Load()
+		}
+	}
+	if runs == 0 || scattered == 0 {
+		t.Errorf("%d row groups by runs, %d scattered", runs, scattered)
+	}
+}
+
+// visited returns the lowest aggregation.
+func visited(n plan.Node) *plan.Agg {
+	for {
+		if a, ok := n.(*plan.Agg); ok {
+			if _, ok := a.In.(*plan.Scan); ok {
+				return a
+			}
+		}
+		n = n.Inputs()[0]
+	}
+}
+
+// aboveGroups are plans over groups: grouped again, with and without a projection between, sorted, and streamed.
+func aboveGroups(rng *rand.Rand, n *plan.Agg) []plan.Node {
+	last := len(n.Out) - 1
+	t := n.Out[last].Type
+	again := aggOut(&plan.Agg{In: n, Keys: []expr.Expr{col(last, t)}, Aggs: []plan.AggCall{countCall(), aggCall("count", tInt, col(0, n.Out[0].Type))}})
+	p := &plan.Project{In: n, Exprs: []expr.Expr{col(last, t)}, Out: []plan.Col{{Name: "k", Type: t}}}
+	all := aggOut(&plan.Agg{In: p, Aggs: []plan.AggCall{countCall(), aggCall("count", tInt, col(0, t))}})
+	sort := &plan.Sort{In: n, Limit: int64(rng.IntN(2) * 10)}
+	for i, c := range n.Out {
+		sort.Keys = append(sort.Keys, plan.SortKey{Expr: col(i, c.Type)})
+	}
+	return []plan.Node{again, p, all, sort}
+}
