@@ -90,7 +90,7 @@ func (s *FusedStats) String() string {
 
 // newFused returns nil if the aggregation has to take the general path.
 func newFused(b *builder, n *plan.Agg, p *pipeline) *fused {
-	if b.x.env.NoFused || p.scan == nil || len(p.stages) > 0 || !p.scan.Whole() {
+	if b.x.env.NoFused || p.scan == nil || !p.bare() || !p.scan.Whole() {
 		return nil
 	}
 	node := p.node.(*plan.Scan)
@@ -356,9 +356,9 @@ func (e *aggEnd) whole(i int, c *chain) (bool, error) {
 		e.own = e.fused.newWorker(e, c.scan)
 	}
 	rows, spent, err := e.own.morsel(i, c.meter != nil)
-	if len(c.meter) > 0 { // the scan's: there are no stages
-		c.meter[0].spent += spent
-		c.meter[0].st.rows.Add(int64(rows))
+	for _, m := range c.meter { // the scan's, and those of what it does for stages
+		m.spent += spent
+		m.st.rows.Add(int64(rows))
 	}
 	return true, err
 }

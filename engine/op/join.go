@@ -15,16 +15,17 @@ import (
 // its rows are listed by key, those of one key next to each other. Without keys all rows are under the one empty key:
 // a nested loop. A right join is a left join with the sides exchanged.
 type joinStage struct {
-	n       *plan.Join
-	p       *pipeline // whose rows it probes with; nil: it does not matter
-	swapped bool      // the pipeline is R, the gathered side is L
-	build   *relation
-	table   *keys.Table
-	starts  []uint32 // per key id: where its rows start in rows; one more than ids
-	rows    []uint32
-	unique  bool            // rows are put out in place: see oneEach
-	matched []atomic.Uint64 // Full: rows of the gathered side that have met one
-	mem     account
+	n        *plan.Join
+	p        *pipeline // whose rows it probes with; nil: it does not matter
+	swapped  bool      // the pipeline is R, the gathered side is L
+	build    *relation
+	table    *keys.Table
+	starts   []uint32 // per key id: where its rows start in rows; one more than ids
+	rows     []uint32
+	unique   bool            // rows are put out in place: see oneEach
+	absorbed bool            // the scan does what the join is for
+	matched  []atomic.Uint64 // Full: rows of the gathered side that have met one
+	mem      account
 }
 
 // newJoinStage returns the stage and the input whose rows run through it.
@@ -155,6 +156,9 @@ func (s *joinStage) list(ids []uint32) {
 }
 
 func (s *joinStage) newSink(w *worker, next sink) (sink, error) {
+	if s.absorbed {
+		return next, nil
+	}
 	_, _, probeKeys := s.sides()
 	p := &probe{s: s, w: w, next: next, keys: expr.CompileAll(probeKeys), finder: s.table.NewFinder()}
 	p.vecs = make([]*vec.Vector, len(probeKeys))

@@ -12,7 +12,10 @@ const narrowMost = 1 << 20
 // narrow tells the scan at the beginning of the pipeline which keys have a partner, where rows without one go nowhere: a filter
 // passed sideways, as in Ives and Taylor, "Sideways information passing for push-style query processing" (ICDE 2008).
 func (s *joinStage) narrow(b *builder) {
-	if b.x.env.NoJoinFilter || s.p == nil || s.p.scan == nil || s.table.Len() > narrowMost || s.n.Kind != plan.Inner && s.n.Kind != plan.Semi {
+	if b.x.env.NoJoinFilter || s.p == nil || s.p.scan == nil || s.n.Kind != plan.Inner && s.n.Kind != plan.Semi {
+		return
+	}
+	if s.absorb(b); s.absorbed || s.table.Len() > narrowMost {
 		return
 	}
 	_, _, probeKeys := s.sides()

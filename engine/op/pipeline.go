@@ -206,6 +206,16 @@ func (p *pipeline) prepare() error {
 	return p.err
 }
 
+// bare reports whether nothing is to be done with the rows of the scan, once the pipeline is prepared.
+func (p *pipeline) bare() bool {
+	for _, s := range p.stages {
+		if j, ok := s.(*joinStage); !ok || !j.absorbed {
+			return false
+		}
+	}
+	return true
+}
+
 // divided reports whether the work comes in morsels, of which several workers can have some.
 func (p *pipeline) divided() bool { return p.scan != nil || p.parts > 0 }
 

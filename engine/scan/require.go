@@ -44,6 +44,26 @@ func (s *Scan) RequireOneOf(ctx *expr.Ctx, col int, vals *vec.Vector) (ok bool) 
 	return true
 }
 
+// RequireThat adds a conjunct: an immutable condition on one column of Read that NULL does not fulfil. It is decided once per distinct
+// value where values are stored once. ok is false, and nothing done, where the scan takes none. It is called before the first
+// worker.
+func (s *Scan) RequireThat(ctx *expr.Ctx, holds expr.Expr) (ok bool) {
+	if s.node.Limit > 0 || s.lookup != nil { // a lookup keeps what it found out of single groups
+		return false
+	}
+	s.preds = append(s.preds, newPred(ctx, s, holds))
+	if s.detail != nil {
+		s.Measure()
+	}
+	return true
+}
+
+// ReadCol returns column i of Read as a filter may name it.
+func (s *Scan) ReadCol(i int) *expr.Col {
+	c := s.node.Read[i]
+	return &expr.Col{Idx: i, T: c.Type, Name: c.Column}
+}
+
 // require adds a comparison of a column of integers with a constant.
 func (s *Scan) require(ctx *expr.Ctx, col int, op column.Op, x int64) {
 	c := s.node.Read[col]
