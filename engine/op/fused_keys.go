@@ -135,11 +135,17 @@ func (k *keyCodes) read(col column.Column, g *rowGroup) (bool, error) {
 		if err := col.Read(from, to, &k.vec); err != nil {
 			return false, err
 		}
+		var some vec.Bitmap
+		if g.sel != nil {
+			if some = g.sel[from>>6 : vec.Words(to)]; some.Count()*narrowFew > to-from {
+				some = nil
+			}
+		}
 		var ok bool
 		if small {
-			ok = narrow(k, &k.vec, k.c8[from:to])
+			ok = narrow(k, &k.vec, some, k.c8[from:to])
 		} else {
-			ok = narrow(k, &k.vec, k.c16[from:to])
+			ok = narrow(k, &k.vec, some, k.c16[from:to])
 		}
 		if !ok {
 			return false, nil
@@ -164,8 +170,12 @@ func anyBit(b vec.Bitmap) bool {
 	return false
 }
 
-// narrow writes the codes of v's rows; false if v does not keep to what the statistics promised.
-func narrow[C uint8 | uint16](k *keyCodes, v *vec.Vector, out []C) bool {
+// narrowFew is the part of a block's rows (one in so many) up to which only these are narrowed.
+const narrowFew = 16
+
+// narrow writes the codes of v's rows; false if v does not keep to what the statistics promised. Rows that are not in some
+// (nil: all are) may get code 0 instead.
+func narrow[C uint8 | uint16](k *keyCodes, v *vec.Vector, some vec.Bitmap, out []C) bool {
 	if v.Form == vec.Const {
 		c, ok := k.codeOf(v)
 		for i := range out {
@@ -187,17 +197,26 @@ func narrow[C uint8 | uint16](k *keyCodes, v *vec.Vector, out []C) bool {
 		for i := range out {
 			out[i] = C(v.Bits[i>>6] >> (i & 63) & 1)
 		}
-	default:
+	case some != nil && v.Valid == nil:
+		clear(out)
+		ok := true
+		some.All(func(i int) {
+			d := uint64(v.I64[i] - k.base)
+			out[i] = C(d)
+			ok = ok && d < uint64(k.n)
+		})
+		return ok
+	case v.Valid == nil:
 		beyond := uint64(0)
 		for i, x := range v.I64[:len(out)] {
 			d := uint64(x - k.base)
 			out[i] = C(d)
-			if v.Valid == nil {
-				beyond = max(beyond, d)
-			}
+			beyond = max(beyond, d)
 		}
-		if beyond >= uint64(k.n) {
-			return false
+		return beyond < uint64(k.n)
+	default:
+		for i, x := range v.I64[:len(out)] {
+			out[i] = C(x - k.base)
 		}
 	}
 	if v.Valid == nil {

@@ -1,7 +1,7 @@
 package codec
 
 import (
-	"math/bits"
+	"encoding/binary"
 
 	"github.com/telemdb/telemdb/storage/simd"
 )
@@ -43,35 +43,7 @@ func (b bitset) invert(n int) {
 
 // inRange sets the bit of each value of [lo, hi] (as distances from lo, so one unsigned compare) and clears the others.
 func inRange(vals []int64, lo, hi int64, out bitset) {
-	span, base := uint64(hi)-uint64(lo), uint64(lo)
-	for len(vals) >= 64 {
-		out[0] = ^beyond64((*[64]int64)(vals), base, span)
-		vals, out = vals[64:], out[1:]
-	}
-	if len(vals) == 0 {
-		return
-	}
-	word := uint64(0)
-	for k, v := range vals {
-		if uint64(v)-base <= span {
-			word |= 1 << uint(k)
-		}
-	}
-	out[0] = word
-}
-
-// beyond64 returns a bit for each value whose distance from base is more than span: the borrow of a subtraction, shifted
-// in from the top by constants, in four chains so that none waits for the other.
-func beyond64(v *[64]int64, base, span uint64) uint64 {
-	var a, b, c, d uint64
-	for i := range 16 {
-		_, x := bits.Sub64(span, uint64(v[i])-base, 0)
-		_, y := bits.Sub64(span, uint64(v[16+i])-base, 0)
-		_, z := bits.Sub64(span, uint64(v[32+i])-base, 0)
-		_, w := bits.Sub64(span, uint64(v[48+i])-base, 0)
-		a, b, c, d = a>>1|x<<15, b>>1|y<<15, c>>1|z<<15, d>>1|w<<15
-	}
-	return a | b<<16 | c<<32 | d<<48
+	simd.WithinI64(vals, lo, uint64(hi)-uint64(lo), out)
 }
 
 // filterRange sets the bits of those values among [a, b) that lie in [lo, hi]; out is zero before. b-a <= blockValues.
@@ -141,14 +113,68 @@ func (b *forBlock) decide(lo, hi int64) (none, all bool) {
 	return lo > top, lo <= b.base && hi >= top
 }
 
-func (b *forBlock) filter(data []byte, from, to int, lo, hi int64, out bitset, at int) error {
-	relLo, relHi := uint64(0), uint64(hi)-uint64(b.base)
+// bounds are lo and hi as distances from the block's base, which is at most hi.
+func (b *forBlock) bounds(lo, hi int64) (relLo, relHi uint64) {
 	if lo > b.base {
 		relLo = uint64(lo) - uint64(b.base)
 	}
-	if b.exc == 0 && at&63 == 0 {
-		simd.RangePacked(data[b.at:], from, to-from, b.width, relLo, relHi, out[at>>6:])
-		return nil
+	return relLo, uint64(hi) - uint64(b.base)
+}
+
+// rangePacked sets the bits of those packed values among [from, to) that lie in [relLo, relHi].
+func (b *forBlock) rangePacked(data []byte, from, to int, relLo, relHi uint64, out bitset) {
+	if b.width > 0 {
+		simd.RangePacked(data[b.at:], from, to-from, b.width, relLo, relHi, out)
+	} else if relLo == 0 {
+		out.setRange(0, to-from)
+	}
+}
+
+// exceptionsMany is the part of a block's values (one in so many) up to which its exceptions are looked at one by one.
+const exceptionsMany = 16
+
+// eachException calls f for the exceptions among [from, to): where they are, what is packed there, and what they are. It
+// calls it for none, and ok is false, if they are not in order: reading the block tells what is wrong, or adds up those of
+// one place.
+func (b *forBlock) eachException(data []byte, from, to int, f func(i int, low, full uint64)) (ok bool) {
+	pos := data[b.at+packedLen(b.n, b.width):]
+	high := pos[2*b.exc:]
+	last := -1
+	for k := range b.exc {
+		i := int(binary.LittleEndian.Uint16(pos[2*k:]))
+		if i <= last || i >= b.n {
+			return false
+		}
+		last = i
+	}
+	var low [1]int64
+	for k := range b.exc {
+		i := int(binary.LittleEndian.Uint16(pos[2*k:]))
+		if i < from || i >= to {
+			continue
+		}
+		unpack(low[:], data[b.at:], i, b.width, 0)
+		f(i, uint64(low[0]), uint64(low[0])+loadBytes(high[k*b.excBytes:], b.excBytes)<<b.width)
+	}
+	return true
+}
+
+func (b *forBlock) filter(data []byte, from, to int, lo, hi int64, out bitset, at int) error {
+	relLo, relHi := b.bounds(lo, hi)
+	if b.exc <= b.n/exceptionsMany && at&63 == 0 {
+		own := out[at>>6 : at>>6+(to-from+63)>>6]
+		b.rangePacked(data, from, to, relLo, relHi, own)
+		ok := b.eachException(data, from, to, func(i int, _, full uint64) {
+			if i -= from; full >= relLo && full <= relHi {
+				own[i>>6] |= 1 << uint(i&63)
+			} else {
+				own[i>>6] &^= 1 << uint(i&63)
+			}
+		})
+		if ok {
+			return nil
+		}
+		clear(own)
 	}
 	sc := getScratch()
 	defer sc.put()

@@ -113,6 +113,11 @@ func (s *ints) sumIn(data []byte, lo, hi int64, sum *column.IntSum) error {
 }
 
 func sumPlain(vals []int64, lo, hi int64, sum *column.IntSum) {
+	if lo == math.MinInt64 && hi == math.MaxInt64 {
+		h, l := simd.SumI64(vals)
+		sum.Hi, sum.Lo, sum.N = sum.Hi+h, sum.Lo+l, sum.N+len(vals)
+		return
+	}
 	h, l, n := simd.SumRangeI64(vals, lo, hi)
 	sum.Hi, sum.Lo, sum.N = sum.Hi+h, sum.Lo+l, sum.N+n
 }
@@ -134,21 +139,34 @@ const packedSumWidth = 54
 
 // sum adds up in the packed domain; false if the block has to be decoded.
 func (b *forBlock) sum(data []byte, lo, hi int64, s *column.IntSum) bool {
-	if b.exc > 0 || b.width > packedSumWidth || b.base > math.MaxInt64-int64(1)<<packedSumWidth {
+	if b.exc > b.n/exceptionsMany || b.width > packedSumWidth || b.base > math.MaxInt64-int64(1)<<packedSumWidth {
 		return false
 	}
 	none, all := b.decide(lo, hi)
-	relLo, relHi := uint64(0), uint64(1)<<b.width-1
-	switch {
-	case none:
+	if none {
 		return true
-	case !all:
-		relHi = min(relHi, uint64(hi)-uint64(b.base))
-		if lo > b.base {
-			relLo = uint64(lo) - uint64(b.base)
-		}
 	}
-	sum, n := simd.SumPackedRange(data[b.at:], 0, b.n, b.width, relLo, relHi)
+	relLo, relHi := uint64(0), uint64(math.MaxUint64)
+	if !all {
+		relLo, relHi = b.bounds(lo, hi)
+	}
+	top := uint64(1)<<b.width - 1
+	sum, n := uint64(0), 0
+	if relLo <= top {
+		sum, n = simd.SumPackedRange(data[b.at:], 0, b.n, b.width, relLo, min(relHi, top))
+	}
+	ok := b.eachException(data, 0, b.n, func(_ int, low, full uint64) {
+		if low >= relLo && low <= relHi {
+			sum, n = sum-low, n-1
+		}
+		if full >= relLo && full <= relHi {
+			addWhole(s, full, 0)
+			n++
+		}
+	})
+	if !ok {
+		return false
+	}
 	addTimes(s, b.base, n)
 	addWhole(s, sum, 0)
 	return true

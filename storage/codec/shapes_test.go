@@ -36,6 +36,13 @@ var shapes = []shape{
 			v.AppendInt(r.Int64N(50))
 		}
 	}, "for"},
+	{"int seldom another", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		if r.IntN(150) == 0 {
+			v.AppendInt(r.Int64N(1 << (4 + r.IntN(56))))
+		} else {
+			v.AppendInt(0)
+		}
+	}, ""},
 	{"int any", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) { v.AppendInt(int64(r.Uint64())) }, ""},
 	{"int extremes", types.LeafInt, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		v.AppendInt([]int64{math.MinInt64, math.MaxInt64, 0, -1}[r.IntN(4)])

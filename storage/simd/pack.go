@@ -184,9 +184,15 @@ func SumPackedRange(src []byte, first, n int, width uint, lo, hi uint64) (sum ui
 	if lo > hi {
 		return 0, 0
 	}
+	if width == 0 { // all are 0
+		if lo == 0 {
+			count = n
+		}
+		return 0, count
+	}
 	_ = src[:PackedLen(first+n, width)]
 	done := 0
-	if first&7 == 0 && width > 0 {
+	if first&7 == 0 {
 		done, sum, count = sumPackedRange(src, first, n, width, lo, hi-lo)
 	}
 	var room [step]int64
