@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,10 @@ func modes() []mode {
 		{name: "all groups scattered, spilled", settings: []string{"telemdb.many_groups = 1", "telemdb.force_spill = on"}},
 		{name: "all groups scattered, no runs", settings: []string{"telemdb.many_groups = 1", "telemdb.runs = off"}},
 		{name: "no groups scattered", settings: []string{"telemdb.many_groups = 1", "telemdb.scatter = off"}},
+		{name: "nothing asked for ahead", settings: []string{"telemdb.scan_ahead = off"}},
+		{name: "row groups filtered block by block", settings: []string{"telemdb.scan_groups = off"}},
+		{name: "lookups one row group at a time", settings: []string{"telemdb.scan_lookup = off"}},
+		{name: "every row group opened", settings: []string{"telemdb.scan_prune = off"}},
 		{name: "no scan told of a join", settings: []string{"telemdb.join_filter = off"}},
 		{name: "no scan told of a top-N", settings: []string{"telemdb.topn_pushdown = off"}},
 		{name: "no SIMD", plain: true},
@@ -147,5 +152,31 @@ func TestAnswersDoNotDependOnHowRowsAreStored(t *testing.T) {
 				compareAll(t, w, connect(t, open(t, w, rows, unsealed)), want)
 			})
 		})
+	}
+}
+
+// TestEverySwitchOfAnOptimisationHasItsMode holds the modes against the settings there are: a new switch is tried too.
+func TestEverySwitchOfAnOptimisationHasItsMode(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(t, open(t, workloads(10)[0], 10, 1))
+	rows, err := conn.QueryContext(ctx, "SELECT name FROM pg_settings WHERE name LIKE 'telemdb.%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(modes(), func(m mode) bool {
+			return slices.ContainsFunc(m.settings, func(s string) bool { return strings.HasPrefix(s, name+" ") })
+		}) {
+			t.Errorf("no mode sets %s", name)
+		}
+	}
+	if err := rows.Err(); err != nil || n < 8 {
+		t.Errorf("%d settings, %v", n, err)
 	}
 }

@@ -167,6 +167,7 @@ func (p *pipeline) open(n *plan.Scan, late []int) (column.Source, error) {
 	}
 	p.b.x.env.Progress.scanBegins(p.scan.Morsels())
 	p.scan.BatchRows(p.b.x.env.BatchRows)
+	p.scan.Without(p.b.x.env.Scan)
 	if p.b.x.env.Analyze != nil {
 		p.scan.Measure()
 	}

@@ -64,6 +64,8 @@ type Env struct {
 	NoJoinUnique bool
 	// NoClusters makes windows sort their input row by row.
 	NoClusters bool
+	// Scan is what scans are to do without.
+	Scan scan.Without
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
 	// NoRuns keeps fused aggregations from numbering the runs of rows with equal keys.

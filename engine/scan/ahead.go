@@ -28,7 +28,7 @@ type ahead struct {
 
 // wantsAhead reports whether the scan reads row groups in order, and all of them.
 func (s *Scan) wantsAhead() bool {
-	return !s.never && s.node.Limit == 0 && (s.lookup == nil || s.lookup.off.Load()) && s.visit == nil
+	return !s.without.Ahead && !s.never && s.node.Limit == 0 && (s.lookup == nil || s.lookup.off.Load()) && s.visit == nil
 }
 
 // askAhead asks for the row groups behind i.
@@ -89,7 +89,7 @@ func (w *Worker) asksOutput() bool {
 func (w *Worker) askOutput() {
 	w.s.ahead.begun.Add(1)
 	w.s.ahead.passed.Add(1)
-	if w.s.ahead.warm.Load() >= aheadWarm || len(w.s.out) < 2 {
+	if w.s.without.Ahead || w.s.ahead.warm.Load() >= aheadWarm || len(w.s.out) < 2 {
 		return
 	}
 	for _, c := range w.s.out {

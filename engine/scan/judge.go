@@ -118,6 +118,9 @@ func (p *predState) equality() bool {
 // mayHold asks the morsel's filters about the equalities that the manifest has not decided: false if it holds no value
 // one of them asks for.
 func (w *Worker) mayHold(m column.Morsel) (bool, error) {
+	if w.s.without.Pruning {
+		return true, nil
+	}
 	for k := range w.preds {
 		p := &w.preds[k]
 		if !p.ask {

@@ -30,6 +30,7 @@ type Scan struct {
 	visit     []int // the order in which to read the morsels; nil: as they lie
 	left      atomic.Int64
 	batchRows int     // see BatchRows
+	without   Without
 	detail    *Detail // nil: not measured
 	mu        sync.Mutex
 	stats     Stats
@@ -254,7 +255,11 @@ func (w *Worker) spans(emit Emit) error {
 	if w.s.node.Limit > 0 || w.s.top != nil {
 		size = spanFirst
 	}
-	for from := 0; from < rows && !w.s.Done(); size *= 2 {
+	grow := 2
+	if w.s.without.Groups {
+		size, grow = vec.BlockRows, 1
+	}
+	for from := 0; from < rows && !w.s.Done(); size *= grow {
 		to := min(from+size, rows)
 		alive, err := w.filter(from, to)
 		if from == 0 && err == nil {

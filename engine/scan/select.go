@@ -53,7 +53,7 @@ func (w *Worker) Select(i int) (g column.Group, sel vec.Bitmap, alive int, err e
 
 // Whole reports whether Select serves the scan.
 func (s *Scan) Whole() bool {
-	return s.node.Limit == 0 && s.skipped == nil && s.top == nil && !s.splits()
+	return !s.without.Groups && s.node.Limit == 0 && s.skipped == nil && s.top == nil && !s.splits()
 }
 
 // Column returns the stored column that column c of Read is, as it stands, in the group that Select returned last. nil: the
@@ -85,7 +85,7 @@ func (w *Worker) enter(i int) (rows int, read bool, err error) {
 	w.stats.Morsels++
 	w.stats.RowsIn += int64(rows)
 	w.outside = false
-	if w.s.never || rows == 0 || w.pruned(m) || w.behind(m) {
+	if w.s.never || rows == 0 || !w.s.without.Pruning && w.pruned(m) || w.behind(m) {
 		w.stats.MorselsPruned++
 		if w.outside {
 			w.stats.MorselsOutside++

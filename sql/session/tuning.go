@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/op"
+	"github.com/telemdb/telemdb/engine/scan"
 )
 
 // tune applies the settings that change how a plan runs and not what it answers.
@@ -31,6 +32,12 @@ func (c *conn) tune(env *op.Env) {
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
 	env.NoRuns = c.set.value("telemdb.runs") == "off"
 	env.NoScatter = c.set.value("telemdb.scatter") == "off"
+	env.Scan = scan.Without{
+		Ahead:   c.set.value("telemdb.scan_ahead") == "off",
+		Groups:  c.set.value("telemdb.scan_groups") == "off",
+		Lookup:  c.set.value("telemdb.scan_lookup") == "off",
+		Pruning: c.set.value("telemdb.scan_prune") == "off",
+	}
 	env.NoFused = c.set.value("telemdb.fused") == "off"
 }
 
