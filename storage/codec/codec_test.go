@@ -132,8 +132,9 @@ func requireFilterAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, 
 	t.Helper()
 	n := rg[1] - rg[0]
 	sel := vec.MakeBitmap(n)
+	dense := r.IntN(2) == 0
 	for i := range n {
-		sel.SetTo(i, r.IntN(4) > 0)
+		sel.SetTo(i, r.IntN(4) > 0 && (dense || r.IntN(8) == 0))
 	}
 	want := slices.Clone(sel)
 	part := &vec.Vector{}

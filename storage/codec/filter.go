@@ -279,8 +279,12 @@ func (f *Filter) Filter(data []byte, from, to int, sel vec.Bitmap) error {
 		c.pres.bits(data, from, to, a, valid)
 		sel.And(valid)
 	}
-	if f.all || sel.Count() == 0 {
+	left := sel.Count()
+	if f.all || left == 0 {
 		return nil
+	}
+	if 2*left <= b-a && f.mayPick() {
+		return f.applySome(data, a, b, sel, valid)
 	}
 	out := bitset(room[1][:vec.Words(b-a)])
 	if err := f.eval(data, a, b, out); err != nil {
