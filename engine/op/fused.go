@@ -50,6 +50,7 @@ type measure struct {
 	needs  agg.Needs
 	cols   []int // to be loaded, the filter's too
 	calls  []int
+	linear *linear // nil: it is not made of others
 }
 
 // fusedCall says what becomes of an aggregate: it gets partials of a measure (-1: none), or it gets the rows.
@@ -113,6 +114,9 @@ func newFused(b *builder, n *plan.Agg, p *pipeline) *fused {
 		if !f.addCall(i) {
 			return nil
 		}
+	}
+	for i := range f.measures {
+		f.derive(i)
 	}
 	f.ranged = f.rangeOf(p.scan, len(node.Filter))
 	if a := b.x.env.Analyze; a != nil {
@@ -186,6 +190,16 @@ func (f *fused) addCall(i int) bool {
 	return true
 }
 
+// filterOf finds or adds a filter.
+func (f *fused) filterOf(cond expr.Expr) int {
+	at := slices.IndexFunc(f.filters, func(e expr.Expr) bool { return reflect.DeepEqual(e, cond) })
+	if at < 0 {
+		at = len(f.filters)
+		f.filters = append(f.filters, cond)
+	}
+	return at
+}
+
 func isColumn(e expr.Expr) bool {
 	_, ok := e.(*expr.Col)
 	return ok
@@ -203,10 +217,7 @@ func (f *fused) measureOf(i int, args []expr.Expr) int {
 		}
 	}
 	if call.Filter != nil {
-		if m.filter = slices.IndexFunc(f.filters, func(e expr.Expr) bool { return reflect.DeepEqual(e, call.Filter) }); m.filter < 0 {
-			m.filter = len(f.filters)
-			f.filters = append(f.filters, call.Filter)
-		}
+		m.filter = f.filterOf(call.Filter)
 	}
 	at := slices.IndexFunc(f.measures, func(o measure) bool { return o.filter == m.filter && reflect.DeepEqual(o.e, m.e) })
 	if at < 0 {
@@ -244,7 +255,9 @@ type fusedWorker struct {
 	filters []filterState
 	sums    []measureState
 	named   namedCodes
-	wide    []uint32 // groups of a block's rows
+	wide    []uint32             // groups of a block's rows
+	masked  bool                 // masks are the row group's
+	masks   [fewCodes]vec.Bitmap // the rows of each code
 }
 
 func (f *fused) newWorker(e *aggEnd, s *scan.Worker) *fusedWorker {
@@ -252,6 +265,7 @@ func (f *fused) newWorker(e *aggEnd, s *scan.Worker) *fusedWorker {
 		sums: make([]measureState, len(f.measures))}
 	for i, e := range f.filters {
 		x.filters[i].ev, x.filters[i].cols = expr.Compile(e), columnsRead(e)
+		x.filters[i].cond = s.NewCondition(e)
 	}
 	for i := range f.measures {
 		m := &f.measures[i]

@@ -6,6 +6,7 @@ import (
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/kernel"
+	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -17,12 +18,21 @@ type filterState struct {
 	sel  vec.Bitmap
 	pos  []uint16
 	set  rowSet
+
+	cond  *scan.Condition // nil: it is decided on decoded columns
+	whole vec.Bitmap      // the row group's rows that it keeps; nil: not known
+	bits  vec.Bitmap
 }
 
 // filtered returns the rows of the block that condition i keeps.
 func (x *fusedWorker) filtered(i, from, to int, rows *rowSet) (*rowSet, error) {
 	f := &x.filters[i]
 	if f.at == from {
+		return &f.set, nil
+	}
+	if f.whole != nil {
+		f.at = from
+		f.set.from(f.whole[from/64:(to+63)/64], to-from, &f.pos)
 		return &f.set, nil
 	}
 	for _, c := range f.cols {
@@ -42,6 +52,10 @@ func (x *fusedWorker) filtered(i, from, to int, rows *rowSet) (*rowSet, error) {
 // dense accumulates the row group by index.
 func (x *fusedWorker) dense() error {
 	x.total.reset(x.index.n)
+	if err := x.decide(); err != nil {
+		return err
+	}
+	x.planSums()
 	for i := range x.sums {
 		x.sums[i].begin(x)
 	}
@@ -66,13 +80,22 @@ func (x *fusedWorker) dense() error {
 	if err := x.addRows(); err != nil {
 		return err
 	}
-	for i := range x.sums {
-		x.sums[i].finish(x)
-	}
+	x.finish()
 	if x.groups++; x.groups%16 == 0 {
 		return x.table.reserve()
 	}
 	return nil
+}
+
+// finish gives the states what was accumulated: first what is made of rows, then what is made of that.
+func (x *fusedWorker) finish() {
+	for _, derived := range [2]bool{false, true} {
+		for i := range x.sums {
+			if m := &x.sums[i]; m.derived == derived {
+				m.finish(x)
+			}
+		}
+	}
 }
 
 // measures reports whether some measure has to be read.
@@ -87,7 +110,9 @@ func (x *fusedWorker) measures() bool {
 
 // reads reports whether the aggregates have to read a column.
 func (x *fusedWorker) reads() bool {
-	added := func(m measureState) bool { return m.rows || m.told && m.needs&agg.NeedSum != 0 }
+	added := func(m measureState) bool {
+		return m.rows || m.told && !m.idle && !m.derived && m.needs&agg.NeedSum != 0
+	}
 	return x.measures() || slices.ContainsFunc(x.sums, added) || slices.ContainsFunc(x.f.calls, func(c fusedCall) bool { return c.measure < 0 })
 }
 

@@ -63,6 +63,7 @@ func (x *fusedWorker) addRange(i int) (rows int, done bool, err error) {
 	for k := range x.sums {
 		m := &x.sums[k]
 		m.own, m.told, m.exact = false, true, exactSum(s)
+		m.derived, m.idle, m.gapped, m.rows = false, len(m.calls) == 0, false, false
 		m.finish(x)
 	}
 	return s.N, true, nil

@@ -149,13 +149,18 @@ func (y *tally) fold(at *codeIndex) []int64 {
 type measureState struct {
 	*measure
 	ev                      *expr.Evaluator
-	skip                    bool            // nothing is read: the rows are those of the code, or there are no values
-	counts                  bool            // the sums' lanes count the rows too: see packed
-	least                   int64           // then: what the values are distances from
-	told                    bool            // nothing is read: what the rows come to is known
-	exact                   kernel.IntSum   // the sum, if it is
-	own                     bool            // not every row of a code has a value: they are counted
-	safe                    bool            // no sum can overflow
+	skip                    bool          // nothing is read: the rows are those of the code, or there are no values
+	counts                  bool          // the sums' lanes count the rows too: see packed
+	least                   int64         // then: what the values are distances from
+	told                    bool          // nothing is read: what the rows come to is known
+	exact                   kernel.IntSum // the sum, if it is
+	own                     bool          // not every row of a code has a value: they are counted
+	safe                    bool          // no sum can overflow
+	derived                 bool          // the sum is made of others': see linear
+	idle                    bool          // nothing is made of it
+	gapped                  bool          // the rows without a value are in missing, and sums include their zeros
+	missing                 tally
+	gaps                    vec.Bitmap
 	rows                    bool            // the calls get the rows: there is nothing to accumulate
 	decimals                column.Decimals // the column's, if it is of floats; their integers are what is summed
 	div                     float64
@@ -191,7 +196,11 @@ func (m *measureState) limit() int64 {
 // begin decides, from the statistics of the row group's column, what has to be read.
 func (m *measureState) begin(x *fusedWorker) {
 	m.own, m.skip, m.counts, m.told, m.safe, m.later = m.filter >= 0, false, false, false, m.needs&(agg.NeedSum|agg.NeedSquares) == 0, m.later[:0]
-	m.rows, m.decimals, m.bounded = false, nil, false
+	m.rows, m.decimals, m.bounded, m.gapped = false, nil, false, false
+	if m.idle || m.derived {
+		m.skip, m.told, m.own = true, true, false
+		return
+	}
 	n := x.index.n
 	switch {
 	case m.e == nil:
@@ -220,6 +229,7 @@ func (m *measureState) begin(x *fusedWorker) {
 	if m.needs&agg.NeedMax != 0 {
 		m.hi.fill(n, math.MinInt64)
 	}
+	m.skip = m.skip || m.countKept(x)
 }
 
 func (m *measureState) look(x *fusedWorker) {
@@ -240,12 +250,17 @@ func (m *measureState) look(x *fusedWorker) {
 		m.own, m.skip, m.told = true, true, true
 		return
 	}
-	m.own = m.own || s.Present < s.Rows
-	m.skip = !m.own && m.needs == 0
 	if m.bounded {
 		limit := m.limit()
 		m.safe = m.safe || m.minI > -limit && m.maxI < limit
 	}
+	if s.Present < s.Rows {
+		if m.gapped = m.needs&^(agg.NeedSum|agg.NeedDecimals) == 0 && m.countMissing(x, col, &s); m.gapped {
+			m.minI, m.maxI = min(m.minI, 0), max(m.maxI, 0)
+		}
+		m.own = m.own || !m.gapped
+	}
+	m.skip = !m.own && m.needs&^agg.NeedDecimals == 0
 }
 
 // asDecimals finds the integers that are summed for a column of floats, and makes s's bounds theirs; false if there are
@@ -282,6 +297,10 @@ func (m *measureState) add(x *fusedWorker, from, to int, rows *rowSet) error {
 	v, err := m.values(x, rows)
 	if err != nil {
 		return err
+	}
+	if m.gapped {
+		m.accumulate(&x.index, from, to, rows, m.ints(v, to-from))
+		return nil
 	}
 	if rows = m.present(v, to-from, rows); rows.n == 0 {
 		return nil
@@ -378,7 +397,10 @@ func (m *measureState) ints(v *vec.Vector, n int) []int64 {
 	}
 	m.vals = sized(m.vals, n)
 	if v.Form == vec.Const {
-		x := v.Int(0)
+		x := int64(0)
+		if !v.Null(0) {
+			x = v.Int(0)
+		}
 		for i := range m.vals {
 			m.vals[i] = x
 		}
@@ -388,6 +410,7 @@ func (m *measureState) ints(v *vec.Vector, n int) []int64 {
 	for i, c := range v.Codes[:n] {
 		m.vals[i] = dict[c]
 	}
+	clearGaps(v, m.vals)
 	return m.vals
 }
 
@@ -399,17 +422,26 @@ func (m *measureState) small(xs []int64, rows *rowSet) bool {
 
 // finish gives what was accumulated to the states of the calls.
 func (m *measureState) finish(x *fusedWorker) {
-	if m.rows {
+	if m.rows || m.idle {
 		return
 	}
 	d, at := &x.named, &x.index
+	if m.derived {
+		m.combine(x)
+		m.give(x)
+		return
+	}
 	n := x.counts
 	if m.own {
 		n = m.n.fold(at)
 	}
 	p := &m.part
-	p.Groups = append(p.Groups[:0], d.ids...)
 	p.N = pick(p.N, n, d.occ)
+	if m.gapped {
+		for i, k := range pick(nil, m.missing.fold(at), d.occ) {
+			p.N[i] -= k
+		}
+	}
 	p.Div = m.div
 	switch p.Exact = p.Exact[:0]; {
 	case m.needs&agg.NeedSum == 0:
@@ -427,8 +459,14 @@ func (m *measureState) finish(x *fusedWorker) {
 	if m.needs&agg.NeedMax != 0 {
 		p.Max = pick(p.Max, m.hi.t, d.occ)
 	}
+	m.give(x)
+}
+
+// give adds the partial to the states of the calls.
+func (m *measureState) give(x *fusedWorker) {
+	m.part.Groups = append(m.part.Groups[:0], x.named.ids...)
 	for _, i := range m.calls {
-		x.table.states[i].(agg.Summed).AddPartial(p)
+		x.table.states[i].(agg.Summed).AddPartial(&m.part)
 	}
 }
 
