@@ -81,4 +81,3 @@ func scanBelow(n plan.Node) *plan.Scan {
 		n = n.Inputs()[0]
 	}
 }
-
