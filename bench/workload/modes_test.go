@@ -34,6 +34,7 @@ func modes() []mode {
 		{name: "all spilled", settings: []string{"telemdb.force_spill = on"}},
 		{name: "nothing fused", settings: []string{"telemdb.fused = off"}},
 		{name: "windows sort", settings: []string{"telemdb.window_clusters = off"}},
+		{name: "semi joins gather rows", settings: []string{"telemdb.join_keys = off"}},
 		{name: "no join in place", settings: []string{"telemdb.join_unique = off"}},
 		{name: "all groups scattered", settings: []string{"telemdb.many_groups = 1"}},
 		{name: "all groups scattered, spilled", settings: []string{"telemdb.many_groups = 1", "telemdb.force_spill = on"}},

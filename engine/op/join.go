@@ -45,6 +45,14 @@ func (s *joinStage) sides() (build plan.Node, buildKeys, probeKeys []expr.Expr) 
 }
 
 func (s *joinStage) prepare(b *builder) error {
+	s.mem = b.x.account("hash join", s.n)
+	if s.keysOnly(b) {
+		if err := s.gatherKeys(b); err != nil {
+			return err
+		}
+		s.narrow(b)
+		return s.mem.to(s.table.Bytes())
+	}
 	node, buildKeys, _ := s.sides()
 	rel, err := b.gather(node, "hash join", s.n)
 	if err != nil {
@@ -56,7 +64,6 @@ func (s *joinStage) prepare(b *builder) error {
 		ts[i] = e.Type()
 	}
 	s.table = newKeys(b.x, ts)
-	s.mem = b.x.account("hash join", s.n)
 	if s.n.Kind == plan.Full {
 		s.matched = make([]atomic.Uint64, vec.Words(rel.n))
 	}
@@ -229,7 +236,7 @@ func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
 	kind := p.s.n.Kind
 	if (kind == plan.Semi || kind == plan.Anti) && p.cond == nil {
 		alive.All(func(i int) {
-			if ids[i] != keys.None && p.s.starts[ids[i]] < p.s.starts[ids[i]+1] {
+			if ids[i] != keys.None {
 				p.met.Set(i)
 			}
 		})

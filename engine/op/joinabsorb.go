@@ -32,19 +32,20 @@ func (s *joinStage) absorb(b *builder) {
 	if col.T.Phys() != c.T.Phys() {
 		return
 	}
-	holds := &expr.Func{Name: "is among the keys", Args: []types.Type{c.T}, Ret: types.Of(types.Bool), Eval: s.member(c.T)}
+	holds := &expr.Func{Name: "is among the keys", Args: []types.Type{c.T}, Ret: types.Of(types.Bool), Eval: s.member(b, c.T)}
 	s.absorbed = s.p.scan.RequireThat(b.ctx, &expr.Call{Fn: holds, T: types.Of(types.Bool), Args: []expr.Expr{col}})
 }
 
 // member returns the function that tells of a value whether it is a key of the gathered side. It may be called from several
 // goroutines.
-func (s *joinStage) member(t types.Type) func(*expr.Ctx, []*vec.Vector, vec.Bitmap, int, *vec.Vector) error {
+func (s *joinStage) member(b *builder, t types.Type) func(*expr.Ctx, []*vec.Vector, vec.Bitmap, int, *vec.Vector) error {
 	type finder struct {
 		keys  *keys.Finder
 		alive vec.Bitmap
 		ids   []uint32
 		view  vec.Vector
 	}
+	set := s.ids(b, t)
 	pool := sync.Pool{New: func() any { return &finder{keys: s.table.NewFinder()} }}
 	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		out.SetFlat(types.Of(types.Bool), n)
@@ -64,6 +65,9 @@ func (s *joinStage) member(t types.Type) func(*expr.Ctx, []*vec.Vector, vec.Bitm
 			}
 		default:
 			f.alive.And(v.Valid)
+		}
+		if set != nil && set.among(&f.view, f.alive, out.Bits) {
+			return nil
 		}
 		if cap(f.ids) < n {
 			f.ids = make([]uint32, n)

@@ -39,12 +39,12 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 			joins, n.In = append(joins, j), j
 		}
 		ordered := slices.ContainsFunc(n.Aggs, func(c plan.AggCall) bool { return c.Fn.Name == "array_agg" })
-		want, err := runEnv(t, src, n, Env{Workers: 1, NoJoinFilter: true, NoFused: true})
+		want, err := runEnv(t, src, n, Env{Workers: 1, NoJoinFilter: true, NoJoinKeys: true, NoFused: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		rows := int64(-1)
-		for _, env := range []Env{{Workers: 1, NoJoinFilter: true}, {Workers: 1, NoFused: true}, {Workers: 1}, {Workers: 3}, {Workers: 2, BatchRows: 3}} {
+		for _, env := range []Env{{Workers: 1, NoJoinFilter: true}, {Workers: 1, NoFused: true}, {Workers: 2, NoJoinKeys: true}, {Workers: 1}, {Workers: 3}, {Workers: 2, BatchRows: 3}} {
 			env.Analyze = &Analysis{}
 			got, err := runEnv(t, src, n, env)
 			if err != nil {

@@ -57,7 +57,7 @@ func TestJoinsThatTellTheScanFindTheSameRows(t *testing.T) {
 		for _, off := range []bool{true, false} {
 			for _, workers := range []int{1, 3} {
 				a := &Analysis{}
-				env := &Env{Ctx: &expr.Ctx{}, Workers: workers, NoJoinFilter: off, Analyze: a, Source: func(*types.Table) (column.Source, error) { return src, nil }}
+				env := &Env{Ctx: &expr.Ctx{}, Workers: workers, NoJoinFilter: off, NoJoinKeys: off, Analyze: a, Source: func(*types.Table) (column.Source, error) { return src, nil }}
 				var keys []plan.SortKey
 				for i, c := range j.Cols() {
 					keys = append(keys, plan.SortKey{Expr: col(i, c.Type)})

@@ -62,6 +62,8 @@ type Env struct {
 	NoJoinFilter bool
 	// NoJoinUnique makes joins copy their rows also where each has one partner at most.
 	NoJoinUnique bool
+	// NoJoinKeys makes semi and anti joins gather the rows of their other side, and not only the keys.
+	NoJoinKeys bool
 	// NoClusters makes windows sort their input row by row.
 	NoClusters bool
 	// Scan is what scans are to do without.

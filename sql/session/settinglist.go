@@ -66,6 +66,7 @@ var settingTable = []setting{
 	{name: "telemdb.fused", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations over a table take row groups whole."},
 	{name: "telemdb.hash_equal", initial: "off", typ: "bool", check: checkBool, desc: "For tests: all hashes of keys are equal."},
 	{name: "telemdb.join_filter", initial: "on", typ: "bool", check: checkBool, desc: "Lets a join tell the scan of its larger side which keys have a partner."},
+	{name: "telemdb.join_keys", initial: "on", typ: "bool", check: checkBool, desc: "Lets joins that ask only whether there is a partner gather the other side's keys alone."},
 	{name: "telemdb.join_unique", initial: "on", typ: "bool", check: checkBool, desc: "Lets a join whose keys are unique put its rows out without copying them."},
 	{name: "telemdb.many_groups", initial: "0", typ: "integer", check: checkInt(0, 1<<30), desc: "For tests: groups from which they are put together by partition; 0 is what is best."},
 	{name: "telemdb.optimizer_off", typ: "string", check: checkRules, desc: "For tests: rules of the optimiser to leave out, separated by commas."},

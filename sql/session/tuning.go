@@ -28,6 +28,7 @@ func (c *conn) tune(env *op.Env) {
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoJoinFilter = c.set.value("telemdb.join_filter") == "off"
 	env.NoClusters = c.set.value("telemdb.window_clusters") == "off"
+	env.NoJoinKeys = c.set.value("telemdb.join_keys") == "off"
 	env.NoJoinUnique = c.set.value("telemdb.join_unique") == "off"
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
 	env.NoRuns = c.set.value("telemdb.runs") == "off"

@@ -1,0 +1,188 @@
+package op
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/keys"
+	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
+)
+
+// A semi or anti join without a further condition asks only which keys there are: its other side is gathered as a set of keys,
+// by all workers, and no row of it is kept.
+
+// keysOnly reports whether the join is such a one.
+func (s *joinStage) keysOnly(b *builder) bool {
+	return !b.x.env.NoJoinKeys && (s.n.Kind == plan.Semi || s.n.Kind == plan.Anti) && s.n.Cond == nil && len(s.n.LeftKeys) > 0
+}
+
+// gatherKeys fills the table. The gathered side has no rows then.
+func (s *joinStage) gatherKeys(b *builder) error {
+	node, buildKeys, _ := s.sides()
+	p, err := b.pipeline(node)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	var mu sync.Mutex
+	var ends []*partnersEnd
+	defer func() {
+		for _, e := range ends {
+			e.mem.free()
+		}
+	}()
+	err = p.drive(func(w *worker) (terminal, error) {
+		t := newKeys(w.x, exprTypes(buildKeys))
+		e := &partnersEnd{w: w, table: t, mapper: t.NewMapper(), exprs: expr.CompileAll(buildKeys), mem: w.x.account("hash join", s.n)}
+		e.vecs = make([]*vec.Vector, len(buildKeys))
+		mu.Lock()
+		ends = append(ends, e)
+		mu.Unlock()
+		return e, nil
+	})
+	if err != nil {
+		return err
+	}
+	first := ends[0]
+	for _, e := range ends[1:] {
+		if e.table.Len() > first.table.Len() {
+			first = e
+		}
+	}
+	for _, e := range ends {
+		if e == first || e.table.Len() == 0 {
+			continue
+		}
+		if _, err := first.mapper.Merge(e.table); err != nil {
+			return err
+		}
+		if err := first.mem.to(first.table.Bytes()); err != nil {
+			return err
+		}
+	}
+	s.table, s.build = first.table, &relation{}
+	return expr.Canceled(b.ctx)
+}
+
+// partnersEnd is the end of one worker's chain: its keys.
+type partnersEnd struct {
+	w      *worker
+	table  *keys.Table
+	mapper *keys.Mapper
+	exprs  []*expr.Evaluator
+	vecs   []*vec.Vector
+	ids    []uint32
+	sel    vec.Bitmap
+	mem    account
+}
+
+func (e *partnersEnd) endMorsel(int) error { return nil }
+
+func (e *partnersEnd) push(b *vec.Batch, sel vec.Bitmap) error {
+	alive, err := evalKeys(e.w.ctx, e.exprs, b, sel, e.vecs, &e.sel)
+	if err != nil {
+		return err
+	}
+	if cap(e.ids) < b.N {
+		e.ids = make([]uint32, b.N)
+	}
+	if _, err := e.mapper.Map(e.vecs, alive, b.N, e.ids[:max(b.N, 1)]); err != nil {
+		return err
+	}
+	return e.mem.to(e.table.Bytes())
+}
+
+// idSet is a set of values of sixteen bytes: words in open addressing, before them one bit for each hash, which tells most
+// that are not in the set without a look at the words.
+type idSet struct {
+	bits  []uint64
+	slots [][2]uint64
+	seed  [2]uint64 // of the hash, so that nobody can send identifiers that all have one
+	shift uint      // of the hash, for slots
+	zero  bool      // whether the value of zeros, which marks free slots, is in the set
+}
+
+// newIDSet returns the set of the n values in data.
+func newIDSet(data []byte, n int) *idSet {
+	size := max(bits.Len(uint(n))+1, 6)
+	s := &idSet{slots: make([][2]uint64, 1<<size), shift: uint(64 - size), bits: make([]uint64, 1<<(size-3)), seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
+	for ; len(data) >= 16; data = data[16:] {
+		a, b := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
+		if a|b == 0 {
+			s.zero = true
+			continue
+		}
+		h := s.hash(a, b)
+		bit := h >> (s.shift - 3)
+		s.bits[bit>>6] |= 1 << (bit & 63)
+		i := h >> s.shift
+		for s.slots[i] != [2]uint64{} && s.slots[i] != [2]uint64{a, b} {
+			i = (i + 1) & uint64(len(s.slots)-1)
+		}
+		s.slots[i] = [2]uint64{a, b}
+	}
+	return s
+}
+
+func (s *idSet) hash(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^s.seed[0], b^s.seed[1])
+	return (hi ^ lo ^ bits.RotateLeft64(a, 29)) * 0x9e3779b97f4a7c15
+}
+
+// has reports whether the set holds a value.
+func (s *idSet) has(v []byte) bool {
+	a, b := binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:16])
+	h := s.hash(a, b)
+	bit := h >> (s.shift - 3)
+	if s.bits[bit>>6]>>(bit&63)&1 == 0 {
+		return s.zero && a|b == 0
+	}
+	for i := h >> s.shift; ; i = (i + 1) & uint64(len(s.slots)-1) {
+		switch s.slots[i] {
+		case [2]uint64{a, b}:
+			return a|b != 0 || s.zero
+		case [2]uint64{}:
+			return s.zero && a|b == 0
+		}
+	}
+}
+
+// ids returns the keys as a set, where they are identifiers; else nil.
+func (s *joinStage) ids(b *builder, t types.Type) *idSet {
+	if t.Kind != types.UUID || b.x.env.NoJoinKeys {
+		return nil
+	}
+	vals := s.distinctKeys()[0]
+	if vals.Valid != nil || len(vals.Data) != 16*vals.N {
+		return nil
+	}
+	return newIDSet(vals.Data, vals.N)
+}
+
+// among sets the bits of those values of v that are in the set; false if v has not the form for it.
+func (s *idSet) among(v *vec.Vector, alive vec.Bitmap, out vec.Bitmap) bool {
+	if v.Form != vec.Flat || v.N == 0 || v.Off[v.N]-v.Off[0] != uint32(16*v.N) {
+		return false
+	}
+	if v.Valid != nil { // their slots are empty: others are longer
+		return false
+	}
+	data := v.Data[v.Off[0]:v.Off[v.N]]
+	for w, m := range alive {
+		in := uint64(0)
+		for ; m != 0; m &= m - 1 {
+			bit := bits.TrailingZeros64(m)
+			at := (w<<6 + bit) * 16
+			if s.has(data[at : at+16]) {
+				in |= 1 << bit
+			}
+		}
+		out[w] |= in
+	}
+	return true
+}
