@@ -32,7 +32,8 @@ var (
 	cmpTimeout = flag.Duration("timeout", 2*time.Minute, "flat, hits, limits: how long a query may take before its engine is killed")
 	cmpSmall   = flag.Int64("small", 256, "flat, hits: MiB of memory of a query with which telemdb has to complete every one too; 0: not tried")
 	cmpPython  = flag.String("python", filepath.Join("bench", "peers", ".venv", "bin", "python"), "flat, hits: Python that has chdb")
-	cmpOut     = flag.String("out", filepath.Join("bench", "report"), "flat, hits, limits: directory of the reports and plots; empty: none")
+	cmpOut     = flag.String("out", filepath.Join("bench", "report"), "flat, hits, limits: directory of the reports and plots; empty: print only, -report is left alone too")
+	cmpStrict  = flag.Bool("strict", false, "flat, hits: fail if an answer differs, if telemdb has none, also with little memory, or if no answer was compared")
 )
 
 func init() {
@@ -95,8 +96,11 @@ func compareWorkload(b *bench, w *workload.Workload) error {
 		}
 	}
 	rep.judge()
-	b.body = rep.markdown()
-	return rep.write(*cmpOut)
+	b.body, b.printOnly = rep.markdown(), *cmpOut == ""
+	if err := rep.write(*cmpOut); err != nil || !*cmpStrict {
+		return err
+	}
+	return rep.faults()
 }
 
 // cutOf is the workload at the size of the cut: its queries may name values that depend on the size.

@@ -36,6 +36,7 @@ const (
 
 // measureLimits interleaves bare loops of this process with queries of telemdb's, which is stopped meanwhile.
 func measureLimits(_ context.Context, b *bench) (err error) {
+	b.printOnly = *cmpOut == ""
 	engines, err := enginesOnly(b)
 	if err != nil {
 		return err

@@ -30,7 +30,8 @@ type part struct {
 // bench is what a part measures with: a scratch directory, which is removed at the end, and the table it fills.
 type bench struct {
 	*table
-	dir string
+	dir       string
+	printOnly bool // the report's file stays as it is
 }
 
 var parts = []part{
@@ -102,7 +103,7 @@ func run(ctx context.Context, name, report, scratch string) error {
 	}
 	fmt.Fprintf(os.Stderr, "%s: %.1f s\n", name, time.Since(began).Seconds())
 	fmt.Print(b.markdown())
-	if report == "" {
+	if report == "" || b.printOnly {
 		return nil
 	}
 	return b.writeInto(report)
@@ -112,7 +113,7 @@ func run(ctx context.Context, name, report, scratch string) error {
 func command(name string) string {
 	out := "go run ./bench/telembench -only " + name
 	flag.Visit(func(f *flag.Flag) {
-		if !slices.Contains([]string{"only", "report", "dir", "recovery.keep", "cpuprofile", "keep", "out", "python"}, f.Name) {
+		if !slices.Contains([]string{"only", "report", "dir", "recovery.keep", "cpuprofile", "keep", "out", "python", "strict"}, f.Name) {
 			out += fmt.Sprintf(" -%s %s", f.Name, f.Value)
 		}
 	})
