@@ -387,12 +387,17 @@ func repeatU32Z(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) in
 //go:noescape
 func repeatU32Y(dst *uint32, codes *uint32, ends *uint32, n int, last uint32) int
 
-// divideI64Z divides integers by a float.
+// divideByZ divides integers by an integer.
 //
 //go:noescape
-func divideI64Z(dst *float64, num *int64, n int, div float64)
+func divideByZ(dst *float64, num *int64, n int, div float64, inverse float64)
 
 // ratioI64Z divides integers by integers.
 //
 //go:noescape
 func ratioI64Z(dst *float64, num *int64, den *int64, n int)
+
+// ratioSmallZ divides integers by those of 1 to 40 bits.
+//
+//go:noescape
+func ratioSmallZ(dst *float64, num *int64, den *int64, n int)

@@ -634,12 +634,21 @@ func repeatStep(n, runs, size int) (last uint32, level Level) {
 	return uint32(room), level
 }
 
-func divideI64(dst []float64, num []int64, div float64) int {
+func divideBy(dst []float64, num []int64, div, inverse float64) int {
 	n, l := whole(len(dst))
 	if l != AVX512 {
 		return 0
 	}
-	divideI64Z(&dst[0], &num[0], n, div)
+	divideByZ(&dst[0], &num[0], n, div, inverse)
+	return n
+}
+
+func ratioSmall(dst []float64, num, den []int64) int {
+	n, l := whole(len(dst))
+	if l != AVX512 {
+		return 0
+	}
+	ratioSmallZ(&dst[0], &num[0], &den[0], n)
 	return n
 }
 

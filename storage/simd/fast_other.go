@@ -58,5 +58,6 @@ func sumPackedRange([]byte, int, int, uint, uint64, uint64) (int, uint64, int) {
 func repeatU8([]uint8, []uint32, []uint32) int                                 { return 0 }
 func repeatU16([]uint16, []uint32, []uint32) int                               { return 0 }
 func repeatU32([]uint32, []uint32, []uint32) int                               { return 0 }
-func divideI64([]float64, []int64, float64) int                                { return 0 }
+func divideBy([]float64, []int64, float64, float64) int                        { return 0 }
+func ratioSmall([]float64, []int64, []int64) int                               { return 0 }
 func ratioI64([]float64, []int64, []int64) int                                 { return 0 }
