@@ -170,12 +170,13 @@ const gainOverSimpler = 15
 
 func worthIt(size, simpler int) bool { return size*100 <= simpler*(100-gainOverSimpler) }
 
-// dictRuns is the mean length of runs from which a dictionary is tried of integers that are small without one.
+// dictRuns is the mean length of runs from which a dictionary is tried of integers that are small without one, but for those
+// that take less than a bit each.
 const dictRuns = 4
 
 func (e *Encoder) intValues(dst []byte, vals []int64, o Options) (uint8, []byte) {
 	simple := e.ints.plan(vals, allowWhole)
-	inRuns := simple.runs*dictRuns <= len(vals) && simple.size > 2*blockValues
+	inRuns := simple.runs*dictRuns <= len(vals) && simple.size > len(vals)/8
 	if simple.direct > 2*len(vals) || o.AlignCodes && simple.direct > len(vals) || inRuns {
 		if out, ok := e.intDict(dst, vals, simple, o); ok {
 			return encDict, out
