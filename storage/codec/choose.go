@@ -9,7 +9,8 @@ type State struct {
 	enc      uint8
 	left     uint8    // groups until all encodings are tried again; 0: the next one
 	perValue float64  // bytes a value took when they were tried
-	syms     []symbol // encFSST: the table that was found then
+	syms     []symbol // encFSST, encStems: the table that was found then
+	depth    int      // encStems
 }
 
 // When a remembered choice is tried against the others again (engine.md 4.4).
@@ -39,7 +40,7 @@ func (s *State) holds(size, n int) bool {
 // keep remembers a choice made among all encodings.
 func (s *State) keep(enc uint8, size, n int) {
 	if s != nil {
-		*s = State{enc: enc, left: retryGroups - 1, perValue: float64(size) / float64(n), syms: s.syms}
+		*s = State{enc: enc, left: retryGroups - 1, perValue: float64(size) / float64(n), syms: s.syms, depth: s.depth}
 	}
 }
 
@@ -47,6 +48,20 @@ func (s *State) keep(enc uint8, size, n int) {
 func (s *State) keepSymbols(syms []symbol) {
 	if s != nil {
 		s.syms = syms
+	}
+}
+
+// lastDepth returns how many separators the stems went through when there were some last.
+func (s *State) lastDepth() (depth int, ok bool) {
+	if s == nil || s.enc != encStems {
+		return 0, false
+	}
+	return s.depth, true
+}
+
+func (s *State) keepDepth(depth int) {
+	if s != nil {
+		s.depth = depth
 	}
 }
 

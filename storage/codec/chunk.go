@@ -33,6 +33,7 @@ const (
 
 	// Since version 1.3 (its required feature bit 2).
 	encRatio = 14 // floats: numerators, denominators, and exceptions
+	encStems = 15 // text: a dictionary of what texts begin with, and the rests as symbols
 )
 
 // Chunk is an opened column chunk. It may be used by several goroutines at once. Every method that takes data wants the
@@ -52,6 +53,7 @@ type Chunk struct {
 	syms *symbols
 	hex  hexLayout
 	time *timeLayout
+	stem *stemsLayout
 	rare rareLists
 
 	codesChecked atomic.Bool // every code is one of dict's
@@ -109,6 +111,14 @@ func (c *Chunk) parseValues(cur *cursor) (err error) {
 	case c.enc == encFSST && phys == types.PhysBytes:
 		c.syms = &symbols{}
 		if err = c.syms.parse(cur); err == nil {
+			err = c.text.parsePlain(cur, n)
+		}
+	case c.enc == encStems && phys == types.PhysBytes:
+		c.syms, c.stem = &symbols{}, &stemsLayout{}
+		if err = c.syms.parse(cur); err != nil {
+			return err
+		}
+		if err = c.stem.parse(cur, c.syms, n); err == nil {
 			err = c.text.parsePlain(cur, n)
 		}
 	case c.enc == encHex && phys == types.PhysBytes:
@@ -289,6 +299,12 @@ func (c *Chunk) readBytes(data []byte, a, b int, dst *vec.Vector) error {
 			return err
 		}
 		return c.syms.read(codes, dst, b-a)
+	case encStems:
+		rests, err := c.text.window(data, a, b, dst.Off)
+		if err != nil {
+			return err
+		}
+		return c.stem.read(data, a, b, c.syms, rests, dst)
 	}
 	return c.text.read(data, a, b, dst)
 }
@@ -344,6 +360,8 @@ func (c *Chunk) name() string {
 		return "ratio"
 	case encFSST:
 		return "fsst"
+	case encStems:
+		return "stems"
 	case encHex:
 		return "hex"
 	case encTime:
@@ -373,6 +391,8 @@ func (c *Chunk) Describe(data []byte) string {
 		s += fmt.Sprintf("(%d exceptions) ", c.frac.exc) + c.ints.name() + c.ints.params(data) + " / " + c.frac.den.name() + c.frac.den.params(data)
 	case encFSST:
 		s += fmt.Sprintf("(%d symbols)", c.syms.n)
+	case encStems:
+		s += fmt.Sprintf("(%d through %d separators, %d bits, %d symbols)", c.stem.stems.N, c.stem.depth, c.stem.width, c.syms.n)
 	case encHex:
 		s += fmt.Sprintf("(%d bytes)", c.hex.size)
 	case encTime:
@@ -449,6 +469,9 @@ func (c *Chunk) HeapBytes() int64 {
 	}
 	if c.syms != nil {
 		n += 9 * 256
+	}
+	if c.stem != nil {
+		n += int64(4*len(c.stem.stems.Off) + cap(c.stem.stems.Data))
 	}
 	n += int64(2*len(c.rare.codes) + 4*len(c.rare.ends) + 2*len(c.rare.index))
 	if c.hist != nil {

@@ -10,7 +10,8 @@
 //	presence.go       which rows have a value, and rank: row -> index among the packed values
 //	ints.go           the integer stream, the brick of all other encodings: constant, frame of reference, delta, runs
 //	dict.go text.go floats.go hist.go    the leaf kinds on top of it
-//	alp.go fsst.go hex.go isotime.go     floats and texts of a special shape
+//	alp.go ratio.go fsst.go stems.go hex.go isotime.go     floats and texts of a special shape
+//	run_codes.go                         codes of a dictionary that come in runs
 //	rare.go           where the rare values of a dictionary are
 //	choose.go         which encoding wins, and for how long
 //	bitpack*.go       leaf loops

@@ -34,6 +34,7 @@ type Encoder struct {
 	uses     []uint32 // of each code
 	listed   []uint32 // rare values
 	fsst     trainer
+	stems    stemWriter
 	times    timeWriter
 	merge    merger
 }

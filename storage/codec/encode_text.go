@@ -35,6 +35,9 @@ func (e *Encoder) bytesValues(dst []byte, v *Values, o Options) (uint8, []byte) 
 	}
 	if v.Leaf == types.LeafText && e.trySymbols(v, &c, o.State) {
 		dst = append(dst[:at], e.body...)
+		if e.tryStems(v, &c, o.State) {
+			dst = append(dst[:at], e.body...)
+		}
 	}
 	if e.tryPages(v, c) {
 		return encZstd, append(dst[:at], e.body...)
@@ -42,8 +45,8 @@ func (e *Encoder) bytesValues(dst []byte, v *Values, o Options) (uint8, []byte) 
 	switch c.enc {
 	case encDict:
 		return encDict, dst
-	case encFSST:
-		return encFSST, dst
+	case encFSST, encStems:
+		return c.enc, dst
 	case encPlain:
 		return encPlain, e.appendPlain(dst, &v.Vec)
 	}
@@ -115,6 +118,12 @@ func (e *Encoder) bytesAs(dst []byte, enc uint8, v *Values, o Options) ([]byte, 
 	case encUUID, encHex, encTime:
 		shape, out := e.shaped(dst, v)
 		return out, shape == enc
+	case encStems:
+		if !e.split(&v.Vec, o.State.depth) {
+			return dst, false
+		}
+		e.fsst.matcher.set(o.State.syms)
+		return e.appendStems(dst, o.State.depth), true
 	case encFSST:
 		e.fsst.matcher.set(o.State.syms)
 		at := len(dst)

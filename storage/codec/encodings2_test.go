@@ -316,7 +316,7 @@ func TestARememberedChoiceIsKeptUntilItDrifts(t *testing.T) {
 		return c
 	}
 	for i := range 2 * retryGroups {
-		if c := encode(urls.build(newRand(uint64(i)), 2000, 1000)); c.name() != "fsst" {
+		if c := encode(urls.build(newRand(uint64(i)), 2000, 1000)); c.name() != "stems" {
 			t.Fatalf("group %d: %s", i, c.name())
 		}
 		if want := uint8(retryGroups - 1 - i%retryGroups); s.left != want {
@@ -331,7 +331,7 @@ func TestARememberedChoiceIsKeptUntilItDrifts(t *testing.T) {
 	if c := encode(shapes[shapeIndex("text times")].build(newRand(4), 2000, 1000)); c.name() != "time" {
 		t.Errorf("times after few texts: %s", c.name())
 	}
-	if c := encode(urls.build(newRand(5), 2000, 1000)); c.name() != "fsst" {
+	if c := encode(urls.build(newRand(5), 2000, 1000)); c.name() != "stems" {
 		t.Errorf("addresses after times: %s", c.name())
 	}
 }

@@ -32,7 +32,8 @@ type Filter struct {
 	negate  bool
 
 	fixed []byte // encUUID, encHex: what values are compared with, in their packed form; nil: as texts
-	exact []byte // encPlain, encFSST of bytes: what equal values are stored as; nil: no comparison for equality
+	exact []byte // encPlain, encFSST, encStems of bytes: what equal values are stored as; nil: no comparison for equality
+	stem  uint32 // encStems: the code of their stem
 	time  timeFilter
 	rare  [][]uint16 // encDictRare: the indexes of the values that pass; nil: look at the codes
 }
@@ -85,6 +86,13 @@ func (f *Filter) compareBytes() {
 	case encPlain:
 		if equality && c.leaf.Phys() == types.PhysBytes {
 			f.exact = append([]byte{}, f.p.B...)
+		}
+	case encStems:
+		if equality {
+			var rest int
+			if f.stem, rest, possible = c.stem.find(f.p.B); possible {
+				f.exact = c.syms.compressed(f.p.B[rest:])
+			}
 		}
 	case encFSST:
 		if equality {
@@ -431,6 +439,9 @@ func (f *Filter) textEqual(data []byte, a, b int, out bitset) error {
 			out[i>>6] |= 1 << (uint(i) & 63)
 		}
 		at += int(n)
+	}
+	if f.c.enc == encStems {
+		f.c.stem.keepEqual(data, a, b, f.stem, out)
 	}
 	return nil
 }

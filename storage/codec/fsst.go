@@ -223,16 +223,20 @@ func appendSymbols(dst []byte, syms []symbol) []byte {
 
 // appendFSST writes the chunk's values with the symbols that the matcher has.
 func (e *Encoder) appendFSST(dst []byte, v *vec.Vector) []byte {
-	m := &e.fsst.matcher
+	return e.appendPlain(appendSymbols(dst, e.fsst.matcher.syms), e.symbolCodes(v))
+}
+
+// symbolCodes returns the codes of texts, until it is called again.
+func (e *Encoder) symbolCodes(v *vec.Vector) *vec.Vector {
 	coded := &e.fsst.coded
 	coded.Reset(v.Type)
 	coded.Off = append(coded.Off[:0], 0)
 	for i := range v.N {
-		coded.Data = m.encode(coded.Data, v.Bytes(i))
+		coded.Data = e.fsst.matcher.encode(coded.Data, v.Bytes(i))
 		coded.Off = append(coded.Off, uint32(len(coded.Data)))
 	}
 	coded.N = v.N
-	return e.appendPlain(appendSymbols(dst, m.syms), coded)
+	return coded
 }
 
 // compressed returns the codes of a literal, for comparisons with equality.

@@ -47,6 +47,11 @@ func sampleRows(n int, f func(from, to int)) {
 // take gathers the sample of v and returns its size.
 func (t *trainer) take(v *vec.Vector) (size int) {
 	t.sample = t.sample[:0]
+	return t.takeMore(v)
+}
+
+// takeMore adds a sample of v to what there is.
+func (t *trainer) takeMore(v *vec.Vector) (size int) {
 	limit := sampleRunBytes
 	if v.N <= sampleRuns*sampleValues {
 		limit *= sampleRuns

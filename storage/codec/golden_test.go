@@ -125,6 +125,10 @@ var goldens = []golden{
 		m := mixed(i)
 		fmt.Fprintf(appender{v}, "https://%s.example/%s/%d?lang=\u00e9%s", urlWords[m%8], urlWords[m>>8%8], m>>40, urlWords[m>>16%8])
 	}},
+	{"text-stems", types.LeafText, "stems", false, func(v *vec.Vector, i int) {
+		m := mixed(i)
+		fmt.Fprintf(appender{v}, "https://a.longer.name.of.a.site.%s.example/%s-%d", urlWords[m%8], urlWords[m>>8%8], m>>44)
+	}},
 	{"text-hex", types.LeafText, "hex", false, func(v *vec.Vector, i int) { fmt.Fprintf(appender{v}, "%016x%04x", mixed(i), i) }},
 	{"text-hex-upper", types.LeafText, "hex", false, func(v *vec.Vector, i int) { fmt.Fprintf(appender{v}, "%016X", mixed(i)) }},
 	{"text-time", types.LeafText, "time", false, func(v *vec.Vector, i int) {
@@ -323,7 +327,7 @@ func holds(enc uint8, leaf types.Leaf) bool {
 		return false
 	}
 	switch enc {
-	case encUUID, encFSST, encHex, encTime:
+	case encUUID, encFSST, encStems, encHex, encTime:
 		return leaf == types.LeafText
 	}
 	return true

@@ -125,7 +125,15 @@ var shapes = []shape{
 	}, "ratio"},
 	{"text urls", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		fmt.Fprintf(appender{v}, "https://www.%s.example/%s?q=%d&lang=%s", urlWords[r.IntN(8)], urlWords[r.IntN(8)], r.IntN(1<<30), urlWords[r.IntN(8)])
-	}, "fsst"},
+	}, "stems"},
+	{"text pages of sites", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
+		site := r.IntN(1 + r.IntN(900))
+		fmt.Fprintf(appender{v}, "https://www.%s-%d.example/%s/%x", urlWords[site%8], site*7919, urlWords[r.IntN(8)], r.Uint32()>>r.IntN(32))
+		if r.IntN(100) == 0 {
+			v.Data = v.Data[:int(v.Off[i])+r.IntN(len(v.Bytes(i)))] // the stem may be cut short
+			v.Off[i+1] = uint32(len(v.Data))
+		}
+	}, "stems"},
 	{"text any bytes", types.LeafText, func(v *vec.Vector, r *rand.Rand, i, n int) {
 		b := make([]byte, r.IntN(40))
 		for k := range b {

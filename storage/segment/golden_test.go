@@ -18,13 +18,14 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the dumps in testdata anew; a segment is written only if it does not exist")
 
-// TestFilesOfVersion1AreRead reads segments that versions 1.0 and 1.2 wrote, and shows what they consist of in the text files
+// TestFilesOfVersion1AreRead reads segments that versions 1.0, 1.2 and 1.3 wrote, and shows what they consist of in the text files
 // beside them. The segments are never written again: every later build must read them.
 func TestFilesOfVersion1AreRead(t *testing.T) {
 	for name, build := range map[string]func(testing.TB, vfs.FS) ([]column.Group, []RowRef){
 		"v1":          tinySegment,
 		"v1-presence": presenceSegment,
 		"v1.2":        shapedSegment,
+		"v1.3":        clientsSegment,
 	} {
 		t.Run(name, func(t *testing.T) { requireGolden(t, "testdata/"+name, build) })
 	}
@@ -130,6 +131,39 @@ func shapedSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) 
 		} else {
 			v.AppendString([]string{"release", "beta", "nightly"}[hash(i)%3])
 		}
+	})
+	src, rows = []column.Group{m}, allRows(n)
+	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
+	return src, rows
+}
+
+// clientsSegment has a column for each form that version 1.3 brought: the rows of a client lie together.
+func clientsSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) {
+	const n = 2500
+	m := column.NewMem(n)
+	add := func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
+		v := &vec.Vector{}
+		v.Reset(leaf.Type())
+		for i := range n {
+			value(v, i)
+		}
+		m.Add(types.MakePath(name), leaf, v)
+	}
+	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 >> 7 }
+	client := func(i int) int { return (i + i%7) / 13 }
+	add("country", types.LeafText, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprintf("C%d", hash(client(i))%40)) })
+	add("city", types.LeafText, func(v *vec.Vector, i int) {
+		if k := hash(client(i)); k%5 == 0 {
+			v.AppendNull()
+		} else {
+			v.AppendString(fmt.Sprintf("city %d", k%90))
+		}
+	})
+	add("cores", types.LeafInt, func(v *vec.Vector, i int) { v.AppendInt(1 << (hash(client(i)) % 6)) })
+	add("start", types.LeafInt, func(v *vec.Vector, i int) { v.AppendInt(1_770_000_000_123_456 + int64(hash(i)%900_000)*1_000_000) })
+	add("mean", types.LeafFloat, func(v *vec.Vector, i int) { v.AppendFloat(float64(hash(i)%70_000) / float64(1+i%23)) })
+	add("page", types.LeafText, func(v *vec.Vector, i int) {
+		v.AppendString(fmt.Sprintf("https://site-%d.example/%x", hash(int(hash(i)%200)), hash(i)>>30))
 	})
 	src, rows = []column.Group{m}, allRows(n)
 	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
