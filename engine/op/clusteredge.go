@@ -48,12 +48,21 @@ func differs(v *vec.Vector, pos []uint16, n int, out vec.Bitmap) {
 
 func changesOf[T uint32 | int64](xs []T, pos []uint16, n int, out vec.Bitmap) {
 	if pos == nil {
+		if n == 0 {
+			return
+		}
 		last := xs[0]
-		for k, x := range xs[:n] {
-			if x != last {
-				out[k>>6] |= 1 << (k & 63)
+		for w := range out {
+			m := uint64(0)
+			for k, x := range xs[w<<6 : min(n, w<<6+64)] {
+				b := uint64(0)
+				if x != last {
+					b = 1
+				}
+				m |= b << (k & 63)
+				last = x
 			}
-			last = x
+			out[w] |= m
 		}
 		return
 	}

@@ -97,8 +97,7 @@ func gatherRanges(out *vec.Vector, chunks []*vec.Vector, ranges []rowRange, n in
 		eachPiece(ranges, func(c, from, to int) { out.AppendRange(chunks[c], from, to) })
 		return
 	case phys == types.PhysInt64:
-		out.I64 = slices.Grow(out.I64, n)
-		eachPiece(ranges, func(c, from, to int) { out.I64 = appendFew(out.I64, chunks[c].I64[from:to]) })
+		out.I64 = gatherInts(slices.Grow(out.I64, n)[:n], chunks, ranges)
 	case phys == types.PhysFloat64:
 		out.F64 = slices.Grow(out.F64, n)
 		eachPiece(ranges, func(c, from, to int) { out.F64 = appendFew(out.F64, chunks[c].F64[from:to]) })
@@ -107,6 +106,25 @@ func gatherRanges(out *vec.Vector, chunks []*vec.Vector, ranges []rowRange, n in
 		return
 	}
 	out.N = n
+}
+
+// gatherInts is gatherRanges of integers, without a call for each range.
+func gatherInts(dst []int64, chunks []*vec.Vector, ranges []rowRange) []int64 {
+	at := 0
+	for _, r := range ranges {
+		c, from, n := r.row>>chunkBits, int(r.row&(chunkRows-1)), int(r.n)
+		src := chunks[c].I64[from:]
+		if n > len(src) || n > 16 {
+			eachPiece([]rowRange{r}, func(c, from, to int) { at += copy(dst[at:], chunks[c].I64[from:to]) })
+			continue
+		}
+		to := dst[at : at+n]
+		for i, x := range src[:n] {
+			to[i] = x
+		}
+		at += n
+	}
+	return dst
 }
 
 // appendFew appends src to dst, which has room: a few values without a call.

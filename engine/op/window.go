@@ -41,6 +41,7 @@ type windowPlan struct {
 	in        plan.Node      // the window's input and what was computed beside it
 	keys      []plan.SortKey // of the partition, then of the order
 	sorted    bool           // the input comes in their order
+	general   bool           // no running totals: see running
 	width     int            // columns of the window's own input
 	ts        []types.Type
 	partition []int
@@ -88,7 +89,7 @@ func (b *builder) windowPlan(n *plan.Window) (*windowPlan, error) {
 		proj.Out = append(proj.Out, plan.Col{Name: "?column?", Type: e.Type()})
 		return len(proj.Exprs) - 1
 	}
-	p := &windowPlan{width: len(cols), sorted: n.Sorted}
+	p := &windowPlan{width: len(cols), sorted: n.Sorted, general: b.x.env.NoClusters}
 	key := func(i int, desc, nullsFirst bool) {
 		p.keys = append(p.keys, plan.SortKey{Expr: &expr.Col{Idx: i, T: proj.Out[i].Type}, Desc: desc, NullsFirst: nullsFirst})
 	}
@@ -442,6 +443,14 @@ func (t *windowTask) columns(idx []int) []*vec.Vector {
 // boundaries returns the rows at which some column has another value than in the row before, and row 0. Those listed in
 // also are boundaries in any case.
 func (t *windowTask) boundaries(cols []*vec.Vector, also []int32) []int32 {
+	diff := t.edges(cols, also)
+	out := make([]int32, 0, diff.Count()+1)
+	diff.All(func(i int) { out = append(out, int32(i)) })
+	return out
+}
+
+// edges is boundaries as a bitmap.
+func (t *windowTask) edges(cols []*vec.Vector, also []int32) vec.Bitmap {
 	n := t.n
 	diff := vec.MakeBitmap(n)
 	if n > 0 {
@@ -458,20 +467,13 @@ func (t *windowTask) boundaries(cols []*vec.Vector, also []int32) []int32 {
 		}
 		changes(v, n, diff)
 	}
-	var out []int32
-	diff.All(func(i int) { out = append(out, int32(i)) })
-	return out
+	return diff
 }
 
 // changes sets the bits of the rows whose value differs from that of the row before. v is flat.
 func changes(v *vec.Vector, n int, diff vec.Bitmap) {
 	if v.Valid == nil && v.Type.Phys() == types.PhysInt64 {
-		xs := v.I64[:n]
-		for i := 1; i < n; i++ {
-			if xs[i] != xs[i-1] {
-				diff.Set(i)
-			}
-		}
+		changesOf(v.I64, nil, n, diff)
 		return
 	}
 	for i := 1; i < n; i++ {

@@ -15,6 +15,9 @@ func (t *windowTask) aggregate(c *windowCall, out *vec.Vector) error {
 	if t.wholePartition(&c.n.Frame) {
 		return t.wholeAggregate(c, &in, out)
 	}
+	if ok, err := t.running(c, &in, out); ok || err != nil {
+		return err
+	}
 	fr := t.frames(c)
 	if s := agg.NewSliding(c.n.Agg); s != nil {
 		return t.slide(c, s, &in, fr, out)

@@ -34,7 +34,14 @@ func (t *windowTask) perRow(out *vec.Vector, f func(i, from, to int) int64) erro
 }
 
 func (t *windowTask) rowNumber(_ *windowCall, out *vec.Vector) error {
-	return t.perRow(out, func(i, from, _ int) int64 { return int64(i - from + 1) })
+	out.SetFlat(out.Type, t.n)
+	for p := range len(t.starts) - 1 {
+		dst := out.I64[t.starts[p]:t.starts[p+1]]
+		for i := range dst {
+			dst[i] = int64(i + 1)
+		}
+	}
+	return nil
 }
 
 func (t *windowTask) rank(_ *windowCall, out *vec.Vector) error {

@@ -13,7 +13,7 @@ import (
 
 // clusterTable has what partitions and orders may be of.
 var clusterTable = newTable(types.Column{Name: "client", Type: tText}, types.Column{Name: "k", Type: tInt}, types.Column{Name: "ts", Type: tInt},
-	types.Column{Name: "x", Type: tInt}, types.Column{Name: "f", Type: tFloat}, types.Column{Name: "b", Type: tBool}, types.Column{Name: "id", Type: tInt})
+	types.Column{Name: "x", Type: types.Of(types.Int32)}, types.Column{Name: "f", Type: tFloat}, types.Column{Name: "b", Type: tBool}, types.Column{Name: "id", Type: tInt})
 
 // clusterRows makes rows that lie together as telemetry does, more or less: sorted by client and time in some segments, with ties,
 // with some rows out of place, or in no order at all.
@@ -74,7 +74,8 @@ func clusterRows(rng *rand.Rand, n int) []row {
 
 // randomWindow makes a window over the columns of clusterTable.
 func randomWindow(rng *rand.Rand, in plan.Node) *plan.Window {
-	ts := []types.Type{tText, tInt, tInt, tInt, tFloat, tBool, tInt}
+	tShort := types.Of(types.Int32)
+	ts := []types.Type{tText, tInt, tInt, tShort, tFloat, tBool, tInt}
 	w := &plan.Window{In: in}
 	for range 1 + rng.IntN(2) {
 		c := []int{0, 0, 0, 1, 4, 5}[rng.IntN(6)]
@@ -110,9 +111,9 @@ func randomWindow(rng *rand.Rand, in plan.Node) *plan.Window {
 		return plan.WindowCall{Agg: &c, T: t, Frame: frame()}
 	}
 	all := []plan.WindowCall{fn("row_number", tInt), fn("rank", tInt), fn("dense_rank", tInt), fn("cume_dist", tFloat), fn("ntile", tInt, lit(tInt, int64(3))),
-		fn("lag", tInt, col(3, tInt)), fn("lag", tText, col(0, tText), lit(tInt, int64(2))), fn("lead", tFloat, col(4, tFloat)), fn("lead", tInt, col(3, tInt), lit(tInt, int64(1)), lit(tInt, int64(-7))),
-		fn("first_value", tText, col(0, tText)), fn("last_value", tInt, col(6, tInt)), ag("count", tInt), ag("count", tInt, col(3, tInt)),
-		ag("sum", types.Of(types.Numeric), col(3, tInt)), ag("min", tInt, col(3, tInt)), ag("max", tText, col(0, tText)), ag("avg", tFloat, col(4, tFloat)), ag("bool_or", tBool, col(5, tBool))}
+		fn("lag", tShort, col(3, tShort)), fn("lag", tText, col(0, tText), lit(tInt, int64(2))), fn("lead", tFloat, col(4, tFloat)), fn("lead", tShort, col(3, tShort), lit(tInt, int64(1)), lit(tShort, int64(-7))),
+		fn("first_value", tText, col(0, tText)), fn("last_value", tInt, col(6, tInt)), ag("count", tInt), ag("count", tInt, col(3, tShort)),
+		ag("sum", tInt, col(3, tShort)), ag("sum", tInt, col(3, tShort)), ag("sum", types.Of(types.Numeric), col(2, tInt)), ag("min", tShort, col(3, tShort)), ag("max", tText, col(0, tText)), ag("avg", tFloat, col(4, tFloat)), ag("bool_or", tBool, col(5, tBool))}
 	for range 1 + rng.IntN(4) {
 		c := all[rng.IntN(len(all))]
 		w.Calls = append(w.Calls, c)
@@ -129,7 +130,7 @@ func TestWindowsOverClustersAreThoseOverSortedRows(t *testing.T) {
 		src := newSource(clusterTable, clusterRows(rng, 1+rng.IntN(2500)), 512)
 		var in plan.Node = scanOf(clusterTable)
 		if rng.IntN(3) == 0 {
-			in = scanOf(clusterTable, cmpCall("<", col(3, tInt), lit(tInt, int64(200))))
+			in = scanOf(clusterTable, cmpCall("<", col(3, types.Of(types.Int32)), lit(types.Of(types.Int32), int64(200))))
 		}
 		w := randomWindow(rng, in)
 		var n plan.Node = w
