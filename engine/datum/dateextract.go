@@ -155,6 +155,39 @@ func ExtractDatetime(k types.Kind, u DateUnit, field []byte, x int64, loc *time.
 	return true, nil
 }
 
+// WholeUnit reports whether extract(u from x) is a whole number for every finite x of the kind, and NULL for the others.
+func WholeUnit(k types.Kind, u DateUnit) bool {
+	switch u {
+	case uMinute, uHour:
+		return k == types.Timestamp || k == types.Timestamptz
+	case uDay, uWeek, uMonth, uQuarter, uDOW, uISODOW, uDOY:
+		return k == types.Timestamp || k == types.Timestamptz || k == types.Date
+	}
+	return false
+}
+
+// ExtractWhole is ExtractDatetime for what WholeUnit reports.
+func ExtractWhole(k types.Kind, u DateUnit, x int64, loc *time.Location) (value int64, ok bool) {
+	if isInf(x) {
+		return 0, false
+	}
+	if k == types.Date {
+		return extractDay(u, x), true
+	}
+	if k == types.Timestamptz {
+		offset, _ := zoneOffset(x, loc)
+		x += int64(offset) * usSecond
+	}
+	days, tod := SplitTimestamp(x)
+	switch u {
+	case uMinute:
+		return tod / usMinute % 60, true
+	case uHour:
+		return tod / usHour, true
+	}
+	return extractDay(u, days), true
+}
+
 func extractJulian(k types.Kind, days, tod int64, n *Numeric) error {
 	n.SetInt64(days - dateMin)
 	if k == types.Date {

@@ -166,6 +166,10 @@ type Func struct {
 	// Monotone has a bit for each argument, the first's lowest, in which the result only rises or only falls while the others
 	// stay the same. NULL, infinity and NaN are left out of this.
 	Monotone uint8
+	// Whole, if it is set, returns for calls whose result is always a small whole number what computes it as a bigint, and what
+	// makes the call's result of that, always the same for the same; nil for other calls. Whoever only compares results for
+	// equality may use whole, which is the cheaper type.
+	Whole func(args []Expr) (whole, back *Func)
 }
 
 // MonotoneIn reports whether the result is monotone in argument i.

@@ -190,6 +190,10 @@ func addExtract(r *registry) {
 			stable(exact)
 			stable(part)
 		}
+		exact.Whole = wholeExtract(k, exact)
+		if k != types.Date { // of which it looks at the timestamp, which there may be none of
+			part.Whole = wholeExtract(k, part)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package opt
 
 import (
+	"slices"
+
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -11,19 +13,34 @@ import (
 // dependentKeys groups by fewer keys: one that follows from others, because it is computed from them or is the same for all
 // rows, is computed once for each group instead of being hashed for each row.
 //
-// It is computed for every group, whether anybody looks at it or not, as a key is: a key that fails for some row fails for
-// the group of that row. So nothing may prune what this rule makes, and it comes after the rule that would.
+// A key that is a whole number of another type (a field of a moment is a numeric) is grouped as an integer.
+//
+// A key is computed for every group, whether anybody looks at it or not: one that fails for some row fails for the group of
+// that row. So nothing may prune what this rule makes, and it comes after the rule that would.
 func dependentKeys(n plan.Node) plan.Node {
 	n = tree.Children(n, func(c plan.Node, _ bool) plan.Node { return dependentKeys(c) })
 	a, ok := n.(*plan.Agg)
-	if !ok || a.Sets != nil || len(a.Keys) < 2 {
+	if !ok || a.Sets != nil {
 		return n
 	}
 	f := newFollowing(a.Keys)
-	if len(f.kept) == len(a.Keys) {
+	if len(f.kept) == len(a.Keys) && !slices.ContainsFunc(a.Keys, func(k expr.Expr) bool { whole, _ := wholeOf(k); return whole != nil }) {
 		return n
 	}
 	return f.rebuild(a)
+}
+
+// wholeOf returns what computes key k as an integer, and what makes k of that; nil if there is no such thing.
+func wholeOf(k expr.Expr) (whole expr.Expr, back *expr.Func) {
+	c, ok := k.(*expr.Call)
+	if !ok || c.Fn.Whole == nil {
+		return nil, nil
+	}
+	fn, back := c.Fn.Whole(c.Args)
+	if fn == nil {
+		return nil, nil
+	}
+	return &expr.Call{Fn: fn, Args: c.Args, T: fn.Ret}, back
 }
 
 // following finds the keys that follow from others.
@@ -65,7 +82,7 @@ func (f *following) from(i int, of []int) (expr.Expr, bool) {
 	e := tree.Expr(whole, 0, func(x expr.Expr, _ int) (expr.Expr, bool) {
 		text := tree.Key(x)
 		for at, k := range of {
-			if f.text[k] == text && (x == whole || exact(x.Type())) {
+			if f.text[k] == text && (x == whole || exact(x)) {
 				return &expr.Col{Idx: at, T: x.Type()}, true
 			}
 		}
@@ -77,35 +94,39 @@ func (f *following) from(i int, of []int) (expr.Expr, bool) {
 	return e, follows
 }
 
-// exact reports whether equal values of a type are the same in everything: 1.0 and 1.00 are not, nor are 0 and -0.
-func exact(t types.Type) bool { return !keys.Canonical(t) && t.Phys() != types.PhysFloat64 }
+// exact reports whether equal values of e are the same in everything: 1.0 and 1.00 are not, nor are 0 and -0.
+func exact(e expr.Expr) bool {
+	whole, _ := wholeOf(e)
+	return whole != nil || !keys.Canonical(e.Type()) && e.Type().Phys() != types.PhysFloat64
+}
 
-// rebuild returns the aggregation by the keys kept under what computes the others.
+// rebuild returns the aggregation by the keys kept under what computes the others. Numerics and floats that are whole are
+// grouped as integers, and made of those.
 func (f *following) rebuild(a *plan.Agg) plan.Node {
 	c := *a
 	c.Keys, c.Out = nil, nil
-	for _, k := range f.kept {
-		c.Keys, c.Out = append(c.Keys, a.Keys[k]), append(c.Out, a.Out[k])
+	var made []expr.Expr // the keys kept, over the aggregation's output
+	for i, k := range f.kept {
+		key, out := a.Keys[k], a.Out[k]
+		whole, back := wholeOf(key)
+		if whole != nil {
+			key, out.Type = whole, whole.Type()
+		}
+		c.Keys, c.Out = append(c.Keys, key), append(c.Out, out)
+		var from expr.Expr = &expr.Col{Idx: i, T: out.Type, Name: out.Name}
+		if back != nil {
+			from = &expr.Call{Fn: back, Args: []expr.Expr{from}, T: a.Keys[k].Type()}
+		}
+		made = append(made, from)
 	}
 	c.Out = append(c.Out, a.Out[len(a.Keys):]...)
 	p := &plan.Project{In: &c, Out: a.Out}
 	for i := range a.Keys {
 		e, _ := f.from(i, f.kept)
-		p.Exprs = append(p.Exprs, named(e, c.Out))
+		p.Exprs = append(p.Exprs, substitute(e, made))
 	}
 	for i, out := range a.Out[len(a.Keys):] {
 		p.Exprs = append(p.Exprs, &expr.Col{Idx: len(f.kept) + i, T: out.Type, Name: out.Name})
 	}
 	return p
-}
-
-// named gives columns the names they have in cols.
-func named(e expr.Expr, cols []plan.Col) expr.Expr {
-	return tree.Expr(e, 0, func(x expr.Expr, _ int) (expr.Expr, bool) {
-		c, ok := x.(*expr.Col)
-		if !ok {
-			return nil, false
-		}
-		return &expr.Col{Idx: c.Idx, T: c.T, Name: cols[c.Idx].Name}, true
-	})
 }

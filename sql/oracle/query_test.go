@@ -181,6 +181,9 @@ func (q *query) group(s *scope) {
 		if s.chance(4) {
 			c = op(k, "coalesce(%s, %s)", c, written.value(k, 2))
 		}
+		if (k == date || k == stamp || k == stampTZ) && s.chance(3) {
+			c = op(numeric, s.one("extract(dow FROM %s)", "extract(month FROM %s)", "extract(year FROM %s)"), c)
+		}
 		q.items = append(q.items, c)
 	}
 	if q.keys > 0 && s.chance(4) {
