@@ -115,6 +115,9 @@ func (s *Store) open() error {
 	if s.o.Lend {
 		s.startLending()
 	}
+	if !s.o.Manual {
+		s.warm()
+	}
 	return nil
 }
 
