@@ -86,6 +86,17 @@ func TestExplainTellsWhatAQueryDidInTextAndJSON(t *testing.T) {
 	checkNode(t, plans[0].Plan)
 }
 
+func TestExplainBuffersTellsTheBytesOfAScan(t *testing.T) {
+	db := explainDB(t, telemdb.Options{Workers: 1})
+	const q = "SELECT count(*) FROM e WHERE v < 3000 AND k <> 'x'"
+	if text := plan(t, db, "EXPLAIN (ANALYZE, BUFFERS) "+q); !regexp.MustCompile(`Bytes: [1-9]\d* read, \d+ decoded`).MatchString(text) {
+		t.Error(text)
+	}
+	if text := plan(t, db, "EXPLAIN ANALYZE "+q); strings.Contains(text, "Bytes: ") {
+		t.Error(text)
+	}
+}
+
 // checkNode asserts what readers of plans rely on: every node has a type, and figures are numbers.
 func checkNode(t *testing.T, text json.RawMessage) {
 	t.Helper()

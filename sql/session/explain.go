@@ -22,7 +22,7 @@ import (
 
 // explainOptions is what the parentheses of EXPLAIN ask for.
 type explainOptions struct {
-	analyze, verbose, costs, timing, summary, json bool
+	analyze, verbose, buffers, costs, timing, summary, json bool
 }
 
 func parseExplain(os []ast.Option) (explainOptions, error) {
@@ -48,7 +48,9 @@ func parseExplain(os []ast.Option) (explainOptions, error) {
 			o.timing = b
 		case "summary":
 			o.summary, summary = b, true
-		case "settings", "buffers", "wal", "generic_plan":
+		case "buffers":
+			o.buffers = b
+		case "settings", "wal", "generic_plan":
 		case "format":
 			switch strings.ToLower(opt.Value) {
 			case "text":

@@ -136,8 +136,10 @@ func (x *explained) scanned(m *measurements, s *scan.Stats, d *scan.Detail) {
 func (x *explained) met(m *measurements, n *show.Node, d *scan.Detail) {
 	m.fields["Bytes Read"], m.fields["Bytes Decoded"], m.fields["SIMD"] = d.Bytes, d.Decoded, d.Level.String()
 	m.fields["Kernel Modes"] = map[string]int64{"All": d.All, "Bitmap": d.Bitmap, "Selection": d.Selection}
-	if x.o.verbose {
+	if x.o.verbose || x.o.buffers { // there are no pages to count, as PostgreSQL does
 		m.line("Bytes", "%d read, %d decoded", d.Bytes, d.Decoded)
+	}
+	if x.o.verbose {
 		m.line("Kernels", "%s; row groups: all %d, bitmap %d, selection %d", d.Level, d.All, d.Bitmap, d.Selection)
 	}
 	names := columnNames(n.Plan)
