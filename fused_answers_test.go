@@ -50,7 +50,7 @@ var (
 		"sum(x + 3)", "sum(x - 5 * y)", "sum(y + 1)", "sum(x + y)", "sum(x - 7)", "avg(x + 1)", "sum(-x)", "sum(CASE WHEN y > 0 THEN x ELSE 0 END)", "sum(CASE WHEN ok THEN n ELSE 0 END)",
 		"sum(CASE WHEN own THEN y ELSE 0 END)", "avg(CASE WHEN os = 'os 1' THEN x ELSE 0 END)", "sum(CASE WHEN y > 0 THEN h ELSE 0 END)", "bool_or(own)",
 		"percentile_cont(0.5) WITHIN GROUP (ORDER BY x)", "percentile_cont(ARRAY[0, 0.25, 0.95, 1]) WITHIN GROUP (ORDER BY paint)", "percentile_disc(0.9) WITHIN GROUP (ORDER BY n)",
-		"median(h)", "percentile_cont(0.3) WITHIN GROUP (ORDER BY odd)", "percentile_disc(0.999) WITHIN GROUP (ORDER BY wide)", "percentile_cont(0.1) WITHIN GROUP (ORDER BY tenths DESC)"}
+		"median(h)", "median(x)", "mode() WITHIN GROUP (ORDER BY x)", "mode() WITHIN GROUP (ORDER BY paint DESC)", "percentile_disc(0.7) WITHIN GROUP (ORDER BY paint)", "percentile_cont(0.3) WITHIN GROUP (ORDER BY odd)", "percentile_disc(0.999) WITHIN GROUP (ORDER BY wide)", "percentile_cont(0.1) WITHIN GROUP (ORDER BY tenths DESC)"}
 	fusedConditions = []string{"ok", "own", "NOT own", "y > 0", "x >= 1000", "os = 'os 1'", "country IN ('country 1', 'country 17')", "paint >= 2000", "odd > 3", "tenths < 0.3",
 		"site LIKE '%/shop/%'", "addon ~ '@.*\\.org$'", "site LIKE '%/shop/%' AND addon ~ '@.*\\.org$'", "d > date '2026-02-10'", "y IS NULL", "os IS NOT NULL", "x % 2 = 0", "ts >= '2026-02-01'", "country <> 'country 3'"}
 )

@@ -23,6 +23,9 @@ type rankedState struct {
 	fraction vec.Vector // the first row's, as a constant; N is 0 before there is one
 	finish   rankedFinisher
 	words    groupedWords
+	counted  countedWords  // values that are not in words
+	current  *countedGroup // whose result is made; nil: its words are given
+	size     int           // of the group whose result is made
 	n        int
 	general  *collectState // nil: the values are in words
 	buf      vec.Bitmap
@@ -145,13 +148,26 @@ func (s *rankedState) generalise() error {
 	f, skip := s.choose(s.call, argTypes(s.call))
 	s.general = &collectState{rowStore: newRowStore(s.call, skip), finish: f}
 	s.general.Grow(s.n)
-	err := s.words.batches(func(words []int64, groups []uint32) error {
+	for g := range s.counted.groups {
+		run := groupedWords{words: s.counted.expand(&s.counted.groups[g]), one: uint32(g)}
+		if err := s.generaliseWords(&run); err != nil {
+			return err
+		}
+	}
+	s.counted = countedWords{}
+	err := s.generaliseWords(&s.words)
+	s.words = groupedWords{}
+	return err
+}
+
+func (s *rankedState) generaliseWords(x *groupedWords) error {
+	return x.batches(func(words []int64, groups []uint32) error {
 		v := &vec.Vector{}
 		v.Reset(s.t)
 		for _, w := range words {
 			s.append(v, w)
 		}
-		in := &Input{N: len(words), Groups: groups, One: s.words.one}
+		in := &Input{N: len(words), Groups: groups, One: x.one}
 		if len(s.call.Order) == 0 {
 			in.Args = []*vec.Vector{v}
 			return s.general.Add(in)
@@ -164,8 +180,6 @@ func (s *rankedState) generalise() error {
 		}
 		return s.general.Add(in)
 	})
-	s.words = groupedWords{}
-	return err
 }
 
 // append appends the value of a word.
@@ -193,12 +207,13 @@ func (s *rankedState) Merge(o State, from, to []uint32) error {
 		}
 	}
 	if s.general == nil {
+		s.mergeCounted(p, from, to)
 		s.words.merge(&p.words, p.n, from, to)
 		return nil
 	}
 	g := p.general
 	if g == nil { // p itself stays as it is: others may be reading it
-		q := &rankedState{call: p.call, choose: p.choose, t: p.t, float: p.float, direct: p.direct, fraction: p.fraction, words: p.words, n: p.n}
+		q := &rankedState{call: p.call, choose: p.choose, t: p.t, float: p.float, direct: p.direct, fraction: p.fraction, words: p.words, counted: p.counted, n: p.n}
 		if err := q.generalise(); err != nil {
 			return err
 		}
@@ -219,6 +234,7 @@ func (s *rankedState) seal() {
 		s.general.seal()
 		return
 	}
+	s.settle()
 	s.words.index(s.n)
 }
 
@@ -226,10 +242,23 @@ func (s *rankedState) Result(from, to int, out *vec.Vector) error {
 	if s.general != nil {
 		return s.general.Result(from, to, out)
 	}
+	s.settle()
 	s.words.index(s.n)
 	for g := from; g < to; g++ {
-		words := s.words.of(g)
-		if len(words) == 0 {
+		var words []int64
+		s.current = nil
+		if !s.counted.empty() {
+			if g < len(s.counted.groups) {
+				s.current = &s.counted.groups[g]
+				s.size = s.current.n
+			} else {
+				s.size = 0
+			}
+		} else {
+			words = s.words.of(g)
+			s.size = len(words)
+		}
+		if s.size == 0 {
 			out.AppendNull()
 			continue
 		}
@@ -251,18 +280,27 @@ func (s *rankedState) asks(ask func() error) {
 }
 
 func (s *rankedState) Bytes() int64 {
-	n := s.words.bytes() + s.rank.bytes()
+	n := s.words.bytes() + s.counted.bytes() + s.rank.bytes()
 	if s.general != nil {
 		n += s.general.Bytes()
 	}
 	return n
 }
 
+// find finds all positions that are wanted, among words or in the current counted group.
+func (s *rankedState) find(words []int64) {
+	if s.current != nil {
+		s.rank.findCounted(s, s.current)
+		return
+	}
+	s.rank.find(s, words)
+}
+
 // rankedMedian is median(x).
 func rankedMedian(s *rankedState, words []int64, out *vec.Vector) error {
 	s.rank.reset()
-	a, b := s.rank.want((len(words)-1)/2), s.rank.want(len(words)/2)
-	s.rank.find(s, words)
+	a, b := s.rank.want((s.size-1)/2), s.rank.want(s.size/2)
+	s.find(words)
 	lo, hi := s.number(s.rank.value(a)), s.number(s.rank.value(b))
 	if lo == hi {
 		out.AppendFloat(lo)
@@ -292,11 +330,11 @@ func rankedQuantiles(continuous bool) rankedFinisher {
 			if err := checkFraction(q); err != nil {
 				return err
 			}
-			for _, r := range quantileRanks(continuous, q, len(words)) {
+			for _, r := range quantileRanks(continuous, q, s.size) {
 				s.rank.want(r)
 			}
 		}
-		s.rank.find(s, words)
+		s.find(words)
 		to := out
 		if many {
 			vals.Reset(types.Of(s.call.T.Elem))
@@ -311,7 +349,7 @@ func rankedQuantiles(continuous bool) rankedFinisher {
 			if !continuous {
 				s.append(to, s.rank.value(at))
 			} else {
-				to.AppendFloat(interpolate(s, at, qs.Float(i), len(words)))
+				to.AppendFloat(interpolate(s, at, qs.Float(i), s.size))
 			}
 			at += 2
 		}
@@ -359,6 +397,9 @@ func interpolate(s *rankedState, k int, q float64, n int) float64 {
 
 // rankedMode is mode(): the most frequent value, of several the first in the order.
 func rankedMode(s *rankedState, words []int64, out *vec.Vector) error {
+	if s.current != nil {
+		words = s.counted.expand(s.current)
+	}
 	sorted := s.rank.sorted(words)
 	zero := int64(positiveZero)
 	if s.float {

@@ -239,25 +239,26 @@ type rowGroup struct {
 
 // fusedWorker is one worker's part.
 type fusedWorker struct {
-	f       *fused
-	end     *aggEnd
-	w       *worker
-	scan    *scan.Worker
-	table   *groupTable // where the groups are: the end's
-	group   rowGroup
-	keys    []keyCodes
-	index   codeIndex
-	runs    runIndex
-	total   tally
-	counts  []int64 // rows of each code
-	pos     []uint16
-	groups  int // row groups so far
-	filters []filterState
-	sums    []measureState
-	named   namedCodes
-	wide    []uint32             // groups of a block's rows
-	masked  bool                 // masks are the row group's
-	masks   [fewCodes]vec.Bitmap // the rows of each code
+	f        *fused
+	end      *aggEnd
+	w        *worker
+	scan     *scan.Worker
+	table    *groupTable // where the groups are: the end's
+	group    rowGroup
+	keys     []keyCodes
+	index    codeIndex
+	runs     runIndex
+	total    tally
+	counts   []int64 // rows of each code
+	pos      []uint16
+	groups   int // row groups so far
+	filters  []filterState
+	sums     []measureState
+	named    namedCodes
+	wide     []uint32             // groups of a block's rows
+	counting []counting           // by call; nil: there are none
+	masked   bool                 // masks are the row group's
+	masks    [fewCodes]vec.Bitmap // the rows of each code
 }
 
 func (f *fused) newWorker(e *aggEnd, s *scan.Worker) *fusedWorker {

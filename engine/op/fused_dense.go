@@ -196,6 +196,7 @@ func (x *fusedWorker) addRows() error {
 	if !rest {
 		return nil
 	}
+	x.beginCounting()
 	return x.eachBlock(func(from, to int, rows *rowSet) error {
 		spread := false
 		for i := range x.f.calls {
@@ -206,6 +207,16 @@ func (x *fusedWorker) addRows() error {
 			if !spread {
 				spread = true
 				x.spread(from, to)
+			}
+			if c.measure < 0 && x.counting[i].on {
+				done, err := x.count(i, to-from, rows)
+				if err != nil {
+					return err
+				}
+				if done {
+					continue
+				}
+				x.counting[i].on = false
 			}
 			for _, k := range c.cols {
 				if _, err := x.scan.Load(k); err != nil {
