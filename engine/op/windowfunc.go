@@ -156,6 +156,10 @@ func gather(out, v *vec.Vector, rows []int32) {
 // shifted is lag and lead: the value some rows before or after.
 func (t *windowTask) shifted(c *windowCall, out *vec.Vector, sign int64) error {
 	v := &t.cols[c.args[0]]
+	if len(c.args) == 1 && v.Valid == nil && v.Type.Phys() == types.PhysInt64 && t.n > 0 {
+		t.shiftedByOne(v, out, sign)
+		return nil
+	}
 	rows := make([]int32, t.n)
 	defaults := false
 	for p := range len(t.starts) - 1 {
@@ -195,6 +199,24 @@ func (t *windowTask) shifted(c *windowCall, out *vec.Vector, sign int64) error {
 		}
 	}
 	return nil
+}
+
+// shiftedByOne is shifted by one row, of integers without NULLs: all rows at once, and then those at the ends of partitions.
+func (t *windowTask) shiftedByOne(v, out *vec.Vector, sign int64) {
+	out.SetFlat(out.Type, t.n)
+	out.Valid = vec.MakeBitmap(t.n)
+	out.Valid.Fill(t.n)
+	ends, by := t.starts[:len(t.starts)-1], int32(0)
+	if sign < 0 {
+		copy(out.I64[1:], v.I64[:t.n-1])
+	} else {
+		copy(out.I64, v.I64[1:t.n])
+		ends, by = t.starts[1:], 1
+	}
+	for _, i := range ends {
+		out.I64[i-by] = 0
+		out.Valid.Clear(int(i - by))
+	}
 }
 
 // pick gathers the value of the row that f chooses among the spans of each row's frame.
