@@ -29,6 +29,7 @@ type aggRows struct {
 	parts *partitions    // those of many, or
 	some  *partialGroups // those that were scattered,
 	in    plan.Rows      // which come from here unless a pipeline takes them
+	top   *partialTop    // of a top-N above; nil: there is none
 	used  []bool         // columns that are looked at; nil: all
 }
 

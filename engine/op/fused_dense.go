@@ -60,7 +60,7 @@ func (x *fusedWorker) dense() error {
 		x.sums[i].begin(x)
 	}
 	x.book()
-	if x.index.runs != nil && (x.group.sel != nil || x.reads()) {
+	if x.group.sel != nil || x.reads() {
 		x.index.number(x.group.rows)
 	}
 	counter := x.counter()
@@ -87,12 +87,22 @@ func (x *fusedWorker) dense() error {
 	return nil
 }
 
-// finish gives the states what was accumulated: first what is made of rows, then what is made of that.
+// finish gives the states what was accumulated.
 func (x *fusedWorker) finish() {
+	x.settle()
+	for i := range x.sums {
+		if m := &x.sums[i]; !m.rows && !m.idle {
+			m.give(x)
+		}
+	}
+}
+
+// settle makes the partials of the codes that occurred: first what is made of rows, then what is made of that.
+func (x *fusedWorker) settle() {
 	for _, derived := range [2]bool{false, true} {
 		for i := range x.sums {
 			if m := &x.sums[i]; m.derived == derived {
-				m.finish(x)
+				m.settle(x)
 			}
 		}
 	}

@@ -307,7 +307,7 @@ func (x *fusedWorker) loadIndex() bool {
 	at := &x.index
 	at.n, at.c8, at.c16, at.runs = 1, nil, nil, nil
 	most := worthwhile(x.group.alive)
-	runs := !x.w.x.env.NoRuns && len(x.keys) > 0 && 8*x.group.alive >= x.group.rows && x.runs.wanted()
+	runs := !x.w.x.env.NoRuns && len(x.keys) > 0 && 8*x.group.alive >= x.group.rows && (x.end.scatters() || x.runs.wanted())
 	limit := most
 	if runs {
 		limit = codesMost

@@ -64,7 +64,9 @@ func (x *fusedWorker) addRange(i int) (rows int, done bool, err error) {
 		m := &x.sums[k]
 		m.own, m.told, m.exact = false, true, exactSum(s)
 		m.derived, m.idle, m.gapped, m.rows = false, len(m.calls) == 0, false, false
-		m.finish(x)
+		if m.settle(x); !m.idle {
+			m.give(x)
+		}
 	}
 	return s.N, true, nil
 }

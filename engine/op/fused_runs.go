@@ -95,9 +95,9 @@ func markChanges[C uint8 | uint16 | int64](codes []C, marks vec.Bitmap) {
 	}
 }
 
-// number writes the run of each row.
+// number writes the run of each row, if the codes are of runs and are not there yet.
 func (at *codeIndex) number(rows int) {
-	if at.n == 1 {
+	if at.runs == nil || at.n == 1 || at.c16 != nil {
 		return
 	}
 	at.own16 = sized(at.own16, rows)

@@ -13,7 +13,7 @@ func (x *fusedWorker) scatterable() bool {
 		return false
 	}
 	for i := range x.sums {
-		if len(x.sums[i].later) > 0 {
+		if m := &x.sums[i]; m.rows || len(m.later) > 0 {
 			return false
 		}
 	}
@@ -38,21 +38,12 @@ func (x *fusedWorker) scatter() error {
 	x.inOrder(n)
 	x.f.stats.Scattered.Add(1)
 	part.begin(x.w.morsel)
-	for i := range x.sums {
-		m := &x.sums[i]
-		m.folded = x.counts
-		if m.own {
-			m.folded = m.n.fold(&x.index)
-		}
-		if m.needs&agg.NeedSum != 0 && !m.told {
-			m.sums.fold(&x.index)
-		}
-	}
-	for order := d.order; len(order) > 0; {
-		codes := order[:min(len(order), scatterStep)]
-		order = order[len(codes):]
+	d.occ = append(d.occ[:0], d.order...)
+	x.settle()
+	for from := 0; from < n; from += scatterStep {
+		codes := d.occ[from:min(from+scatterStep, n)]
 		part.buf = sized(part.buf, len(codes)*l.width)
-		if err := x.pack(l, codes, part.buf); err != nil {
+		if err := x.pack(l, from, codes, part.buf); err != nil {
 			return err
 		}
 		part.scatter(part.buf)
@@ -60,8 +51,8 @@ func (x *fusedWorker) scatter() error {
 	return part.reserve()
 }
 
-// pack makes rows of what codes came to.
-func (x *fusedWorker) pack(l *partialLayout, codes []uint32, rows []uint64) error {
+// pack makes rows of what codes came to, which occurred from a place on.
+func (x *fusedWorker) pack(l *partialLayout, from int, codes []uint32, rows []uint64) error {
 	w := l.width
 	for r, c := range codes {
 		rows[r*w] = uint64(x.counts[c])
@@ -77,44 +68,39 @@ func (x *fusedWorker) pack(l *partialLayout, codes []uint32, rows []uint64) erro
 		l.packKey(i, x.named.vecs[i], len(codes), rows)
 	}
 	for i := range x.sums {
-		m := &x.sums[i]
-		slot := l.calls[m.calls[0]]
-		if slot < 0 {
-			continue
+		if m := &x.sums[i]; len(m.calls) > 0 && l.calls[m.calls[0]] >= 0 {
+			l.slots[l.calls[m.calls[0]]].pack(&m.part, w, from, len(codes), rows)
 		}
-		m.pack(&l.slots[slot], w, codes, rows)
 	}
 	return nil
 }
 
-// pack writes what was accumulated to the words of the measure's slot.
-func (m *measureState) pack(s *partialSlot, w int, codes []uint32, rows []uint64) {
-	for r, c := range codes {
-		rows[r*w+s.n] = uint64(m.folded[c])
-	}
-	switch at := s.sum; {
-	case m.needs&agg.NeedSum == 0:
-	case m.told:
-		for range codes {
-			rows[at], rows[at+1] = uint64(m.exact.Hi), m.exact.Lo
-			at += w
-		}
-	default:
-		for _, c := range codes {
-			x := m.sums.t[c]
-			rows[at], rows[at+1] = uint64(x>>32), uint64(uint32(x))
+// pack writes n entries of a partial to the words of the slot.
+func (s *partialSlot) pack(p *agg.Partial, w, from, n int, rows []uint64) {
+	putWords(p.N[from:from+n], rows[s.n:], w)
+	if s.sum > 0 {
+		for i, at := 0, s.sum; i < n; i++ {
+			if len(p.Exact) > 0 {
+				rows[at], rows[at+1] = uint64(p.Exact[from+i].Hi), p.Exact[from+i].Lo
+			} else {
+				x := p.Sum[from+i]
+				rows[at], rows[at+1] = uint64(x>>32), uint64(uint32(x))
+			}
 			at += w
 		}
 	}
-	if m.needs&agg.NeedMin != 0 {
-		for r, c := range codes {
-			rows[r*w+s.least] = uint64(m.lo.t[c])
-		}
+	if s.least > 0 {
+		putWords(p.Min[from:from+n], rows[s.least:], w)
 	}
-	if m.needs&agg.NeedMax != 0 {
-		for r, c := range codes {
-			rows[r*w+s.most] = uint64(m.hi.t[c])
-		}
+	if s.most > 0 {
+		putWords(p.Max[from:from+n], rows[s.most:], w)
+	}
+}
+
+// putWords writes every w-th word.
+func putWords(xs []int64, words []uint64, w int) {
+	for i, x := range xs {
+		words[i*w] = uint64(x)
 	}
 }
 

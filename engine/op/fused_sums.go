@@ -174,7 +174,6 @@ type measureState struct {
 	pos                     []uint16
 	vals                    []int64
 	part                    agg.Partial
-	folded                  []int64 // rows with a value by code, once they are folded
 }
 
 // Values so small cannot overflow a sum over a row group, nor can the squares of such.
@@ -420,15 +419,14 @@ func (m *measureState) small(xs []int64, rows *rowSet) bool {
 	return least > -m.limit() && most < m.limit()
 }
 
-// finish gives what was accumulated to the states of the calls.
-func (m *measureState) finish(x *fusedWorker) {
+// settle makes the partials of what was accumulated.
+func (m *measureState) settle(x *fusedWorker) {
 	if m.rows || m.idle {
 		return
 	}
 	d, at := &x.named, &x.index
 	if m.derived {
 		m.combine(x)
-		m.give(x)
 		return
 	}
 	n := x.counts
@@ -459,7 +457,6 @@ func (m *measureState) finish(x *fusedWorker) {
 	if m.needs&agg.NeedMax != 0 {
 		p.Max = pick(p.Max, m.hi.t, d.occ)
 	}
-	m.give(x)
 }
 
 // give adds the partial to the states of the calls.

@@ -10,7 +10,6 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/kernel"
 	"github.com/telemdb/telemdb/engine/plan"
-	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -55,6 +54,11 @@ type partialMaker struct {
 	disk    []uint64
 	out     vec.Batch
 	mem     account
+	top     *partialTop // nil: all groups are given out
+	key     vec.Vector
+	words   []uint64
+	first   []int
+	kept    []uint64
 	stop    func() bool // lets turns not fail with the context; nil: there are none
 }
 
@@ -65,8 +69,8 @@ type placedPiece struct {
 	from, to int
 }
 
-func newPartialMaker(g *partialGroups, w *worker, read []bool) *partialMaker {
-	m := &partialMaker{g: g, w: w, read: read, mem: w.x.account("aggregation", g.l.n)}
+func newPartialMaker(g *partialGroups, w *worker, read []bool, top *partialTop) *partialMaker {
+	m := &partialMaker{g: g, w: w, read: read, top: top, mem: w.x.account("aggregation", g.l.n)}
 	for range len(g.l.keys) + len(g.l.calls) {
 		m.out.Cols = append(m.out.Cols, &vec.Vector{})
 	}
@@ -202,7 +206,9 @@ func (m *partialMaker) group(rows []uint64) {
 		for {
 			e := slots[p&mask]
 			if e == 0 {
-				entries = append(entries, row...)
+				for _, x := range row {
+					entries = append(entries, x)
+				}
 				next++
 				slots[p&mask] = salt | uint64(next)
 				m.ids[i] = uint32(next - 1)
@@ -295,7 +301,18 @@ func (m *partialMaker) reserve() error {
 func (m *partialMaker) emit(push func(b *vec.Batch, sel vec.Bitmap) error) error {
 	for from := 0; from < m.n; from += vec.BatchRows {
 		to := min(from+vec.BatchRows, m.n)
-		if err := m.batch(from, to); err != nil {
+		all, err := m.contenders(from, to)
+		switch {
+		case err != nil:
+			return err
+		case !all && len(m.first) == 0:
+			continue
+		case all || 2*len(m.first) > to-from:
+			err = m.batch(from, to)
+		default:
+			err = m.someBatch()
+		}
+		if err != nil {
 			return err
 		}
 		if err := push(&m.out, nil); err != nil {
@@ -307,32 +324,13 @@ func (m *partialMaker) emit(push func(b *vec.Batch, sel vec.Bitmap) error) error
 
 // batch makes out the groups [from, to).
 func (m *partialMaker) batch(from, to int) error {
-	l := m.g.l
-	head, k := l.head, len(l.keys)
 	for c, v := range m.out.Cols {
-		var t types.Type
-		if c < k {
-			t = l.keys[c].t
-		} else {
-			t = l.n.Aggs[c-k].T
-		}
 		if m.read != nil && !m.read[c] {
-			v.SetConstNull(t, to-from)
+			v.SetConstNull(m.g.l.typeOf(c), to-from)
 			continue
 		}
-		v.Reset(t)
-		switch {
-		case c < k:
-			l.unpackKey(c, m.entries[from*head:], to-from, v)
-		case l.calls[c-k] < 0:
-			for g := from; g < to; g++ {
-				v.I64 = append(v.I64, int64(m.entries[g*head]&headRows))
-			}
-			v.N = to - from
-		default:
-			if err := m.states[c-k].Result(from, to, v); err != nil {
-				return err
-			}
+		if err := m.column(c, from, to, v); err != nil {
+			return err
 		}
 	}
 	m.out.N = to - from
@@ -348,7 +346,7 @@ func (r *aggRows) begin() (parts int, err error) {
 }
 
 // newMaker implements parted.
-func (r *aggRows) newMaker(w *worker) partMaker { return newPartialMaker(r.some, w, r.used) }
+func (r *aggRows) newMaker(w *worker) partMaker { return newPartialMaker(r.some, w, r.used, r.top) }
 
 // partialResult is the rows of scattered groups for whoever does not take partitions.
 func (r *aggRows) partialResult() plan.Rows {

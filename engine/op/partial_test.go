@@ -166,8 +166,10 @@ func aboveGroups(rng *rand.Rand, n *plan.Agg) []plan.Node {
 	p := &plan.Project{In: n, Exprs: []expr.Expr{col(last, t)}, Out: []plan.Col{{Name: "k", Type: t}}}
 	all := aggOut(&plan.Agg{In: p, Aggs: []plan.AggCall{countCall(), aggCall("count", tInt, col(0, t))}})
 	sort := &plan.Sort{In: n, Limit: int64(rng.IntN(2) * 10)}
-	for i, c := range n.Out {
-		sort.Keys = append(sort.Keys, plan.SortKey{Expr: col(i, c.Type)})
+	from, desc := rng.IntN(len(n.Out)), rng.IntN(2) == 0
+	for k := range n.Out {
+		i := (from + k) % len(n.Out)
+		sort.Keys = append(sort.Keys, plan.SortKey{Expr: col(i, n.Out[i].Type), Desc: desc, NullsFirst: rng.IntN(2) == 0})
 	}
 	return []plan.Node{again, p, all, sort}
 }

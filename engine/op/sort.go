@@ -100,6 +100,7 @@ func (r *sortRows) compute() error {
 	r.p = p
 	r.begin()
 	r.tellScan()
+	r.tellGroups()
 	var mu sync.Mutex
 	err = p.drive(func(w *worker) (terminal, error) {
 		e := newSortEnd(r, w)
