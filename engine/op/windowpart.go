@@ -27,7 +27,10 @@ func (r *windowRows) begin() (parts int, err error) {
 		r.in = noClose{r.from.sorted}
 		return 0, nil
 	}
-	return len(r.from.parts) - 1, nil
+	if parts = len(r.from.parts) - 1; parts == 0 {
+		r.in = noRows{}
+	}
+	return parts, nil
 }
 
 // noClose is rows that are closed elsewhere.
