@@ -45,10 +45,11 @@ type State interface {
 	Bytes() int64
 }
 
-// Additive reports whether a group of the state may be merged into several groups of others, and be used afterwards.
+// Additive reports whether a group of the state may be merged into several groups of others, and be used afterwards. A
+// variance of floats is not: its last bit tells how it was put together.
 func Additive(s State) bool {
 	switch s.(type) {
-	case *countState, *intSum, *floatSum, *numericSum, *intExtreme, *floatExtreme, *booleanState, *bitsState, *intVariance, *floatVariance:
+	case *countState, *intSum, *floatSum, *numericSum, *intExtreme, *floatExtreme, *booleanState, *bitsState, *intVariance:
 		return true
 	}
 	return false
