@@ -77,9 +77,9 @@ func (m *measureState) countKept(x *fusedWorker) bool {
 }
 
 // countMissing counts the rows without a value in col, which has n of them at least among all rows; false if they are too many,
-// or have to be told from others anyway. NULL's value in a vector is zero, so that sums may include it.
+// or have to be told from others anyway, or if there are no codes of rows but of runs. NULL's value in a vector is zero, so that sums may include it.
 func (m *measureState) countMissing(x *fusedWorker, col column.Column, s *column.Stats) bool {
-	if m.filter >= 0 || !m.safe || s.Present == 0 || 2*(s.Rows-s.Present) > s.Rows {
+	if m.filter >= 0 || !m.safe || s.Present == 0 || 2*(s.Rows-s.Present) > s.Rows || x.index.runs != nil {
 		return false
 	}
 	m.valid = x.group.base(m.valid)
