@@ -105,6 +105,7 @@ func (m *sim) options() Options {
 	o := testOptions(vfs.Fault(m.fsys, m.in), m.clock)
 	o.WALFileBytes = []int64{16 << 10, 256 << 10}[m.seed%2]
 	o.SealBytes = 2000
+	o.InsertMemory = 4000 // some hundred rows of a batch
 	return o
 }
 
@@ -362,8 +363,10 @@ func (m *sim) step() {
 	switch n := m.rng.IntN(100); {
 	case n < 45:
 		m.submit()
-	case n < 53:
+	case n < 50:
 		m.insert()
+	case n < 53:
+		m.insertBatches()
 	case n < 60:
 		m.transaction()
 	case n < 68:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
+	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // pendingTx is what a transaction of the simulation does. It is not changed once it is begun.
@@ -100,10 +101,49 @@ func (m *sim) deleteRows(tx *Tx, sn *Snapshot, t *types.Table, p *pendingTx) {
 func (m *sim) insertIn(tx *Tx, t *types.Table, p *pendingTx) {
 	in, err := tx.NewInsert(t)
 	m.ok(err)
+	if m.rng.IntN(3) == 0 {
+		m.addBatches(in, t, p)
+		return
+	}
 	for range 1 + m.rng.IntN(12) {
 		m.value++
 		note(p.inserted, t.ID, []int64{m.value})
 		m.ok(in.Add(ctx, userRow(m.s, m.value, 0, "")))
+	}
+}
+
+// insertBatches is an insert as COPY does it: batches, which go into segments by themselves and are all there or none.
+func (m *sim) insertBatches() {
+	t := m.anyTable()
+	if t == nil {
+		return
+	}
+	in, err := m.s.NewInsert(t)
+	m.ok(err)
+	p := &pendingTx{inserted: map[uint32]map[int64]bool{}}
+	m.addBatches(in, t, p)
+	m.a.do(func() { m.a.tx = p })
+	m.ok(in.Commit(ctx))
+	m.a.do(func() { m.a.happened(p) })
+}
+
+// addBatches adds up to three batches.
+func (m *sim) addBatches(in *Insert, t *types.Table, p *pendingTx) {
+	for range 1 + m.rng.IntN(3) {
+		cols := make([]*vec.Vector, 3) // n, d and t: see userTable
+		for i := range cols {
+			cols[i] = &vec.Vector{}
+			cols[i].Reset(t.Columns[i].Type)
+		}
+		n := 1 + m.rng.IntN(150)
+		for range n {
+			m.value++
+			note(p.inserted, t.ID, []int64{m.value})
+			cols[0].AppendInt(m.value)
+			cols[1].AppendNull()
+			cols[2].AppendNull()
+		}
+		m.ok(in.AddBatch(ctx, &vec.Batch{N: n, Cols: cols}))
 	}
 }
 
