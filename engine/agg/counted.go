@@ -119,7 +119,9 @@ func (c *countedWords) expand(g *countedGroup) []int64 {
 
 func (c *countedWords) empty() bool { return c.pages == 0 }
 
-func (c *countedWords) bytes() int64 { return int64(c.pages)*4<<countPageBits + int64(cap(c.groups))*40 }
+func (c *countedWords) bytes() int64 {
+	return int64(c.pages)*4<<countPageBits + int64(cap(c.groups))*40
+}
 
 // Counted is a State that may count values instead of taking rows.
 type Counted interface {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/agg"
 	"github.com/telemdb/telemdb/engine/expr"
+	"github.com/telemdb/telemdb/engine/kernel"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/storage/types"
@@ -257,6 +258,7 @@ type fusedWorker struct {
 	named    namedCodes
 	wide     []uint32             // groups of a block's rows
 	counting []counting           // by call; nil: there are none
+	lanes    kernel.WideLanes     // of the measure that counts the rows too
 	masked   bool                 // masks are the row group's
 	masks    [fewCodes]vec.Bitmap // the rows of each code
 }

@@ -67,8 +67,12 @@ func (x *fusedWorker) dense() error {
 	if err := x.accumulateBlocks(counter == nil); err != nil {
 		return err
 	}
-	if counter != nil {
+	switch {
+	case counter == nil:
+	case x.index.c8 != nil:
 		counter.sums.four().UnpackCodes8(counter.least, x.total.t, counter.sums.t)
+	default:
+		x.lanes.Unpack(counter.least, x.total.t, counter.sums.t)
 	}
 	x.counts = x.total.fold(&x.index)
 	if x.scatterable() {
@@ -128,7 +132,8 @@ func (x *fusedWorker) reads() bool {
 
 // counter chooses a measure whose sums are made with the number of rows in one addition a row; nil if there is none.
 func (x *fusedWorker) counter() *measureState {
-	if x.index.c8 == nil || x.group.rows > kernel.PackedRows {
+	wide := x.index.c16 != nil && x.index.n <= kernel.WideMost
+	if x.index.c8 == nil && !wide || x.group.rows > kernel.PackedRows {
 		return nil
 	}
 	for i := range x.sums {
@@ -138,6 +143,9 @@ func (x *fusedWorker) counter() *measureState {
 		}
 		if uint64(m.maxI)-uint64(m.minI) < 1<<32 {
 			m.counts, m.least = true, m.minI
+			if wide {
+				x.lanes.Reset(x.index.n)
+			}
 			return m
 		}
 	}

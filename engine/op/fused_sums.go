@@ -298,7 +298,7 @@ func (m *measureState) add(x *fusedWorker, from, to int, rows *rowSet) error {
 		return err
 	}
 	if m.gapped {
-		m.accumulate(&x.index, from, to, rows, m.ints(v, to-from))
+		m.accumulate(x, from, to, rows, m.ints(v, to-from))
 		return nil
 	}
 	if rows = m.present(v, to-from, rows); rows.n == 0 {
@@ -313,15 +313,20 @@ func (m *measureState) add(x *fusedWorker, from, to int, rows *rowSet) error {
 		m.later = append(m.later, from)
 		return nil
 	}
-	m.accumulate(&x.index, from, to, rows, xs)
+	m.accumulate(x, from, to, rows, xs)
 	return nil
 }
 
-func (m *measureState) accumulate(at *codeIndex, from, to int, rows *rowSet, xs []int64) {
+func (m *measureState) accumulate(x *fusedWorker, from, to int, rows *rowSet, xs []int64) {
+	at, lanes := &x.index, &x.lanes
 	if m.own {
 		m.n.count(at, from, to, rows)
 	}
 	switch {
+	case m.counts && at.c8 == nil && rows.sel == nil:
+		kernel.PackCodes16(at.c16[from:to], xs, m.least, lanes)
+	case m.counts && at.c8 == nil:
+		kernel.PackCodesAt16(at.c16[from:to], xs, rows.pos, m.least, lanes)
 	case m.counts && rows.sel == nil:
 		kernel.PackCodes8(at.c8[from:to], xs, m.least, m.sums.four())
 	case m.counts:
