@@ -55,6 +55,7 @@ type partialMaker struct {
 	out     vec.Batch
 	mem     account
 	top     *partialTop // nil: all groups are given out
+	end     *sortEnd    // the top-N's, of the same worker
 	key     vec.Vector
 	words   []uint64
 	first   []int

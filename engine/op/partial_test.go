@@ -134,6 +134,13 @@ func TestScatteredGroupsAreTheGroupsOfATable(t *testing.T) {
 			check(Env{Workers: 1, ManyGroups: 1}, above)
 			check(Env{Workers: 2, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, above)
 		}
+		first := &plan.Sort{In: n, Limit: 10, Keys: []plan.SortKey{{Expr: col(len(n.Out)-1, n.Out[len(n.Out)-1].Type), Desc: rng.IntN(2) == 0}}}
+		ties := show(answer(Env{Workers: 1, ManyGroups: 1, NoTopPush: true}, first))
+		for workers := range 3 {
+			if got := show(answer(Env{Workers: workers + 1, ManyGroups: 1}, first)); got != ties {
+				t.Fatalf("round %d, %d workers, %s: of equal groups others come first\n%s\nwant\n%s", round, workers+1, describe(src, n), got, ties)
+			}
+		}
 		var a Analysis
 		answer(Env{Workers: 1, ManyGroups: 1, Analyze: &a}, n)
 		if f := a.Node(n).Fused(); f != nil {

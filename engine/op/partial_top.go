@@ -63,6 +63,13 @@ func (m *partialMaker) contenders(from, to int) (all bool, err error) {
 	}
 	m.words = sized(m.words, to-from)
 	t.form.words(v, to-from, t.desc, m.words)
+	if last, ok := m.end.lastWord(); ok && last <= bound {
+		if last == 0 {
+			m.first = m.first[:0]
+			return false, nil
+		}
+		bound = last - 1 // of equal groups the earlier count
+	}
 	m.first = m.first[:0]
 	for i, w := range m.words {
 		if w <= bound {
@@ -70,6 +77,15 @@ func (m *partialMaker) contenders(from, to int) (all bool, err error) {
 		}
 	}
 	return len(m.first) == to-from, nil
+}
+
+// lastWord returns the word of the last of the first rows that the worker holds, if rows of its morsel with the same one are
+// behind that; e may be nil.
+func (e *sortEnd) lastWord() (w uint64, ok bool) {
+	if e == nil || !e.full || e.boundAt != values || e.r.spec.complex || !e.r.spec.exact || uint32(e.w.morsel) < e.boundItem.morsel {
+		return 0, false
+	}
+	return e.boundItem.word, true
 }
 
 // someBatch makes out the groups that are listed in first.

@@ -279,6 +279,9 @@ func (p *pipeline) newChain(ctx context.Context, end func(w *worker) (terminal, 
 	}
 	if p.parts > 0 {
 		c.maker = p.source.newMaker(c.w)
+		if m, ok := c.maker.(*partialMaker); ok && m.top != nil {
+			m.end, _ = c.end.(*sortEnd)
+		}
 	}
 	return c, nil
 }
