@@ -91,6 +91,7 @@ func (r *aggRows) compute() error {
 	if err := p.prepare(); err != nil { // before it the morsels are not known
 		return err
 	}
+	r.n = r.b.overDimensions(r.n, p)
 	m := &aggMerger{n: r.n, pending: map[int]*groupTable{}}
 	r.m = m
 	for i := range r.n.Aggs {

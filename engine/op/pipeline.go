@@ -210,7 +210,16 @@ func (p *pipeline) prepare() error {
 // bare reports whether nothing is to be done with the rows of the scan, once the pipeline is prepared.
 func (p *pipeline) bare() bool {
 	for _, s := range p.stages {
-		if j, ok := s.(*joinStage); !ok || !j.absorbed {
+		switch s := s.(type) {
+		case *joinStage:
+			if !s.absorbed {
+				return false
+			}
+		case *projectStage:
+			if !s.absorbed {
+				return false
+			}
+		default:
 			return false
 		}
 	}

@@ -50,11 +50,17 @@ func ownSelection(buf, sel vec.Bitmap, n int) vec.Bitmap {
 }
 
 // projectStage computes expressions.
-type projectStage struct{ n *plan.Project }
+type projectStage struct {
+	n        *plan.Project
+	absorbed bool // whoever takes the rows computes what they need
+}
 
 func (s *projectStage) prepare(*builder) error { return nil }
 
 func (s *projectStage) newSink(w *worker, next sink) (sink, error) {
+	if s.absorbed {
+		return next, nil
+	}
 	p := &projectSink{w: w, next: next, exprs: expr.CompileAll(s.n.Exprs), types: make([]types.Type, len(s.n.Exprs))}
 	for i, e := range s.n.Exprs {
 		p.types[i] = e.Type()
