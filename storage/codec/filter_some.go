@@ -14,7 +14,7 @@ import (
 // mayPick reports whether single values can be decoded, of which the plain way would decode all of a block.
 func (f *Filter) mayPick() bool {
 	c := f.c
-	return c.leaf.Phys() == types.PhysBytes && (c.enc == encFSST || c.enc == encPlain) && f.exact == nil && f.p.Op != column.OpPresent
+	return c.leaf.Phys() == types.PhysBytes && (c.enc == encFSST || c.enc == encStems || c.enc == encPlain) && f.exact == nil && f.p.Op != column.OpPresent
 }
 
 // applySome clears the bits of sel whose value fails the predicate. sel's rows have values, which are among the packed ones
@@ -42,7 +42,10 @@ func (f *Filter) applySome(data []byte, a, b int, sel, valid vec.Bitmap) error {
 		for m &= has; m != 0; m &= m - 1 {
 			i := before + bits.OnesCount64(has&(m&-m-1))
 			coded := window[ends[i]:ends[i+1]]
-			if f.c.enc != encFSST {
+			if f.c.enc == encStems {
+				v.Data = append(v.Data, f.c.stem.of(data, a+i)...)
+			}
+			if f.c.enc == encPlain {
 				v.Data = append(v.Data, coded...)
 			} else if v.Data, err = f.c.syms.decode(v.Data, coded); err != nil {
 				return err

@@ -117,6 +117,13 @@ func (l *stemsLayout) read(data []byte, a, b int, syms *symbols, rests []byte, d
 	return nil
 }
 
+// of returns the stem of value i.
+func (l *stemsLayout) of(data []byte, i int) []byte {
+	var code [1]uint32
+	simd.Unpack32(code[:], data[l.at:], i, l.width)
+	return l.stems.Bytes(int(code[0]))
+}
+
 // find returns the code of a text's stem, and where its rest begins.
 func (l *stemsLayout) find(text []byte) (code uint32, rest int, ok bool) {
 	rest = stemOf(text, l.depth)
