@@ -207,8 +207,10 @@ func (m *partialMaker) group(rows []uint64) {
 		for {
 			e := slots[p&mask]
 			if e == 0 {
-				for _, x := range row {
-					entries = append(entries, x)
+				at := len(entries)
+				entries = entries[:at+head] // there is room
+				for k, x := range row {
+					entries[at+k] = x
 				}
 				next++
 				slots[p&mask] = salt | uint64(next)
