@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strconv"
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -110,12 +111,14 @@ func (s *intVariance) Merge(o State, from, to []uint32) error {
 
 func (s *intVariance) Result(from, to int, out *vec.Vector) error {
 	s.sum.carry()
+	var text []byte
 	for g := from; g < to; g++ {
 		var x, x2 datum.Numeric
 		if err := setWide(&x, s.sum.sums[g].Hi, s.sum.sums[g].Lo); err != nil {
 			return err
 		}
-		if err := x2.Parse([]byte(big192(s.sq[g]).String())); err != nil {
+		text = appendWide(text[:0], s.sq[g])
+		if err := x2.Parse(text); err != nil {
 			return err
 		}
 		if err := appendVariance(out, s.sum.sums[g].N, &x, &x2, s.sample, s.root); err != nil {
@@ -123,6 +126,24 @@ func (s *intVariance) Result(from, to int, out *vec.Vector) error {
 		}
 	}
 	return nil
+}
+
+// appendWide appends w as a decimal number.
+func appendWide(dst []byte, w [3]uint64) []byte {
+	const part = 1e19 // the greatest power of ten in a word
+	if w[2] > 0 || w[1] >= part {
+		return big192(w).Append(dst, 10)
+	}
+	high, low := bits.Div64(w[1], w[0], part)
+	if high == 0 {
+		return strconv.AppendUint(dst, low, 10)
+	}
+	dst = strconv.AppendUint(dst, high, 10)
+	digits := strconv.AppendUint(nil, low, 10)
+	for range 19 - len(digits) {
+		dst = append(dst, '0')
+	}
+	return append(dst, digits...)
 }
 
 func big192(w [3]uint64) *big.Int {

@@ -29,7 +29,7 @@ type Scan struct {
 	top       *Top  // nil: none
 	visit     []int // the order in which to read the morsels; nil: as they lie
 	left      atomic.Int64
-	batchRows int     // see BatchRows
+	batchRows int // see BatchRows
 	without   Without
 	detail    *Detail // nil: not measured
 	mu        sync.Mutex
