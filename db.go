@@ -66,7 +66,6 @@ func Open(dir string, o Options) (*DB, error) {
 		Logger:            o.Logger,
 		Now:               o.Now,
 		CacheBytes:        o.CacheBytes,
-		CacheReady:        o.CacheReady,
 		SealBytes:         o.SealBytes,
 		SealMaxAge:        o.SealMaxAge,
 		HeadRecoveryBytes: storage.MemoryBudget() / 100 * headRecoveryShare,

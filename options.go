@@ -15,9 +15,6 @@ type Options struct {
 	Logger *slog.Logger
 	// CacheBytes bounds the cache of verified column chunks, which lives outside the Go heap. Default 1 GiB.
 	CacheBytes int64
-	// CacheReady is how much of the cache Open takes from the system and touches at once, so that the first reads need not
-	// wait for memory page by page. Default none.
-	CacheReady int64
 	// SealBytes is the size of a table's unsealed values at which they are sealed into segments. Default 256 MiB.
 	SealBytes int64
 	// SealMaxAge is the age at which a quiet table is sealed. Default 10 minutes.

@@ -49,7 +49,6 @@ type Options struct {
 	SealMaxAge   time.Duration // or when its oldest row is this old; 10 min
 	HeadMaxBytes int64         // all heads together; decoding waits beyond it; 1 GiB
 	CacheBytes   int64         // verified chunks of segments, an eighth of it for their indexes; 256 MiB
-	CacheReady   int64         // of CacheBytes, what Open takes from the system and touches; none
 	DecodeWorker int           // parallel decoders; the number of CPUs
 
 	// HeadRecoveryBytes is HeadMaxBytes for the time in which Open reads the log back, and until the first seals behind it

@@ -35,7 +35,6 @@ func (s *Store) warm() {
 	until := time.Now().Add(warmTime)
 	var next atomic.Int64
 	var group sync.WaitGroup
-	group.Go(func() { s.cache.Ready(s.o.CacheReady) })
 	for range min(runtime.GOMAXPROCS(0), len(files)) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(files) && time.Now().Before(until); i = int(next.Add(1)) - 1 {

@@ -183,7 +183,7 @@ func buildPeers(wanted []string, dir, python string, say func(string, ...any)) (
 	}
 	engines := []*engine{{
 		name: "telemdb", dialect: workload.Telemdb, program: []string{ours},
-		about: "segments in the sort key's order, CLUSTER; half of the memory is cache, 256 MiB of it touched when it is opened; embedded, rows fetched as Arrow records or Go values",
+		about: "segments in the sort key's order, CLUSTER; half of the memory is cache; embedded, rows fetched as Arrow records or Go values",
 	}}
 	for _, name := range wanted {
 		made, err := buildPeer(name, dir, python)

@@ -113,36 +113,6 @@ func NewCache(bytes int64) *Cache {
 	return &Cache{arenaBytes: int(size), budget: bytes, entries: make(map[cacheKey]*cacheEntry)}
 }
 
-// Ready takes so many bytes of the budget from the system now, and touches them: else the reads that fill the cache for the
-// first time wait for each page of it.
-func (c *Cache) Ready(bytes int64) {
-	for ; bytes >= int64(c.arenaBytes); bytes -= int64(c.arenaBytes) {
-		mem, err := mapArena(c.arenaBytes)
-		if err != nil {
-			return
-		}
-		for i := 0; i < len(mem); i += pageSize {
-			mem[i] = 0
-		}
-		if !c.adopt(mem) {
-			_ = unmapArena(mem) // as in releaseLocked
-			return
-		}
-	}
-}
-
-// adopt takes memory into the cache; false if it has no room for it.
-func (c *Cache) adopt(mem []byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || c.used+int64(len(mem)) > c.budget {
-		return false
-	}
-	c.used += int64(len(mem))
-	c.arenas = append(c.arenas, &arena{mem: mem})
-	return true
-}
-
 // NewCacheWithIndex is NewCache with room set aside for index areas, so that a scan of many rows does not push out what
 // finds a few. Their budget is a part of bytes.
 func NewCacheWithIndex(bytes, index int64) *Cache {
@@ -330,7 +300,7 @@ func (c *Cache) allocLargeLocked(size, need int) (*arena, []byte) {
 func (c *Cache) nextArenaLocked(need int) *arena {
 	for _, a := range c.arenas {
 		if a.filled == 0 && len(a.mem) == c.arenaBytes {
-			return a // emptied by Drop, or made by Ready
+			return a // emptied by Drop
 		}
 	}
 	if c.used+int64(c.arenaBytes) <= c.budget {

@@ -188,39 +188,3 @@ func TestOneOfManyLoads(t *testing.T) {
 		t.Errorf("loaded %d times", loads)
 	}
 }
-
-func TestMemoryThatIsReadyIsFilledFirstAndIsOfTheBudget(t *testing.T) {
-	c := NewCache(1 << 20) // arenas of 64 KiB
-	c.Ready(200 << 10)
-	if st := c.Stats(); st.Used != 192<<10 {
-		t.Fatalf("%d bytes used", st.Used)
-	}
-	put := func(at int64) {
-		t.Helper()
-		e, err := c.get(cacheKey{1, at}, 30<<10, func(e *cacheEntry) error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.unpin()
-	}
-	for i := range int64(6) { // two to an arena
-		put(i)
-	}
-	if st := c.Stats(); st.Used != 192<<10 || st.Misses != 6 || st.Entries != 6 {
-		t.Errorf("%+v", st)
-	}
-	put(6)
-	if st := c.Stats(); st.Used != 256<<10 {
-		t.Errorf("%+v", st)
-	}
-	c.Ready(1 << 30)
-	if st := c.Stats(); st.Used != st.Budget {
-		t.Errorf("%d bytes of %d are used", st.Used, st.Budget)
-	}
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if st := c.Stats(); st.Used != 0 {
-		t.Errorf("%d bytes are left", st.Used)
-	}
-}

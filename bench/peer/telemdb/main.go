@@ -26,14 +26,11 @@ var background = context.Background()
 // Formats are the ways of the embedded API to fetch rows.
 func (e *engine) Formats() []string { return []string{"arrow", "rows"} }
 
-// cacheReady is how much of the cache is touched when a database is opened.
-const cacheReady = 256 << 20
-
 // Open gives the cache half of the memory, as the other engines' buffers may take it too, and keeps no copies for replay:
 // the rows are in no submission.
 func (e *engine) Open(q *peer.Request) (version string, err error) {
 	e.db, err = telemdb.Open(q.Dir, telemdb.Options{
-		Workers: q.Threads, CacheBytes: q.Memory / 2, CacheReady: min(cacheReady, q.Memory/8), QueryMemory: q.QueryMemory, LandfillKeep: -1, ScrubInterval: -1,
+		Workers: q.Threads, CacheBytes: q.Memory / 2, QueryMemory: q.QueryMemory, LandfillKeep: -1, ScrubInterval: -1,
 	})
 	v := telemdb.ReadVersion()
 	return strings.TrimSpace(v.Version + " " + v.Commit + " " + v.Go), err
