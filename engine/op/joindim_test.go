@@ -1,7 +1,6 @@
 package op
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -72,7 +71,7 @@ func TestAggregationsOverDimensionsAreThoseOverTheirJoins(t *testing.T) {
 			}
 			if g, w := sortedLines(got), sortedLines(want); !slices.Equal(g, w) {
 				tellDifference(t, g, w)
-				t.Fatal(fmt.Sprintf("round %d, keys %v, %+v", round, n.Keys, env))
+				t.Fatalf("round %d, keys %v, %+v", round, n.Keys, env)
 			}
 			out := env.Analyze.Node(in).Rows()
 			if joined < 0 {

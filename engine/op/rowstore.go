@@ -118,9 +118,8 @@ func gatherInts(dst []int64, chunks []*vec.Vector, ranges []rowRange) []int64 {
 			eachPiece([]rowRange{r}, func(c, from, to int) { at += copy(dst[at:], chunks[c].I64[from:to]) })
 			continue
 		}
-		to := dst[at : at+n]
 		for i, x := range src[:n] {
-			to[i] = x
+			dst[at+i] = x
 		}
 		at += n
 	}
