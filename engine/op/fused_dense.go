@@ -154,7 +154,7 @@ func (x *fusedWorker) counter() *measureState {
 
 // accumulateBlocks counts the rows of each code, if it is to, and adds up the measures.
 func (x *fusedWorker) accumulateBlocks(count bool) error {
-	if x.index.runs != nil && x.group.sel == nil {
+	if count && x.index.runs != nil && x.group.sel == nil { // else a measure counts them
 		x.total.countRuns(&x.index, x.group.rows)
 		count = false
 		if !x.measures() {
