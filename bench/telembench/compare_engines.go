@@ -121,8 +121,15 @@ func (e *engine) createTable(t *workload.Table) string {
 			sql += " SETTINGS allow_nullable_key = 1"
 		}
 	case workload.Telemdb:
+		var with []string
 		if len(t.SortKey) > 0 {
-			sql += " WITH (sort_key = '" + strings.Join(t.SortKey, ", ") + "')"
+			with = append(with, "sort_key = '"+strings.Join(t.SortKey, ", ")+"'")
+		}
+		if t.Plain {
+			with = append(with, "encoding = 'plain'")
+		}
+		if len(with) > 0 {
+			sql += " WITH (" + strings.Join(with, ", ") + ")"
 		}
 	}
 	return sql

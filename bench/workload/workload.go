@@ -41,6 +41,8 @@ type Table struct {
 	// SortKey is the order of rows that every engine may keep: ClickHouse's ORDER BY, DuckDB's rewritten file, telemdb's
 	// segments.
 	SortKey []string
+	// Plain is for telemdb alone: values as they are, without an encoding.
+	Plain bool
 	// Rows returns how many rows the table has at a scale (the -rows flag): the scale itself for the table that is measured,
 	// less for a dimension table.
 	Rows func(scale int64) int64
