@@ -342,17 +342,15 @@ func (s *stream) Next() (*vec.Batch, error) {
 	return nil, nil
 }
 
-// drained reports whether the current morsel's channel has nothing to give and never will. All workers have ended.
+// drained reports whether the current morsel's channel has nothing to give and never will. All workers have ended. One that
+// is closed still has to tell its end, which may be an error.
 func (s *stream) drained() bool {
 	ch := s.out[s.morsel]
 	if len(ch) > 0 {
 		return false
 	}
 	select {
-	case _, ok := <-ch:
-		if !ok { // finished: let Next see it
-			s.morsel++
-		}
+	case <-ch:
 		return false
 	default:
 		return true
