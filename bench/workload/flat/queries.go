@@ -70,6 +70,7 @@ func distincts() []workload.Query {
 	estimate := by("q10", "clients by channel, estimated", in{
 		standard: `SELECT channel, approx_count_distinct(client_id) AS clients FROM main_summary GROUP BY channel ORDER BY channel`,
 		click:    `SELECT channel, uniq(client_id) AS clients FROM main_summary GROUP BY channel ORDER BY channel`,
+		duck:     exact, // its estimate is up to 12 % off from some million rows on
 		pg:       exact,
 	}, 0)
 	estimate.Approx = &workload.Approx{Columns: []int{1}, Within: 0.05, Exact: workload.Everywhere(exact)}
