@@ -1,0 +1,5 @@
+//go:build !race
+
+package telemdb
+
+const raceDetector = false

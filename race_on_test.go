@@ -1,0 +1,6 @@
+//go:build race
+
+package telemdb
+
+// raceDetector tells that the tests run under it: code takes up to twenty times as long, so that no time is judged.
+const raceDetector = true
