@@ -11,7 +11,9 @@ import (
 
 // TestDatesAreSubtractedAlikeAtOnceAndOneByOne: also where one is infinite, in a row that counts or in one that does not.
 func TestDatesAreSubtractedAlikeAtOnceAndOneByOne(t *testing.T) {
-	rows := intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) { return datum.SubDates(a[0].Int(i), a[1].Int(i)) })
+	rows := intRow(func(_ *expr.Ctx, a []*vec.Vector, i int) (int64, error) {
+		return datum.SubDates(a[0].Int(i), a[1].Int(i))
+	})
 	days := []int64{0, 1, -1, 20000, -2440588, 2145031948, datum.PosInfinity, datum.NegInfinity}
 	for _, x := range days {
 		for _, y := range days {
