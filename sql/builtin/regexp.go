@@ -41,6 +41,7 @@ func addRegexp(r *registry) {
 	r.fn("regexp_replace", sig(tText, tText, tText, tText), tText, evalReplace)
 	r.regex("regexp_split_to_array", 2, 2, tTextArray, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		var parts vec.Vector
+		parts.Reset(tText)
 		if err := splitRegex(ctx, re, args[0].Bytes(i), &parts); err != nil {
 			return err
 		}
@@ -182,11 +183,13 @@ func matchGroups(s []byte, m []int, out *vec.Vector) {
 // splitRegex appends the parts between matches; an empty match splits between characters, but not at the ends nor right
 // behind the match before.
 func splitRegex(ctx *expr.Ctx, re *pattern, s []byte, out *vec.Vector) error {
-	out.Reset(tText)
 	last := 0
 	err := re.each(ctx, s, -1, func(m []int) error {
 		if m[1] == m[0] && (m[0] == 0 || m[0] == len(s) || m[0] == last) {
 			return nil
+		}
+		if err := makeRoom(ctx, out, m[0]-last); err != nil {
+			return err
 		}
 		out.AppendBytes(s[last:m[0]])
 		last = m[1]
@@ -212,6 +215,9 @@ func addRegexpSets(r *registry) {
 			n := 0
 			err = re.each(ctx, s, times, func(m []int) error {
 				matchGroups(s, m, &groups)
+				if err := makeRoom(ctx, out[0], m[1]-m[0]); err != nil {
+					return err
+				}
 				out[0].AppendBytes(datum.EncodeArray(nil, &groups, 0, groups.N))
 				n++
 				return nil
@@ -223,19 +229,9 @@ func addRegexpSets(r *registry) {
 			if err != nil {
 				return 0, err
 			}
-			var parts vec.Vector
-			if err := splitRegex(ctx, re, args[0].Bytes(i), &parts); err != nil {
-				return 0, err
-			}
-			for j := range parts.N {
-				if j%seriesLook == 0 {
-					if err := canceled(ctx); err != nil {
-						return 0, err
-					}
-				}
-				out[0].AppendFrom(&parts, j)
-			}
-			return parts.N, nil
+			before := out[0].N
+			err = splitRegex(ctx, re, args[0].Bytes(i), out[0])
+			return out[0].N - before, err
 		})
 	}
 }

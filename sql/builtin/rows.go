@@ -53,21 +53,29 @@ const (
 // nothing interrupts and which stops all of the process where a garbage collection waits for it.
 const roomFrom = 8 << 20
 
-// makeRoom grows the texts of out where another row like the last one, of so many bytes, would not fit.
-func makeRoom(ctx *expr.Ctx, out *vec.Vector, like int) error {
-	held := out.Data
-	if len(held) < roomFrom || cap(held)-len(held) >= 2*like {
-		return nil
-	}
-	grown := make([]byte, 0, 2*cap(held)+2*like)
-	for from := 0; from < len(held); from += lookEvery {
-		grown = append(grown, held[from:min(from+lookEvery, len(held))]...)
-		if err := canceled(ctx); err != nil {
+// makeRoom grows the texts of out, and where they end, where another row like the last one, of so many bytes, would not fit.
+func makeRoom(ctx *expr.Ctx, out *vec.Vector, like int) (err error) {
+	if len(out.Data) >= roomFrom && cap(out.Data)-len(out.Data) < 2*like {
+		if out.Data, err = moved(ctx, out.Data, 2*like); err != nil {
 			return err
 		}
 	}
-	out.Data = grown
-	return nil
+	if 4*len(out.Off) >= roomFrom && cap(out.Off) == len(out.Off) {
+		out.Off, err = moved(ctx, out.Off, 0)
+	}
+	return err
+}
+
+// moved returns s in twice the room and some more, copied piece by piece.
+func moved[T any](ctx *expr.Ctx, s []T, more int) ([]T, error) {
+	grown := make([]T, 0, 2*cap(s)+more)
+	for from := 0; from < len(s); from += lookEvery {
+		grown = append(grown, s[from:min(from+lookEvery, len(s))]...)
+		if err := canceled(ctx); err != nil {
+			return s, err
+		}
+	}
+	return grown, nil
 }
 
 // textBytes is the length of row i's texts.
