@@ -86,6 +86,9 @@ func processCPU(t *testing.T) time.Duration {
 // promised is how long a statement may go on after it was cancelled, or after its time was up.
 const promised = 100 * time.Millisecond
 
+// ever is what it may take on any machine, in any build.
+const ever = 2 * time.Second
+
 // cancelAttempt runs a statement and cancels it.
 type cancelAttempt struct {
 	took, cpu, late time.Duration // from the cancel to the end; how late timers were in that time
@@ -95,9 +98,9 @@ type cancelAttempt struct {
 
 // kept reports whether the attempt keeps the promise. What a crowded machine keeps from running is not held against it: a
 // statement of two workers that had less than 100 ms of both cores' time, and took no longer than waking up takes at the moment,
-// was held up by others. Under the race detector statements are cancelled in the same places, and only have to end.
+// was held up by others. Under the race detector, which makes code up to twenty times as long, it is held to ever alone.
 func (a *cancelAttempt) kept() bool {
-	return raceDetector || a.took <= promised || (a.cpu <= 2*promised && a.took <= promised+5*a.late)
+	return a.took <= ever && (raceDetector || a.took <= promised || (a.cpu <= 2*promised && a.took <= promised+5*a.late))
 }
 
 func attemptCancel(t *testing.T, db *DB, sql string, after time.Duration) cancelAttempt {
@@ -137,25 +140,24 @@ func TestEveryKindOfLongStatementEndsWithin100MillisecondsOfItsCancellation(t *t
 	}
 	for _, s := range longStatements {
 		t.Run(s.name, func(t *testing.T) {
-			// Other packages' tests run beside this one: a series that was held up is measured again, against the same bound.
 			broken := 0
-			for series := 0; series == 0 || broken*2 > len(moments) && series < 3; series++ {
-				broken = 0
-				for _, after := range moments {
-					a := attemptCancel(t, db, s.sql, after)
-					if a.early {
-						if a.err == nil || !strings.Contains(a.err.Error(), "out of memory") || os.Getenv("TELEMDB_CANCEL_AFTER") == "" {
-							t.Fatalf("it ended by itself within %v: %v", after, a.err)
-						}
-						return // later moments are beyond its end
+			for _, after := range moments {
+				a := attemptCancel(t, db, s.sql, after)
+				if a.early {
+					if a.err == nil || !strings.Contains(a.err.Error(), "out of memory") || os.Getenv("TELEMDB_CANCEL_AFTER") == "" {
+						t.Fatalf("it ended by itself within %v: %v", after, a.err)
 					}
-					if a.err == nil {
-						t.Fatalf("cancelled after %v it gave no error", after)
-					}
-					if !a.kept() {
-						broken++
-						t.Logf("cancelled after %v it ended %v later, with %v of CPU time; a timer was up to %v late", after, a.took, a.cpu, a.late)
-					}
+					return // later moments are beyond its end
+				}
+				if a.err == nil {
+					t.Fatalf("cancelled after %v it gave no error", after)
+				}
+				if a.took > ever {
+					t.Errorf("cancelled after %v it ended %v later", after, a.took)
+				}
+				if !a.kept() {
+					broken++
+					t.Logf("cancelled after %v it ended %v later, with %v of CPU time; a timer was up to %v late", after, a.took, a.cpu, a.late)
 				}
 			}
 			if broken*2 > len(moments) {
@@ -208,6 +210,9 @@ func TestAStatementEndsSoonAfterItsTimeIsUp(t *testing.T) {
 		a := cancelAttempt{took: time.Since(began) - limit, cpu: processCPU(t) - cpu - 2*limit, late: slow.worst()}
 		if err == nil || !strings.Contains(err.Error(), "statement timeout") {
 			t.Fatal(err)
+		}
+		if a.took > ever {
+			t.Errorf("it ended %v after its time was up", a.took)
 		}
 		if !a.kept() {
 			broken++

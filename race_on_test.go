@@ -2,5 +2,5 @@
 
 package telemdb
 
-// raceDetector tells that the tests run under it: code takes up to twenty times as long, so that no time is judged.
+// raceDetector tells that the tests run under it: code takes up to twenty times as long, so that short times are not judged.
 const raceDetector = true
