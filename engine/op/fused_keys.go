@@ -119,35 +119,44 @@ func (k *keyCodes) domain(st *column.Stats, leaf types.Leaf, most int) bool {
 
 // read decodes the column for the blocks with rows that passed, and narrows the codes.
 func (k *keyCodes) read(col column.Column, g *rowGroup) (bool, error) {
-	small := k.n <= 256
-	if small {
-		k.own8 = sized(k.own8, g.rows)
-		k.c8 = k.own8
-	} else {
-		k.own16 = sized(k.own16, g.rows)
-		k.c16 = k.own16
-	}
-	for from := 0; from < g.rows; from += vec.BlockRows {
-		to := min(from+vec.BlockRows, g.rows)
-		if g.sel != nil && !anyBit(g.sel[from>>6:vec.Words(to)]) {
-			continue
-		}
-		if err := col.Read(from, to, &k.vec); err != nil {
-			return false, err
-		}
+	small := k.own(g.rows)
+	return k.decode(g, vec.BlockRows, col.Read, func(from, to int) bool {
 		var some vec.Bitmap
 		if g.sel != nil {
 			if some = g.sel[from>>6 : vec.Words(to)]; some.Count()*narrowFew > to-from {
 				some = nil
 			}
 		}
-		var ok bool
 		if small {
-			ok = narrow(k, &k.vec, some, k.c8[from:to])
-		} else {
-			ok = narrow(k, &k.vec, some, k.c16[from:to])
+			return narrow(k, &k.vec, some, k.c8[from:to])
 		}
-		if !ok {
+		return narrow(k, &k.vec, some, k.c16[from:to])
+	})
+}
+
+// own makes room for a code of every row; small if it is a byte.
+func (k *keyCodes) own(rows int) (small bool) {
+	if k.n <= 256 {
+		k.own8 = sized(k.own8, rows)
+		k.c8 = k.own8
+		return true
+	}
+	k.own16 = sized(k.own16, rows)
+	k.c16 = k.own16
+	return false
+}
+
+// decode reads values into vec, so many rows at a time, where some row passed, and lets f take them; ok is false once f is.
+func (k *keyCodes) decode(g *rowGroup, step int, read func(from, to int, dst *vec.Vector) error, f func(from, to int) bool) (ok bool, err error) {
+	for from := 0; from < g.rows; from += step {
+		to := min(from+step, g.rows)
+		if g.sel != nil && !anyBit(g.sel[from>>6:vec.Words(to)]) {
+			continue
+		}
+		if err := read(from, to, &k.vec); err != nil {
+			return false, err
+		}
+		if !f(from, to) {
 			return false, nil
 		}
 	}

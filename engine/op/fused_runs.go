@@ -139,17 +139,10 @@ func (k *keyCodes) loadValues(w *scan.Worker, g *rowGroup, c int, t types.Type) 
 		k.ownMore = sized(k.ownMore, g.rows)
 		k.more = k.ownMore
 	}
-	for from := 0; from < g.rows; from += vec.BlockRows {
-		to := min(from+vec.BlockRows, g.rows)
-		if g.sel != nil && !anyBit(g.sel[from>>6:vec.Words(to)]) {
-			continue
-		}
-		if err := col.Read(from, to, &k.vec); err != nil {
-			return false, err
-		}
+	return k.decode(g, vec.BlockRows, col.Read, func(from, to int) bool {
 		k.take(&k.vec, from, to, g.rows)
-	}
-	return true, nil
+		return true
+	})
 }
 
 // take copies the values of a block; NULL is 0 and not valid.

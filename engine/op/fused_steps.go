@@ -254,34 +254,20 @@ func (k *keyCodes) byStep(s *steps, col column.Column, g *rowGroup, most int) (o
 	if div != 0 {
 		read = dec.ReadDecimals
 	}
-	return true, k.readSteps(s, read, g)
+	return k.readSteps(s, read, g)
 }
 
 // readSteps decodes the column for the batches with rows that passed, and looks its values up.
-func (k *keyCodes) readSteps(s *steps, read func(from, to int, dst *vec.Vector) error, g *rowGroup) error {
-	small := k.n <= 256
-	if small {
-		k.own8 = sized(k.own8, g.rows)
-		k.c8 = k.own8
-	} else {
-		k.own16 = sized(k.own16, g.rows)
-		k.c16 = k.own16
-	}
-	for from := 0; from < g.rows; from += vec.BatchRows {
-		to := min(from+vec.BatchRows, g.rows)
-		if g.sel != nil && !anyBit(g.sel[from>>6:vec.Words(to)]) {
-			continue
-		}
-		if err := read(from, to, &k.vec); err != nil {
-			return err
-		}
+func (k *keyCodes) readSteps(s *steps, read func(from, to int, dst *vec.Vector) error, g *rowGroup) (bool, error) {
+	small := k.own(g.rows)
+	return k.decode(g, vec.BatchRows, read, func(from, to int) bool {
 		if small {
 			stepCodes(k, s, &k.vec, k.c8[from:to])
 		} else {
 			stepCodes(k, s, &k.vec, k.c16[from:to])
 		}
-	}
-	return nil
+		return true
+	})
 }
 
 func stepCodes[C uint8 | uint16](k *keyCodes, s *steps, v *vec.Vector, out []C) {
