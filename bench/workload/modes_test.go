@@ -45,6 +45,7 @@ func modes() []mode {
 		{name: "lookups one row group at a time", settings: []string{"telemdb.scan_lookup = off"}},
 		{name: "every row group opened", settings: []string{"telemdb.scan_prune = off"}},
 		{name: "no scan told of a join", settings: []string{"telemdb.join_filter = off"}},
+		{name: "rows behind the first ones left out last", settings: []string{"telemdb.topn_first = off"}},
 		{name: "no scan told of a top-N", settings: []string{"telemdb.topn_pushdown = off"}},
 		{name: "no SIMD", plain: true},
 		{name: "no SIMD, one thread, nothing fused", plain: true, settings: []string{"telemdb.workers = 1", "telemdb.fused = off"}},

@@ -79,12 +79,24 @@ func (e *sortEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	if len(e.run.rest) > math.MaxUint32-1<<28 {
 		return errWide("sort")
 	}
-	if e.limit > 0 && e.run.n > 2*e.limit+1024 {
+	if e.limit > 0 && e.enough() {
 		if err := e.truncate(); err != nil {
 			return err
 		}
 	}
 	return e.reserve()
+}
+
+// enough reports whether a top-N holds so many rows that looking for the last of the first ones is worth it. Those who are told
+// how far rows may lie behind leave out the more the earlier they know: rows may be few and each dear to find.
+func (e *sortEnd) enough() bool {
+	switch told := e.r.top != nil && !e.r.b.x.env.Scan.TopFirst; {
+	case told && !e.full:
+		return e.run.n >= e.limit
+	case told:
+		return e.run.n >= 2*e.limit
+	}
+	return e.run.n > 2*e.limit+1024
 }
 
 // reserve accounts for what the run holds, and sends it to disk when that is too much.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/engine/spill"
 	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/types"
@@ -84,6 +85,10 @@ func TestTopOfAScanIsTheTopOfAllItsRows(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			s.Filter = []expr.Expr{cmpCall("<", col(2, tInt), lit(tInt, int64(rng.IntN(900)-400)))}
 		}
+		if rng.IntN(3) == 0 {
+			s.Filter = append(s.Filter, &expr.Logic{Or: true, Args: []expr.Expr{
+				cmpCall("<", col(1, tText), lit(tText, "client-2")), cmpCall(">", col(1, tText), lit(tText, "client-7"))}})
+		}
 		var in plan.Node = s
 		if rng.IntN(2) == 0 { // other columns in another order, one twice
 			p := &plan.Project{In: s}
@@ -108,12 +113,12 @@ func TestTopOfAScanIsTheTopOfAllItsRows(t *testing.T) {
 			sort.Limit = limit
 			want := ""
 			for _, mode := range []struct {
-				off, spill bool
-				workers    int
-			}{{true, false, 1}, {false, false, 1}, {false, false, 3}, {true, false, 3}, {false, true, 2}} {
+				off, spill, late bool
+				workers          int
+			}{{true, false, false, 1}, {false, false, false, 1}, {false, false, false, 3}, {true, false, false, 3}, {false, true, false, 2}, {false, false, true, 2}} {
 				a := &Analysis{}
 				env := &Env{Ctx: &expr.Ctx{}, Workers: mode.workers, NoTopPush: mode.off, ForceSpill: mode.spill, Analyze: a,
-					Spill:  spill.New(vfs.NewMem(), "spill", 0),
+					Scan: scan.Without{TopFirst: mode.late}, Spill: spill.New(vfs.NewMem(), "spill", 0),
 					Source: func(*types.Table) (column.Source, error) { return src, nil }}
 				got := shown(t, env, sort)
 				if want == "" {

@@ -230,6 +230,7 @@ type predState struct {
 	dict    *vec.Vector // what pass was computed for
 	pass    vec.Bitmap
 	passOK  bool
+	few     fewValues
 }
 
 func newPredState(w *Worker, p *pred) predState {
@@ -268,7 +269,7 @@ func (p *predState) rank() float64 {
 
 // begin looks at the group's statistics and decides how the predicate is applied to its blocks.
 func (p *predState) begin(w *Worker) verdict {
-	p.verdict, p.col = some, nil
+	p.verdict, p.col, p.few.on = some, nil, false
 	if p.form == rest {
 		return some
 	}
@@ -297,6 +298,9 @@ func (p *predState) begin(w *Worker) verdict {
 		return p.verdict
 	}
 	st := r.direct.Stats()
+	if p.form == match && st.Present > 0 && p.fewOf(w, st.Dict) {
+		return some
+	}
 	p.verdict = p.judge(w, &st)
 	return p.verdict
 }

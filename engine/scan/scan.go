@@ -123,6 +123,7 @@ type Worker struct {
 	rem     vec.Bitmap
 	passed  vec.Bitmap // the group's rows that are alive, as far as they have been filtered
 	wide    vec.Bitmap
+	near    near
 	group   column.Group
 	dead    vec.Bitmap // rows of the group that have been deleted; nil: none
 	base    int64      // types.ColRow of the group's first row
@@ -132,6 +133,7 @@ type Worker struct {
 	most    int      // the most rows of a batch in the current group: vec.BatchRows, or vec.BlockRows where a reader takes no more
 	long    bool     // step depends on how long values are
 	filters []bool   // per column: a conjunct looks at it
+	used    []int    // columns that are looked at: rows that are read late have others
 	peek    []reader // of a group that is asked for ahead
 	outside bool     // see pruned
 	seen    int      // morsels since the order was chosen
@@ -160,6 +162,11 @@ func (s *Scan) NewWorker(ctx *expr.Ctx) *Worker {
 	for _, p := range s.preds {
 		for _, c := range p.cols {
 			w.filters[c] = true
+		}
+	}
+	for c := range n {
+		if w.filters[c] || slices.Contains(s.out, c) || s.top != nil && s.top.col == c {
+			w.used = append(w.used, c)
 		}
 	}
 	w.order = make([]int, len(s.preds))
@@ -215,14 +222,12 @@ func (w *Worker) open(m column.Morsel) (bool, error) {
 		return false, err
 	}
 	w.group = g
-	for c := range w.cols {
+	for _, c := range w.used {
 		w.cols[c].open(g, w.s.table, w.s.node.Read[c])
 	}
-	for k := range w.preds {
-		if w.preds[k].begin(w) == none {
-			w.stats.GroupsPruned++
-			return false, nil
-		}
+	if hold, err = w.beginPreds(); err != nil || !hold {
+		w.stats.GroupsPruned++
+		return false, err
 	}
 	w.most = w.mostRows()
 	if w.step = min(w.step, w.most); !w.long {
@@ -231,9 +236,28 @@ func (w *Worker) open(m column.Morsel) (bool, error) {
 	return true, nil
 }
 
+// beginPreds has the predicates look at the group; false if no row of it can pass. Those that judge distinct values come last:
+// by then it is known how many rows are left to be the first of an order.
+func (w *Worker) beginPreds() (bool, error) {
+	for k := range w.preds {
+		if p := &w.preds[k]; p.form != match && p.begin(w) == none {
+			return false, nil
+		}
+	}
+	if some, err := w.nearRows(); err != nil || !some {
+		return false, err
+	}
+	for k := range w.preds {
+		if p := &w.preds[k]; p.form == match && p.begin(w) == none {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // mostRows returns how many rows of the group all readers can read at once.
 func (w *Worker) mostRows() int {
-	for c := range w.cols {
+	for _, c := range w.used {
 		if !w.cols[c].manyBlocks() {
 			return min(vec.BlockRows, w.s.batchMost())
 		}

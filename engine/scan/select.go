@@ -113,18 +113,24 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 	sel.Fill(to - from)
 	alive = to - from
 	if w.dead != nil {
-		dead := w.dead[min(from/64, len(w.dead)):]
-		for i := range min(len(sel), len(dead)) {
-			sel[i] &^= dead[i]
-		}
+		w.undelete(from, sel)
 		if alive = sel.Count(); alive == 0 {
 			return 0, nil
 		}
 	}
+	var told *topState
 	for _, k := range w.order {
 		p := &w.preds[k]
 		if p.verdict == all || p.decoded() {
 			continue
+		}
+		if w.s.top != nil && !w.s.without.TopFirst && p.rank() > topGuessed {
+			if told, err = w.leaveBehind(told, from, to, sel); err != nil {
+				return 0, err
+			}
+			if alive = sel.Count(); alive == 0 {
+				return 0, nil
+			}
 		}
 		start := time.Now()
 		if err := p.filterRange(w, from, to, sel); err != nil {
@@ -141,7 +147,7 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 		}
 	}
 	if w.s.top != nil {
-		if err := w.filterTop(from, to, sel); err != nil {
+		if _, err = w.leaveBehind(told, from, to, sel); err != nil {
 			return 0, err
 		}
 		alive = sel.Count()
@@ -256,6 +262,8 @@ func (p *predState) filterRange(w *Worker, from, to int, sel vec.Bitmap) error {
 		}
 		sel.AndNot(w.wide)
 		return nil
+	case p.form == match && p.few.on:
+		return p.matchFew(w, from, to, sel)
 	case p.form == match:
 		return p.matchRange(w, from, to, sel)
 	}

@@ -140,11 +140,7 @@ func (w *Worker) behind(m column.Morsel) bool {
 }
 
 // filterTop clears the bits of sel for rows of [from, to) that lie behind, as far as the stored column tells.
-func (w *Worker) filterTop(from, to int, sel vec.Bitmap) error {
-	st := w.s.topState()
-	if st == nil {
-		return nil
-	}
+func (w *Worker) filterTop(st *topState, from, to int, sel vec.Bitmap) error {
 	r := &w.cols[w.s.top.col]
 	if r.kind == absent {
 		if !st.keepsNull {

@@ -76,6 +76,7 @@ var settingTable = []setting{
 	{name: "telemdb.scan_groups", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans filter whole row groups, and aggregations take them; without it they go block by block."},
 	{name: "telemdb.scan_lookup", initial: "on", typ: "bool", check: checkBool, desc: "Lets a search for few rows go through many row groups at a time."},
 	{name: "telemdb.scan_prune", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans leave row groups unopened whose statistics or filters rule them out."},
+	{name: "telemdb.topn_first", initial: "on", typ: "bool", check: checkBool, desc: "Leaves out the rows behind the first ones of an order before other conditions are decided."},
 	{name: "telemdb.topn_pushdown", initial: "on", typ: "bool", check: checkBool, desc: "Lets the first rows of an order tell the scan what it need not read, and reads their other columns last."},
 	{name: "telemdb.window_clusters", initial: "on", typ: "bool", check: checkBool, desc: "Lets window functions take rows that lie together as they lie, instead of sorting them."},
 	{name: "telemdb.workers", initial: "0", typ: "integer", check: checkInt(0, 1024), desc: "Cores a query may use; 0 is what the server was started with."},

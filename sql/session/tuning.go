@@ -38,6 +38,8 @@ func (c *conn) tune(env *op.Env) {
 		Groups:  c.set.value("telemdb.scan_groups") == "off",
 		Lookup:  c.set.value("telemdb.scan_lookup") == "off",
 		Pruning: c.set.value("telemdb.scan_prune") == "off",
+
+		TopFirst: c.set.value("telemdb.topn_first") == "off",
 	}
 	env.NoFused = c.set.value("telemdb.fused") == "off"
 }
