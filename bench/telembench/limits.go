@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -15,7 +14,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/telemdb/telemdb/bench/workload"
 	"github.com/telemdb/telemdb/storage/simd"
 )
 
@@ -32,11 +30,14 @@ const (
 	limitGroups = 240 // values of the grouped column
 	limitLo     = 250 // lo <= x and x < hi selects half of 0..999
 	limitHi     = 750
+	limitA      = 16 // codes of the first column, of which one is asked for
+	limitIsA    = 3
+	limitB      = 100
+	limitIsB    = 42
 )
 
 // measureLimits interleaves bare loops of this process with queries of telemdb's, which is stopped meanwhile.
 func measureLimits(_ context.Context, b *bench) (err error) {
-	b.printOnly = *cmpOut == ""
 	engines, err := enginesOnly(b)
 	if err != nil {
 		return err
@@ -64,8 +65,9 @@ func measureLimits(_ context.Context, b *bench) (err error) {
 	if err := l.run(); err != nil {
 		return err
 	}
-	l.table(b)
-	return e.stop()
+	r := l.report(b)
+	b.body, b.printOnly = r.markdown(), *cmpOut == ""
+	return errors.Join(r.write(*cmpOut), e.stop())
 }
 
 // enginesOnly is telemdb alone.
@@ -107,7 +109,7 @@ func newLoops() *loops {
 		rng := rand.New(rand.NewPCG(2, uint64(from)))
 		for i := from; i < to; i++ {
 			r := rng.Uint32()
-			l.a[i], l.b[i] = uint8(r%16), uint8(r>>16%100)
+			l.a[i], l.b[i] = uint8(r%limitA), uint8(r>>16%limitB)
 		}
 		return 0
 	})
@@ -136,10 +138,17 @@ func perMorsel(from, to int, f func(from, to int) int64) (sum int64) {
 	return sum
 }
 
+// The loops that queries are held against.
+const (
+	loopRead  = "read"
+	loopCodes = "read codes"
+	loopGroup = "group by"
+)
+
 func (l *loops) all() []loop {
 	rows, codes := int64(len(l.xs)), int64(len(l.a))
 	return []loop{
-		{"read", "sum of all int64, both cores", 8 * rows, l.timed(func() int64 {
+		{loopRead, "sum of all int64, both cores", 8 * rows, l.timed(func() int64 {
 			return both(len(l.xs), func(from, to int) int64 { return sumOf(l.xs[from:to]) })
 		}), false},
 		{"filtered sum", "sum of int64 where lo <= x and x < hi, both cores", 8 * rows, l.timed(func() int64 {
@@ -150,7 +159,7 @@ func (l *loops) all() []loop {
 				})
 			})
 		}), false},
-		{"read codes", "all bytes of two u8 columns, both cores", 2 * codes, l.timed(func() int64 {
+		{loopCodes, "all bytes of two u8 columns, both cores", 2 * codes, l.timed(func() int64 {
 			return both(len(l.a)/8, func(from, to int) int64 {
 				return sumOf(wordsOf(l.a)[from:to]) + sumOf(wordsOf(l.b)[from:to])
 			})
@@ -158,11 +167,11 @@ func (l *loops) all() []loop {
 		{"two codes", "count where a = and b = in u8 codes, both cores", 2 * codes, l.timed(func() int64 {
 			return both(len(l.a), func(from, to int) int64 {
 				return perMorsel(from, to, func(from, to int) int64 {
-					return int64(simd.CountAndEqU8(l.a[from:to], 3, l.b[from:to], 42))
+					return int64(simd.CountAndEqU8(l.a[from:to], limitIsA, l.b[from:to], limitIsB))
 				})
 			})
 		}), false},
-		{"group by", "count and sum by u8 code in four tables of an array each, both cores", 9 * rows, l.timed(func() int64 {
+		{loopGroup, "count and sum by u8 code in four tables of an array each, both cores", 9 * rows, l.timed(func() int64 {
 			return both(len(l.xs), func(from, to int) int64 { return fourTables(l.groups[from:to], l.xs[from:to]) })
 		}), false},
 		{"merge", "1 Mi histograms of 104 u32 buckets added into one of u64, both cores", 104 * 4 << 20, l.timed(l.mergeHistograms), false},
@@ -233,7 +242,7 @@ type diskLoop struct {
 	bytes int64
 }
 
-const diskBytes = 1 << 30
+const diskBytes = 256 << 20
 
 func newDiskLoop(name string) (*diskLoop, error) {
 	f, err := os.Create(name)
@@ -269,55 +278,6 @@ func (d *diskLoop) read() error {
 	}
 }
 
-// limitWorkload has the same columns as the loops, seen by SQL. Its tables have no sort key: the codes lie unsorted.
-func limitWorkload() *workload.Workload {
-	column := func(name, kind string) workload.Column {
-		return workload.Column{Name: name, Telemdb: kind, DuckDB: kind, ClickHouse: kind, Postgres: kind}
-	}
-	return &workload.Workload{
-		Name: "limits",
-		Tables: []workload.Table{
-			{Name: "numbers", Columns: []workload.Column{column("x", "bigint"), column("g", "text")},
-				Rows: func(int64) int64 { return int64(*limitRows) }, CSV: shardOf(func() int { return *limitRows }, func(out []byte, rng *rand.Rand) []byte {
-					r := rng.Uint64()
-					return fmt.Appendf(out, "%d,group %d\n", r>>32%1000, r%limitGroups)
-				})},
-			{Name: "plain_numbers", Plain: true, Columns: []workload.Column{column("x", "bigint")},
-				Rows: func(int64) int64 { return int64(*limitRows) }, CSV: shardOf(func() int { return *limitRows }, func(out []byte, rng *rand.Rand) []byte {
-					return fmt.Appendf(out, "%d\n", rng.Uint64()>>32%1000)
-				})},
-			{Name: "codes", Columns: []workload.Column{column("a", "text"), column("b", "text")},
-				Rows: func(int64) int64 { return int64(*limitCodes) }, CSV: shardOf(func() int { return *limitCodes }, func(out []byte, rng *rand.Rand) []byte {
-					r := rng.Uint32()
-					return fmt.Appendf(out, "a%d,b%d\n", r%16, r>>16%100)
-				})},
-		},
-		Queries: []workload.Query{
-			{Name: "filtered sum", Title: "sum(x) where lo <= x and x < hi, the engine's own encoding (10 bits)",
-				SQL: workload.Everywhere(fmt.Sprintf("SELECT sum(x) FROM numbers WHERE x >= %d AND x < %d", limitLo, limitHi))},
-			{Name: "filtered sum, plain", Title: "sum(x) where lo <= x and x < hi, without an encoding",
-				SQL: workload.Everywhere(fmt.Sprintf("SELECT sum(x) FROM plain_numbers WHERE x >= %d AND x < %d", limitLo, limitHi))},
-			{Name: "two codes", Title: "count(*) with two dictionary predicates, unsorted",
-				SQL: workload.Everywhere("SELECT count(*) FROM codes WHERE a = 'a3' AND b = 'b42'")},
-			{Name: "group by", Title: fmt.Sprintf("count and sum by %d values", limitGroups),
-				SQL: workload.Everywhere("SELECT g, count(*), sum(x) FROM numbers GROUP BY g")},
-		},
-	}
-}
-
-func shardOf(rows func() int, row func([]byte, *rand.Rand) []byte) func(io.Writer, int64, int, int) error {
-	return func(w io.Writer, _ int64, shard, of int) error {
-		rng, out, buf := rand.New(rand.NewPCG(3, uint64(shard))), bufio.NewWriterSize(w, 256<<10), []byte(nil)
-		for range rows()*(shard+1)/of - rows()*shard/of {
-			buf = row(buf[:0], rng)
-			if _, err := out.Write(buf); err != nil {
-				return err
-			}
-		}
-		return out.Flush()
-	}
-}
-
 // limits is the run: rounds of every loop and every query in turn.
 type limits struct {
 	c       *comparison
@@ -329,14 +289,8 @@ type limits struct {
 
 func (l *limits) run() error {
 	l.samples = map[string][]sample{}
-	for _, q := range l.c.w.Queries {
-		run := &queryRun{q: q, runs: map[string]*outcome{}}
-		l.c.answers(run)
-		l.c.memory(run)
-		if r := run.runs[l.e.name]; r.Error != "" {
-			return fmt.Errorf("%s: %s", q.Name, r.Error)
-		}
-		l.queries = append(l.queries, run)
+	if err := l.answers(); err != nil {
+		return err
 	}
 	for range *cmpRounds + *cmpRetries {
 		done := true
@@ -370,6 +324,28 @@ func (l *limits) run() error {
 	return nil
 }
 
+// answers asks every query once and holds the answer against what was drawn: before that no time counts.
+func (l *limits) answers() error {
+	want := l.c.drawn()
+	for _, q := range l.c.w.Queries {
+		r := &outcome{}
+		run := &queryRun{q: q, runs: map[string]*outcome{l.e.name: r}}
+		got, err := l.c.rowsOf(l.e, q.SQL)
+		if err == nil {
+			err = sameAnswer(&q, want.answer(q.Name), got)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.Name, err)
+		}
+		r.Rows = len(got.rows)
+		if l.c.memory(run); r.Error != "" {
+			return fmt.Errorf("%s: %s", q.Name, r.Error)
+		}
+		l.queries = append(l.queries, run)
+	}
+	return nil
+}
+
 // loop is one round of a bare loop.
 func (l *limits) loop(b *loop) (sample, error) {
 	if b.waits {
@@ -392,39 +368,4 @@ func (l *limits) loop(b *loop) (sample, error) {
 	}
 	wall, used := int64(time.Since(began)), int64(ownCPU()-cpu)
 	return sample{Nanos: medianNanos(took), Wall: wall, CPU: used, Others: max(0, int64(machineBusy()-busy)-used), Times: repeat}, nil
-}
-
-// table holds the queries against the loops.
-func (l *limits) table(b *bench) {
-	times := map[string]int64{}
-	for _, x := range l.bare {
-		want := *cmpRounds
-		if x.waits {
-			for i := range l.samples[x.name] {
-				l.samples[x.name][i].Counts = true
-			}
-		}
-		ns, noisy := medianOf(l.samples[x.name], want)
-		times[x.name] = ns
-		b.add("bare loop", x.name+": "+x.about, fmt.Sprintf("%s, %.1f GB/s%s", msOf(ns), float64(x.bytes)/float64(max(ns, 1)), tilde(noisy)))
-	}
-	for _, q := range l.queries {
-		ns, noisy := medianOf(q.runs[l.e.name].Warm, *cmpRounds)
-		times["sql "+q.q.Name] = ns
-		b.add("SQL", q.q.Title, msOf(ns)+tilde(noisy))
-	}
-	for _, r := range []struct{ sql, bare, reach string }{
-		{"filtered sum", "read", "0.7"}, {"filtered sum, plain", "read", "1.5"}, {"two codes", "read codes", "2"}, {"group by", "group by", "1.3"},
-	} {
-		b.add("ratio", fmt.Sprintf("SQL %s / bare %s (to reach: <= %s)", r.sql, r.bare, r.reach),
-			fmt.Sprintf("%.2f", float64(times["sql "+r.sql])/float64(max(times[r.bare], 1))))
-	}
-	b.add("kernels", "level of storage/simd in the bare loops", fmt.Sprint(simd.Active()))
-}
-
-func tilde(noisy bool) string {
-	if noisy {
-		return " ~"
-	}
-	return ""
 }
