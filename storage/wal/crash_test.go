@@ -52,6 +52,7 @@ func (o *oracle) verify(t *testing.T, l *Log, rec *Recovery, floor uint64) {
 	if rec.Damage != nil {
 		t.Fatalf("a crash looks like damage: %v", rec.Damage)
 	}
+	checkWhole(t, l)
 	got := readAll(t, l, 1)
 	seen := map[string]uint64{}
 	for i, r := range got {
@@ -75,6 +76,16 @@ func (o *oracle) verify(t *testing.T, l *Log, rec *Recovery, floor uint64) {
 	}
 	if l.Synced() != uint64(len(got)) || rec.Records != len(got)-int(floor) {
 		t.Fatalf("synced %d, recovered %d above %d, of %d", l.Synced(), rec.Records, floor, len(got))
+	}
+}
+
+// checkWhole looks at every byte of a log's files, of those too that recovery had no need to read.
+func checkWhole(t *testing.T, l *Log) {
+	t.Helper()
+	_, damage, err := Check(l.o.FS, testDir)
+	must(t, err)
+	if damage != nil {
+		t.Fatalf("a crash left what looks like damage: %v", damage)
 	}
 }
 

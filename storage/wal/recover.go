@@ -371,11 +371,12 @@ func (r *recovery) cutTail(i int) error {
 }
 
 // confirm makes durable what nothing proves to be: records of the last group that were read from the page cache but whose
-// sync never came back, or came back with an error. After a failed sync the system takes the pages for clean, so syncing
-// is not enough: they are written again.
+// sync never came back, or came back with an error, and the mark behind them, which is proof of them and not of itself.
+// From here on the log goes on in another file, and in one that is not the last even half a mark is damage. After a failed
+// sync the system takes the pages for clean, so syncing is not enough: they are written again.
 func (r *recovery) confirm() error {
 	f := r.tail
-	if f == nil || r.scan.last <= r.scan.proven {
+	if f == nil || r.end.group >= f.used && r.scan.last <= r.scan.proven {
 		return nil
 	}
 	handle, err := r.o.FS.OpenReadWrite(f.path)

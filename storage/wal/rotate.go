@@ -2,6 +2,7 @@ package wal
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/telemdb/telemdb/storage/vfs"
@@ -61,6 +62,9 @@ func (w *writer) rotate(need int64) error {
 		if err := w.settle(); err != nil { // only the last file may hold what is not durable
 			return err
 		}
+		if err := w.unmark(); err != nil {
+			return err
+		}
 		if err := w.giveUp(); err != nil {
 			w.l.o.Logger.Warn("log file ended badly; its records are safe", "err", err)
 		}
@@ -80,6 +84,23 @@ func (w *writer) rotate(need int64) error {
 		}
 	}
 	w.start(next, size)
+	return nil
+}
+
+// unmark takes the mark, if there is one, off the end of the file behind which the log goes on, durably: it was never
+// synced, so a power loss could leave a part of it, which at the end of the log is taken for what it is, but not here.
+func (w *writer) unmark() error {
+	if !w.marked {
+		return nil
+	}
+	if err := w.handle.Truncate(w.off); err != nil {
+		return err // the file goes on; the next group tries again
+	}
+	w.size = w.off
+	if err := w.handle.Sync(); err != nil {
+		return fmt.Errorf("%w: cutting the mark off %s: %w", ErrFailed, w.cur.path, err)
+	}
+	w.marked = false
 	return nil
 }
 
