@@ -39,6 +39,8 @@ func modes() []mode {
 		{name: "all groups scattered", settings: []string{"telemdb.many_groups = 1"}},
 		{name: "all groups scattered, spilled", settings: []string{"telemdb.many_groups = 1", "telemdb.force_spill = on"}},
 		{name: "all groups scattered, no runs", settings: []string{"telemdb.many_groups = 1", "telemdb.runs = off"}},
+		{name: "no groups of texts scattered", settings: []string{"telemdb.many_groups = 1", "telemdb.scatter_texts = off"}},
+		{name: "all groups scattered, through tables", settings: []string{"telemdb.many_groups = 1", "telemdb.scatter_rows = off"}},
 		{name: "no groups scattered", settings: []string{"telemdb.many_groups = 1", "telemdb.scatter = off"}},
 		{name: "nothing asked for ahead", settings: []string{"telemdb.scan_ahead = off"}},
 		{name: "row groups filtered block by block", settings: []string{"telemdb.scan_groups = off"}},

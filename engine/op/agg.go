@@ -146,15 +146,16 @@ func (r *aggRows) reads(n int) []bool {
 
 // aggEnd is the end of one worker's chain.
 type aggEnd struct {
-	n     *plan.Agg
-	w     *worker
-	m     *aggMerger
-	table *groupTable
-	part  *partialRows // since the worker has too many groups for a table; nil: they are numbered
-	raw   *rawWriter   // since the memory was used up; nil: it is not
-	last  int          // morsel of the last batch
-	fused *fused       // nil: row groups come as batches
-	own   *fusedWorker
+	n      *plan.Agg
+	w      *worker
+	m      *aggMerger
+	table  *groupTable
+	part   *partialRows // since the worker has too many groups for a table; nil: they are numbered
+	direct int          // batches that are scattered row by row before a table is tried again
+	raw    *rawWriter   // since the memory was used up; nil: it is not
+	last   int          // morsel of the last batch
+	fused  *fused       // nil: row groups come as batches
+	own    *fusedWorker
 }
 
 func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
@@ -171,6 +172,10 @@ func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	e.last = e.w.morsel
 	if e.raw != nil {
 		return e.raw.add(b, sel)
+	}
+	if e.direct > 0 {
+		e.direct--
+		return e.scatterRows(b, sel)
 	}
 	if err := e.table.add(b, sel); err != nil {
 		return err
@@ -218,6 +223,9 @@ func (e *aggEnd) scatter() error {
 	}
 	if err := e.part.table(e.table, nil); err != nil {
 		return err
+	}
+	if t := e.table; 2*t.keys.Len() > t.added && !e.w.x.env.NoScatterRows {
+		e.direct = directBatches
 	}
 	e.table.mem.free()
 	var err error

@@ -335,7 +335,7 @@ func (x *fusedWorker) loadIndex() bool {
 			return false
 		}
 	}
-	if at.n <= most && !(runs && x.end.scatters() && at.n > 256) {
+	if at.n <= most && !(runs && x.end.scatters() && at.n > 256) || x.oneText() {
 		x.combine()
 		return true
 	}
@@ -344,6 +344,12 @@ func (x *fusedWorker) loadIndex() bool {
 		return false
 	}
 	return true
+}
+
+// oneText reports whether the only key has the codes of a dictionary of texts: what occurs of it is named once for each entry, which
+// is less than for each run.
+func (x *fusedWorker) oneText() bool {
+	return len(x.keys) == 1 && x.keys[0].dict != nil && x.keys[0].dict.Type.Phys() == types.PhysBytes && x.f.keys[0].e == nil
 }
 
 // release gives back the codes that were lent.

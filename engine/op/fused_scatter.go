@@ -65,7 +65,7 @@ func (x *fusedWorker) pack(l *partialLayout, from int, codes []uint32, rows []ui
 		if err := x.keyVector(i, len(codes)); err != nil {
 			return err
 		}
-		l.packKey(i, x.named.vecs[i], len(codes), rows)
+		x.end.part.packKey(i, x.named.vecs[i], rowList{n: len(codes)}, rows)
 	}
 	for i := range x.sums {
 		if m := &x.sums[i]; len(m.calls) > 0 && l.calls[m.calls[0]] >= 0 {
@@ -112,6 +112,18 @@ func (x *fusedWorker) packKey(l *partialLayout, i int, rows []uint64) bool {
 		return false
 	}
 	at, codes := l.keys[i].at, d.split[i]
+	if to := l.keys[i].text; to > 0 {
+		if k.dict == nil || d.keys[i].t.Phys() != types.PhysBytes {
+			return false
+		}
+		part := x.end.part
+		of := &part.codes[i]
+		of.learn(k.dict, &part.texts)
+		for r, c := range codes {
+			rows[r*w+at], rows[r*w+to] = of.of(c, part)
+		}
+		return true
+	}
 	uuid := l.keys[i].t.Kind == types.UUID
 	switch {
 	case k.vals != nil && uuid == (k.more != nil):

@@ -28,7 +28,7 @@ func (r *partialRows) spill() error {
 	}
 	run := &partialRun{file: f}
 	r.runs = append(r.runs, run)
-	out := newWordBatch(r.l.width)
+	out := newWordBatch(r.l)
 	for p := range r.parts {
 		n := r.parts[p].len(r.l, r.per)
 		run.rows[p] = int32(n)
@@ -37,6 +37,10 @@ func (r *partialRows) spill() error {
 				return err
 			}
 			for c, v := range out.Cols {
+				if c >= r.l.width {
+					r.writeTexts(rows, r.l.hashed+c-r.l.width, v)
+					continue
+				}
 				v.I64 = v.I64[:0]
 				for at := c; at < len(rows); at += r.l.width {
 					v.I64 = append(v.I64, int64(rows[at]))
@@ -52,21 +56,39 @@ func (r *partialRows) spill() error {
 		r.free(p)
 	}
 	r.chunks, r.rows = 0, 0
+	r.texts.empty()
 	return r.mem.to(f.Bytes())
 }
 
-func newWordBatch(width int) *vec.Batch {
+// newWordBatch returns a batch with a column for each word, and for each text one more: those that are not in their word.
+func newWordBatch(l *partialLayout) *vec.Batch {
 	b := &vec.Batch{}
-	for range width {
+	for i := range l.width + l.head - l.hashed {
 		v := &vec.Vector{}
-		v.Reset(types.Of(types.Int64))
+		if i < l.width {
+			v.Reset(types.Of(types.Int64))
+		} else {
+			v.Reset(types.Of(types.Bytea))
+		}
 		b.Cols = append(b.Cols, v)
 	}
 	return b
 }
 
-// read appends the run's rows of partition p, which is the next one.
-func (run *partialRun) read(p int, rows []uint64) ([]uint64, error) {
+// writeTexts makes v the texts of a word of rows.
+func (r *partialRows) writeTexts(rows []uint64, word int, v *vec.Vector) {
+	v.Reset(v.Type)
+	for at := word; at < len(rows); at += r.l.width {
+		if rows[at]&textInline != 0 {
+			v.AppendBytes(nil)
+		} else {
+			v.AppendBytes(r.texts.get(rows[at]))
+		}
+	}
+}
+
+// read appends the run's rows of partition p, which is the next one, and puts their texts into an arena.
+func (run *partialRun) read(p int, l *partialLayout, rows []uint64, texts *textArena) ([]uint64, error) {
 	var err error
 	if run.in == nil {
 		if run.in, err = run.file.Reader(); err != nil {
@@ -84,8 +106,14 @@ func (run *partialRun) read(p int, rows []uint64) ([]uint64, error) {
 		}
 		n := min(left, run.batch.N-run.at)
 		for i := run.at; i < run.at+n; i++ {
-			for _, v := range run.batch.Cols {
+			for _, v := range run.batch.Cols[:l.width] {
 				rows = append(rows, uint64(v.Int(i)))
+			}
+			row := rows[len(rows)-l.width:]
+			for k, v := range run.batch.Cols[l.width:] {
+				if row[l.hashed+k]&textInline == 0 {
+					row[l.hashed+k] = texts.put(v.Bytes(i))
+				}
 			}
 		}
 		run.at += n

@@ -19,12 +19,14 @@ import (
 type partialGroups struct {
 	l     *partialLayout
 	sets  []*partialRows
-	turns *diskTurns // nil: nothing is on disk
+	turns *diskTurns   // nil: nothing is on disk
+	texts []*textArena // by number of the set
 }
 
 func newPartialGroups(l *partialLayout, sets []*partialRows) *partialGroups {
-	g := &partialGroups{l: l, sets: sets}
+	g := &partialGroups{l: l, sets: sets, texts: make([]*textArena, l.sets.Load()+1)}
 	for _, s := range sets {
+		g.texts[s.texts.set] = &s.texts
 		if len(s.runs) > 0 && g.turns == nil {
 			g.turns = &diskTurns{}
 			g.turns.moved.L = &g.turns.mu
@@ -52,6 +54,7 @@ type partialMaker struct {
 	partial agg.Partial
 	pieces  []placedPiece
 	disk    []uint64
+	texts   []*textArena // the group's; the first holds what is on disk
 	out     vec.Batch
 	mem     account
 	top     *partialTop // nil: all groups are given out
@@ -72,6 +75,8 @@ type placedPiece struct {
 
 func newPartialMaker(g *partialGroups, w *worker, read []bool, top *partialTop) *partialMaker {
 	m := &partialMaker{g: g, w: w, read: read, top: top, mem: w.x.account("aggregation", g.l.n)}
+	m.texts = slices.Clone(g.texts)
+	m.texts[0] = &textArena{}
 	for range len(g.l.keys) + len(g.l.calls) {
 		m.out.Cols = append(m.out.Cols, &vec.Vector{})
 	}
@@ -85,6 +90,7 @@ func (m *partialMaker) close() {
 	if m.stop != nil {
 		m.stop()
 	}
+	m.texts[0].empty()
 	m.mem.free()
 }
 
@@ -124,6 +130,7 @@ func (m *partialMaker) begin(p int) error {
 	if m.slots == nil {
 		m.slots = make([]uint64, sizeFor(1024))
 	}
+	m.texts[0].empty()
 	m.states = m.states[:0]
 	for i := range m.g.l.calls {
 		s, err := agg.New(&m.g.l.n.Aggs[i])
@@ -138,7 +145,7 @@ func (m *partialMaker) begin(p int) error {
 	done, err := m.g.turns.read(p, func() (err error) {
 		for _, s := range m.g.sets {
 			for _, run := range s.runs {
-				if m.disk, err = run.read(p, m.disk); err != nil {
+				if m.disk, err = run.read(p, m.g.l, m.disk, m.texts[0]); err != nil {
 					return err
 				}
 			}
@@ -189,7 +196,7 @@ func (m *partialMaker) add(rows []uint64) error {
 // group finds the groups of rows, and counts their rows.
 func (m *partialMaker) group(rows []uint64) {
 	l := m.g.l
-	w, head := l.width, l.head
+	w, head, hashed := l.width, l.head, l.hashed
 	n := len(rows) / w
 	if 2*(m.n+n) > len(m.slots) {
 		m.resize(m.n + n)
@@ -219,7 +226,7 @@ func (m *partialMaker) group(rows []uint64) {
 			}
 			if e^salt <= math.MaxUint32 {
 				g := int(uint32(e) - 1)
-				if old := entries[g*head : (g+1)*head]; sameKey(old, row) {
+				if old := entries[g*head : (g+1)*head]; sameKey(old[:hashed], row) && (hashed == head || m.sameTexts(old, row)) {
 					old[0] += row[0] & headRows
 					m.ids[i] = uint32(g)
 					break
@@ -231,6 +238,7 @@ func (m *partialMaker) group(rows []uint64) {
 	m.entries, m.n = entries, next
 }
 
+// sameKey compares rows up to the end of a.
 func sameKey(a, b []uint64) bool {
 	d := (a[0] ^ b[0]) >> headNulls
 	b = b[:len(a)]
@@ -293,7 +301,7 @@ func everyWord(out []int64, words []uint64, width int) {
 }
 
 func (m *partialMaker) reserve() error {
-	n := int64(cap(m.slots)+cap(m.entries)+cap(m.disk)) * 8
+	n := int64(cap(m.slots)+cap(m.entries)+cap(m.disk))*8 + m.texts[0].bytes
 	for _, s := range m.states {
 		n += s.Bytes()
 	}

@@ -3,30 +3,37 @@ package op
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/agg"
+	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // partialLayout tells how a partial group, the key and what some rows of it come to, is held in 64-bit words: the head, which is
-// the number of rows and, in the upper 16 bits, which keys are NULL; the keys; then for each thing that is accumulated the
-// number of its values and their sum in two words, the least and the greatest, as far as the aggregates need them.
+// the number of rows and, in the upper 16 bits, which keys are NULL; the keys, of texts the hashes; the texts; then for each
+// thing that is accumulated the number of its values and their sum in two words, the least and the greatest, as far as the
+// aggregates need them.
 type partialLayout struct {
-	n     *plan.Agg
-	keys  []partialKey
-	head  int   // words up to the end of the keys
-	calls []int // slot of each call; -1: it counts the rows
-	slots []partialSlot
-	width int
-	equal bool // all hashes are: for tests
+	n      *plan.Agg
+	keys   []partialKey
+	hashed int   // words up to the texts
+	head   int   // words up to the end of the keys
+	calls  []int // slot of each call; -1: it counts the rows
+	slots  []partialSlot
+	width  int
+	equal  bool // all hashes are: for tests
+	sets   atomic.Int64
 }
 
-// partialKey is a key: its type and its first word. Identifiers of 16 bytes have two.
+// partialKey is a key: its type and its first word. Identifiers of 16 bytes have two, and so have texts: the hash, and behind the
+// other keys the text.
 type partialKey struct {
-	t  types.Type
-	at int
+	t    types.Type
+	at   int
+	text int // 0: it is no text
 }
 
 // partialSlot is where something that is accumulated has its words; 0: it does not need them.
@@ -49,14 +56,24 @@ func newPartialLayout(x *exec, n *plan.Agg, f *fused) *partialLayout {
 	l := &partialLayout{n: n, head: 1, equal: x.env.HashEqual}
 	for _, k := range n.Keys {
 		t := k.Type()
-		l.keys = append(l.keys, partialKey{t, l.head})
+		l.keys = append(l.keys, partialKey{t: t, at: l.head})
 		switch {
 		case t.Kind == types.UUID:
 			l.head += 2
 		case t.Phys() == types.PhysInt64 || t.Phys() == types.PhysBool:
 			l.head++
+		case t.Phys() == types.PhysBytes && !keys.Canonical(t) && !x.env.NoScatterTexts && x.workers < textSets:
+			l.head++
+			l.keys[len(l.keys)-1].text = -1
 		default:
 			return nil
+		}
+	}
+	l.hashed = l.head
+	for i := range l.keys {
+		if l.keys[i].text != 0 {
+			l.keys[i].text = l.head
+			l.head++
 		}
 	}
 	of := map[int]int{} // measure -> slot
@@ -124,7 +141,7 @@ func (l *partialLayout) hash(row []uint64) uint64 {
 		return 0
 	}
 	h := row[0] >> headNulls
-	for _, w := range row[1:l.head] {
+	for _, w := range row[1:l.hashed] {
 		h = (h ^ w) * 0x9E3779B97F4A7C15
 		h ^= h >> 32
 	}
@@ -133,56 +150,71 @@ func (l *partialLayout) hash(row []uint64) uint64 {
 }
 
 // packKeys writes the keys in cols to n rows, whose heads hold the number of rows only.
-func (l *partialLayout) packKeys(cols []*vec.Vector, n int, rows []uint64) {
-	for i := range l.keys {
-		l.packKey(i, cols[i], n, rows)
+func (r *partialRows) packKeys(cols []*vec.Vector, n int, rows []uint64) {
+	for i := range r.l.keys {
+		r.packKey(i, cols[i], rowList{n: n}, rows)
 	}
 }
 
-func (l *partialLayout) packKey(i int, v *vec.Vector, n int, rows []uint64) {
+// packKey writes key i of the rows of v that are listed.
+func (r *partialRows) packKey(i int, v *vec.Vector, list rowList, rows []uint64) {
+	if r.l.keys[i].text > 0 {
+		r.packTexts(i, v, list, rows, &r.codes[i])
+		return
+	}
+	r.l.packWords(i, v, list, rows)
+}
+
+// packWords is packKey of a key that is no text.
+func (l *partialLayout) packWords(i int, v *vec.Vector, list rowList, rows []uint64) {
 	k := &l.keys[i]
 	null := uint64(1) << (headNulls + i)
 	uuid := k.t.Kind == types.UUID
-	flat := v.Form == vec.Flat && v.Valid == nil
+	flat := v.Form == vec.Flat && v.Valid == nil && list.pos == nil
 	switch at := k.at; {
 	case flat && uuid:
 		data, off := v.Data, v.Off
-		for r := range n {
+		for r := range list.n {
 			b := data[off[r]:]
 			rows[at], rows[at+1] = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 			at += l.width
 		}
 	case flat && k.t.Phys() == types.PhysInt64:
-		for _, x := range v.I64[:n] {
+		for _, x := range v.I64[:list.n] {
 			rows[at] = uint64(x)
 			at += l.width
 		}
+	case v.Form == vec.Flat && v.Valid == nil && k.t.Phys() == types.PhysInt64:
+		for _, r := range list.pos {
+			rows[at] = uint64(v.I64[r])
+			at += l.width
+		}
 	default:
-		for r := range n {
-			switch {
-			case v.Null(r):
+		for r := range list.n {
+			switch row := list.at(r); {
+			case v.Null(row):
 				rows[r*l.width] |= null
 				rows[at] = 0
 				if uuid {
 					rows[at+1] = 0
 				}
 			case uuid:
-				b := v.Bytes(r)
+				b := v.Bytes(row)
 				rows[at], rows[at+1] = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 			case k.t.Phys() == types.PhysBool:
 				rows[at] = 0
-				if v.Bool(r) {
+				if v.Bool(row) {
 					rows[at] = 1
 				}
 			default:
-				rows[at] = uint64(v.Int(r))
+				rows[at] = uint64(v.Int(row))
 			}
 			at += l.width
 		}
 	}
 }
 
-// unpackKey appends key i of n entries to out. An entry is the first words of a row, up to the end of the keys.
+// unpackKey appends key i, which is no text, of n entries to out. An entry is the first words of a row, up to the end of the keys.
 func (l *partialLayout) unpackKey(i int, entries []uint64, n int, out *vec.Vector) {
 	k, w := &l.keys[i], l.head
 	null := uint64(1) << (headNulls + i)

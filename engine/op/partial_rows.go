@@ -37,7 +37,10 @@ type partialRows struct {
 	freed  atomic.Int64 // bytes of chunks given back one partition at a time
 	rows   int64
 	buf    []uint64 // rows that are put together
+	pos    []uint16
 	runs   []*partialRun
+	texts  textArena
+	codes  []textCodes // by key
 	mem    account
 }
 
@@ -59,6 +62,8 @@ type partialPiece struct {
 func newPartialRows(l *partialLayout, w *worker) *partialRows {
 	r := &partialRows{l: l, w: w, per: chunkWords / l.width, mem: w.x.account("aggregation", l.n)}
 	r.mem.soft = w.x.spill != nil
+	r.texts.set = uint64(l.sets.Add(1))
+	r.codes = make([]textCodes, len(l.keys))
 	for p := range r.parts {
 		r.parts[p].at, r.parts[p].morsel = chunkWords, -1
 	}
@@ -74,7 +79,15 @@ func (p *partialPart) len(l *partialLayout, per int) int {
 }
 
 // begin tells of which morsel the rows are that come.
-func (r *partialRows) begin(morsel int) { r.morsel = int32(morsel) }
+func (r *partialRows) begin(morsel int) {
+	if r.morsel == int32(morsel) {
+		return
+	}
+	r.morsel = int32(morsel)
+	for i := range r.codes {
+		r.codes[i].dict = nil // another row group's dictionary may lie where this one lay
+	}
+}
 
 // scatter adds rows.
 func (r *partialRows) scatter(rows []uint64) {
@@ -123,7 +136,11 @@ func (x *exec) scatters() bool {
 
 // reserve accounts for the memory, and goes on on disk if it is used up.
 func (r *partialRows) reserve() error {
-	if err := r.mem.to(r.chunks*chunkWords*8 + int64(cap(r.buf))*8); err != nil {
+	n := r.chunks*chunkWords*8 + int64(cap(r.buf))*8 + r.texts.bytes
+	for i := range r.codes {
+		n += int64(cap(r.codes[i].words)) * 8
+	}
+	if err := r.mem.to(n); err != nil {
 		return err
 	}
 	x := r.w.x
@@ -158,6 +175,7 @@ func (r *partialRows) close() {
 		_ = run.file.Close() // the space counts what stays on disk
 	}
 	r.runs = nil
+	r.texts.empty()
 	r.mem.held -= r.freed.Swap(0)
 	r.mem.free()
 }
@@ -212,7 +230,7 @@ func (r *partialRows) table(t *groupTable, order []uint32) error {
 		} else {
 			t.keys.AppendIDs(append([]uint32(nil), ids...), vecs)
 		}
-		r.l.packKeys(vecs, n, rows)
+		r.packKeys(vecs, n, rows)
 		r.scatter(rows)
 	}
 	return r.reserve()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/telemdb/telemdb/engine/expr"
@@ -34,8 +35,8 @@ func visitRows(rng *rand.Rand, n, clients int) []row {
 			day++
 		}
 		id := fmt.Sprintf("%08d-a-client", c)[:16]
-		rows[i] = row{id, day, int64(c%300) << 40, c%3 == 0, rng.Int64N(spread) - spread/3, "some text"}
-		for k := range 5 {
+		rows[i] = row{id, day, int64(c%300) << 40, c%3 == 0, rng.Int64N(spread) - spread/3, textOf(c)}
+		for k := range 6 {
 			if nulls > 0 && rng.IntN(100) < nulls {
 				rows[i][k] = nil
 			}
@@ -45,6 +46,19 @@ func visitRows(rng *rand.Rand, n, clients int) []row {
 		}
 	}
 	return rows
+}
+
+// textOf returns a text for a client: one that many have, short ones, and long ones of which some are very long.
+func textOf(c int) string {
+	switch {
+	case c%5 == 0:
+		return ""
+	case c%5 == 1:
+		return fmt.Sprint("c", c%1000)
+	case c == 1207:
+		return strings.Repeat("long", textChunk/8)
+	}
+	return fmt.Sprintf("the text of client %d", c/2)
 }
 
 func visitSource(rng *rand.Rand) (src *memSource, rows int) {
@@ -71,7 +85,7 @@ func visitSource(rng *rand.Rand) (src *memSource, rows int) {
 
 func visitAgg(rng *rand.Rand) *plan.Agg {
 	x, numeric := col(4, tInt), types.Of(types.Numeric)
-	keys := []expr.Expr{col(0, tUUID), col(1, tDate), col(2, tInt), col(3, tBool), addCall(col(2, tInt), lit(tInt, int64(1)))}
+	keys := []expr.Expr{col(0, tUUID), col(1, tDate), col(2, tInt), col(3, tBool), addCall(col(2, tInt), lit(tInt, int64(1))), col(5, tText), col(5, tText)}
 	calls := []plan.AggCall{countCall(), aggCall("count", tInt, x), aggCall("sum", numeric, x), aggCall("avg", numeric, x), aggCall("min", tInt, x),
 		aggCall("max", tInt, x), aggCall("min", tDate, col(1, tDate)), aggCall("count", tInt, col(5, tText)), aggCall("sum", numeric, addCall(col(2, tInt), x))}
 	n := &plan.Agg{}
@@ -119,12 +133,14 @@ func TestScatteredGroupsAreTheGroupsOfATable(t *testing.T) {
 		}
 		order := show(check(Env{Workers: 1, ManyGroups: 1}, n))
 		for _, e := range []Env{{Workers: 2, ManyGroups: 1}, {Workers: 4, ManyGroups: 1}, {Workers: 3, ManyGroups: 1, NoRuns: true},
-			{Workers: 2, ManyGroups: 1, NoFused: true}, {Workers: 3, ManyGroups: 1, BatchRows: 64}} {
+			{Workers: 2, ManyGroups: 1, NoFused: true}, {Workers: 3, ManyGroups: 1, BatchRows: 64},
+			{Workers: 2, ManyGroups: 1, NoFused: true, BatchRows: 64}, {Workers: 3, ManyGroups: 1, NoFused: true, BatchRows: 64, NoScatterRows: true}} {
 			if got := show(check(e, n)); got != order {
 				t.Fatalf("round %d, %+v, %s: the order of the groups is another one", round, e, describe(src, n))
 			}
 		}
 		for _, e := range []Env{{Workers: 2, ManyGroups: 200}, {Workers: 2, NoScatter: true, ManyGroups: 100}, {Workers: 1},
+			{Workers: 2, ManyGroups: 1, NoScatterTexts: true}, {Workers: 2, ManyGroups: 100, NoFused: true, BatchRows: 64, ForceSpill: true, Spill: newSpace()},
 			{Workers: 3, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, {Workers: 2, ManyGroups: 300, ForceSpill: true, Spill: newSpace()},
 			{Workers: 2, ManyGroups: 1, HashEqual: rows < 2500}} {
 			check(e, n)

@@ -103,7 +103,7 @@ func (m *partialMaker) someBatch() error {
 			v.SetConstNull(t, n)
 		case call < 0:
 			v.Reset(t)
-			l.unpackKey(c, m.kept, n, v)
+			m.unpackKey(c, m.kept, n, v)
 		case l.calls[call] < 0:
 			v.Reset(t)
 			l.unpackRows(m.kept, n, v)
@@ -126,13 +126,22 @@ func (m *partialMaker) column(c, from, to int, v *vec.Vector) error {
 	v.Reset(l.typeOf(c))
 	switch call := c - len(l.keys); {
 	case call < 0:
-		l.unpackKey(c, m.entries[from*l.head:], to-from, v)
+		m.unpackKey(c, m.entries[from*l.head:], to-from, v)
 	case l.calls[call] < 0:
 		l.unpackRows(m.entries[from*l.head:], to-from, v)
 	default:
 		return m.states[call].Result(from, to, v)
 	}
 	return nil
+}
+
+// unpackKey appends key i of n entries to out.
+func (m *partialMaker) unpackKey(i int, entries []uint64, n int, out *vec.Vector) {
+	if m.g.l.keys[i].text > 0 {
+		m.unpackTexts(i, entries, n, out)
+		return
+	}
+	m.g.l.unpackKey(i, entries, n, out)
 }
 
 // typeOf returns the type of column c of the groups.

@@ -74,6 +74,10 @@ type Env struct {
 	NoRuns bool
 	// NoScatter keeps aggregations with many groups from scattering them without a table of all.
 	NoScatter bool
+	// NoScatterTexts keeps them from scattering groups with texts among the keys.
+	NoScatterTexts bool
+	// NoScatterRows keeps them from scattering the rows of batches without a table.
+	NoScatterRows bool
 }
 
 // Run starts a plan. Nothing is read before the first Next. The batches have no Sel. Close stops what is running and

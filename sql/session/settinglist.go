@@ -72,6 +72,8 @@ var settingTable = []setting{
 	{name: "telemdb.optimizer_off", typ: "string", check: checkRules, desc: "For tests: rules of the optimiser to leave out, separated by commas."},
 	{name: "telemdb.runs", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations number the runs of rows with equal keys."},
 	{name: "telemdb.scatter", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations with many groups scatter them instead of keeping a table of all."},
+	{name: "telemdb.scatter_rows", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations scatter rows that are hardly more than their groups one by one."},
+	{name: "telemdb.scatter_texts", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations scatter groups with texts among the keys."},
 	{name: "telemdb.scan_ahead", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans ask the disk for what they will read next."},
 	{name: "telemdb.scan_groups", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans filter whole row groups, and aggregations take them; without it they go block by block."},
 	{name: "telemdb.scan_lookup", initial: "on", typ: "bool", check: checkBool, desc: "Lets a search for few rows go through many row groups at a time."},

@@ -33,6 +33,8 @@ func (c *conn) tune(env *op.Env) {
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
 	env.NoRuns = c.set.value("telemdb.runs") == "off"
 	env.NoScatter = c.set.value("telemdb.scatter") == "off"
+	env.NoScatterTexts = c.set.value("telemdb.scatter_texts") == "off"
+	env.NoScatterRows = c.set.value("telemdb.scatter_rows") == "off"
 	env.Scan = scan.Without{
 		Ahead:   c.set.value("telemdb.scan_ahead") == "off",
 		Groups:  c.set.value("telemdb.scan_groups") == "off",
