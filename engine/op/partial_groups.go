@@ -55,6 +55,7 @@ type partialMaker struct {
 	pieces  []placedPiece
 	disk    []uint64
 	texts   []*textArena // the group's; the first holds what is on disk
+	touched byte         // makes the compiler keep what only fills the cache
 	out     vec.Batch
 	mem     account
 	top     *partialTop // nil: all groups are given out
@@ -182,8 +183,10 @@ func (m *partialMaker) find(p int) {
 
 // add adds rows to their groups.
 func (m *partialMaker) add(rows []uint64) error {
-	const step = 4096
-	w := m.g.l.width
+	step, w := 4096, m.g.l.width
+	if m.g.l.hashed < m.g.l.head {
+		step = touchRows
+	}
 	for len(rows) > 0 {
 		n := min(step, len(rows)/w)
 		m.group(rows[:n*w])
@@ -205,6 +208,9 @@ func (m *partialMaker) group(rows []uint64) {
 		m.entries = slices.Grow(m.entries, max(n*head, len(m.entries)))
 	}
 	m.ids = sized(m.ids, n)
+	if hashed < head {
+		m.touch(rows)
+	}
 	slots, mask := m.slots, uint64(len(m.slots)-1)
 	entries, next := m.entries, m.n
 	for i := range m.ids {

@@ -74,6 +74,11 @@ func (a *textArena) get(place uint64) []byte {
 	return b[textHead : textHead+binary.LittleEndian.Uint32(b)]
 }
 
+// peek reads the beginning of the text at a place, for the cache.
+func (a *textArena) peek(place uint64) byte {
+	return a.chunks[place&(1<<textSetBits-1)>>textPosBits][place&(1<<textPosBits-1)]
+}
+
 // empty forgets all texts.
 func (a *textArena) empty() {
 	for _, c := range a.pooled {
@@ -157,6 +162,29 @@ func (m *partialMaker) text(w uint64, short *[8]byte) []byte {
 	return m.texts[w>>textSetBits].get(w)
 }
 
+// touchRows is how many texts are touched before they are looked at: they fit the cache.
+const touchRows = 512
+
+// touch reads the texts that rows will be compared by, and of the groups that they may belong to, in a loop that has many cache misses
+// under way at a time. The comparison, which branches by what it finds, would have one.
+func (m *partialMaker) touch(rows []uint64) {
+	l, slots, mask, sum := m.g.l, m.slots, uint64(len(m.slots)-1), byte(0)
+	for ; len(rows) > 0; rows = rows[l.width:] {
+		h := l.hash(rows)
+		e := slots[h&mask]
+		if e == 0 || (e^h)>>32 != 0 {
+			continue
+		}
+		old := m.entries[int(uint32(e)-1)*l.head:]
+		for k := l.hashed; k < l.head; k++ {
+			if x, y := old[k], rows[k]; x != y && (x|y)&textInline == 0 {
+				sum += m.texts[x>>textSetBits].peek(x) + m.texts[y>>textSetBits].peek(y)
+			}
+		}
+	}
+	m.touched = sum
+}
+
 // sameTexts reports whether the texts of two rows are the same whose hashes and other keys are.
 func (m *partialMaker) sameTexts(a, b []uint64) bool {
 	l := m.g.l
@@ -178,6 +206,15 @@ func (m *partialMaker) unpackTexts(i int, entries []uint64, n int, out *vec.Vect
 	null := uint64(1) << (headNulls + i)
 	var short [8]byte
 	for e := range n {
+		if e%touchRows == 0 {
+			sum := byte(0)
+			for ahead := e; ahead < min(e+touchRows, n); ahead++ {
+				if x := entries[ahead*w+k.text]; x&textInline == 0 {
+					sum += m.texts[x>>textSetBits].peek(x)
+				}
+			}
+			m.touched = sum
+		}
 		if entries[e*w]&null != 0 {
 			out.AppendNull()
 			continue
