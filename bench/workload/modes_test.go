@@ -31,6 +31,7 @@ func modes() []mode {
 		{name: "batches of 1024 rows", settings: []string{"telemdb.batch_rows = 1024"}},
 		{name: "one thread", settings: []string{"telemdb.workers = 1"}},
 		{name: "three threads", settings: []string{"telemdb.workers = 3"}},
+		{name: "a worker for few rows", settings: []string{"telemdb.worker_rows = 131072"}},
 		{name: "all spilled", settings: []string{"telemdb.force_spill = on"}},
 		{name: "nothing fused", settings: []string{"telemdb.fused = off"}},
 		{name: "windows sort", settings: []string{"telemdb.window_clusters = off"}},
@@ -80,11 +81,14 @@ func TestAnswersDoNotDependOnHowPlansRun(t *testing.T) {
 	}
 }
 
+// all are the mode's settings, with those that let several workers have a part in so few rows.
+func (m *mode) all() []string { return append([]string{"telemdb.worker_rows = 0"}, m.settings...) }
+
 // set changes the settings of a mode. SET takes any name with a dot, so SHOW is asked first whether it means something.
 func (m *mode) set(t *testing.T, conn *sql.Conn) {
 	t.Helper()
 	ctx := context.Background()
-	for _, s := range m.settings {
+	for _, s := range m.all() {
 		name := strings.Fields(s)[0]
 		if _, err := read(ctx, conn, "SHOW "+name); err != nil {
 			t.Fatal(err)
@@ -103,7 +107,7 @@ func compareMode(t *testing.T, w *workload.Workload, db *telemdb.DB, m mode, wan
 		defer simd.Use(simd.Use(simd.Off))
 	}
 	defer func() {
-		for _, s := range m.settings {
+		for _, s := range m.all() {
 			if _, err := conn.ExecContext(context.Background(), "RESET "+strings.Fields(s)[0]); err != nil {
 				t.Error(err)
 			}

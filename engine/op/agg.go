@@ -102,6 +102,7 @@ func (r *aggRows) compute() error {
 		m.ordered = m.ordered || keys.Canonical(k.Type()) || k.Type().Phys() == types.PhysFloat64
 	}
 	m.ordered = m.ordered && p.morsels() > 1
+	r.fewRows(p)
 	f := newFused(r.b, r.n, p)
 	if !m.ordered && r.b.x.scatters() {
 		m.partial = newPartialLayout(r.b.x, r.n, f)

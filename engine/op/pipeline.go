@@ -64,6 +64,7 @@ type pipeline struct {
 	rows   plan.Rows // if there is no scan
 	source parted    // rows, if several workers can make them; nil: they cannot
 	parts  int       // of source, once it has begun; 0: its rows come by Next
+	most   int       // workers that are worth it; 0: as many as there are
 	stages []stage
 	nodes  []plan.Node // of the stages
 	used   sync.Once
@@ -245,7 +246,13 @@ func (p *pipeline) morsels() int {
 }
 
 // parallel returns the number of workers the pipeline is worth.
-func (p *pipeline) parallel() int { return max(1, min(p.b.x.workers, p.morsels())) }
+func (p *pipeline) parallel() int {
+	n := max(1, min(p.b.x.workers, p.morsels()))
+	if p.most > 0 {
+		n = min(n, p.most)
+	}
+	return n
+}
 
 // chain is one worker's copy of the pipeline.
 type chain struct {

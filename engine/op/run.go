@@ -52,6 +52,8 @@ type Env struct {
 	BatchRows int
 	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 32,768. Tests set it.
 	ManyGroups int
+	// WorkerRows is how many rows of a table each worker of an aggregation with keys has to have; 0: any.
+	WorkerRows int
 	// RowKeys is the number of keys from which a table of keys numbers whole rows; 0: 4096, negative: never. Tests set it.
 	RowKeys int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.

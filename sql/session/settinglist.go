@@ -81,6 +81,7 @@ var settingTable = []setting{
 	{name: "telemdb.topn_first", initial: "on", typ: "bool", check: checkBool, desc: "Leaves out the rows behind the first ones of an order before other conditions are decided."},
 	{name: "telemdb.topn_pushdown", initial: "on", typ: "bool", check: checkBool, desc: "Lets the first rows of an order tell the scan what it need not read, and reads their other columns last."},
 	{name: "telemdb.window_clusters", initial: "on", typ: "bool", check: checkBool, desc: "Lets window functions take rows that lie together as they lie, instead of sorting them."},
+	{name: "telemdb.worker_rows", initial: "131072", typ: "integer", check: checkInt(0, 1<<30), desc: "Rows of a table that each worker of an aggregation with keys has to have; 0 is any."},
 	{name: "telemdb.workers", initial: "0", typ: "integer", check: checkInt(0, 1024), desc: "Cores a query may use; 0 is what the server was started with."},
 	{name: "TimeZone", initial: "UTC", typ: "string", reported: true, check: checkZone, desc: "Sets the time zone for displaying and interpreting time stamps."},
 	{name: "transaction_deferrable", initial: "off", typ: "bool", check: checkBool, desc: "Whether to defer a read-only serializable transaction."},

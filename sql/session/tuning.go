@@ -24,6 +24,9 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.many_groups")); err == nil {
 		env.ManyGroups = n
 	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.worker_rows")); err == nil {
+		env.WorkerRows = n
+	}
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoJoinFilter = c.set.value("telemdb.join_filter") == "off"
