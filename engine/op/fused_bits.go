@@ -94,7 +94,7 @@ func (m *measureState) countMissing(x *fusedWorker, col column.Column, s *column
 		m.missing.t[0] = int64(m.gaps.Count())
 		return true
 	}
-	at.number(x.group.rows)
+	x.runs.number(at, x.group.rows)
 	pos := positions(m.gaps, &m.pos)
 	if at.c8 != nil {
 		kernel.CountCodesAt8(at.c8, pos, m.missing.four())

@@ -60,8 +60,8 @@ func (x *fusedWorker) dense() error {
 		x.sums[i].begin(x)
 	}
 	x.book()
-	if x.group.sel != nil || x.reads() {
-		x.index.number(x.group.rows)
+	if x.reads() {
+		x.runs.number(&x.index, x.group.rows)
 	}
 	counter := x.counter()
 	if err := x.accumulateBlocks(counter == nil); err != nil {
@@ -154,8 +154,8 @@ func (x *fusedWorker) counter() *measureState {
 
 // accumulateBlocks counts the rows of each code, if it is to, and adds up the measures.
 func (x *fusedWorker) accumulateBlocks(count bool) error {
-	if count && x.index.runs != nil && x.group.sel == nil { // else a measure counts them
-		x.total.countRuns(&x.index, x.group.rows)
+	if count && x.index.runs != nil { // else a measure counts them
+		x.total.countRuns(&x.index, x.group.rows, x.group.sel)
 		count = false
 		if !x.measures() {
 			return nil

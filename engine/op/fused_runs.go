@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/telemdb/telemdb/engine/scan"
 	"github.com/telemdb/telemdb/storage/simd"
@@ -19,6 +20,8 @@ type runIndex struct {
 	marks vec.Bitmap // rows with another key than the row before
 	rows  []uint16   // the first row of each run
 	skip  int        // row groups for which runs are not looked for, because there were none in the last one
+
+	numbers, ends []uint32 // of the runs, in ascending order: see number
 }
 
 // runsAgain is after how many row groups without runs they are looked for again.
@@ -96,31 +99,49 @@ func markChanges[C uint8 | uint16 | int64](codes []C, marks vec.Bitmap) {
 }
 
 // number writes the run of each row, if the codes are of runs and are not there yet.
-func (at *codeIndex) number(rows int) {
+func (r *runIndex) number(at *codeIndex, rows int) {
 	if at.runs == nil || at.n == 1 || at.c16 != nil {
 		return
 	}
 	at.own16 = sized(at.own16, rows)
 	at.c16 = at.own16
-	for i, from := range at.runs {
-		to := rows
-		if i+1 < len(at.runs) {
-			to = int(at.runs[i+1])
-		}
-		part := at.c16[from:to]
-		for k := range part {
-			part[k] = uint16(i)
-		}
+	r.ends = sized(r.ends, len(at.runs))
+	for i, from := range at.runs[1:] {
+		r.ends[i] = uint32(from)
 	}
+	r.ends[len(at.runs)-1] = uint32(rows)
+	for i := len(r.numbers); i < len(at.runs); i++ {
+		r.numbers = append(r.numbers, uint32(i))
+	}
+	simd.RepeatU16(at.c16, r.numbers[:len(r.ends)], r.ends)
 }
 
-// countRuns writes how many rows the runs have.
-func (y *tally) countRuns(at *codeIndex, rows int) {
+// countRuns writes how many rows the runs have that passed; sel nil: all.
+func (y *tally) countRuns(at *codeIndex, rows int, sel vec.Bitmap) {
 	t := y.t[:len(at.runs)]
-	for i := range t[:len(t)-1] {
-		t[i] = int64(at.runs[i+1]) - int64(at.runs[i])
+	if sel == nil {
+		for i := range t[:len(t)-1] {
+			t[i] = int64(at.runs[i+1]) - int64(at.runs[i])
+		}
+		t[len(t)-1] = int64(rows - int(at.runs[len(t)-1]))
+		return
 	}
-	t[len(t)-1] = int64(rows - int(at.runs[len(t)-1]))
+	word, before, last := 0, 0, 0 // before: bits of the words in front of word; last: bits in front of the run
+	for i := range t {
+		to := rows
+		if i+1 < len(t) {
+			to = int(at.runs[i+1])
+		}
+		for ; word < to>>6; word++ {
+			before += bits.OnesCount64(sel[word])
+		}
+		n := before
+		if to&63 != 0 {
+			n += bits.OnesCount64(sel[word] & (1<<(to&63) - 1))
+		}
+		t[i] = int64(n - last)
+		last = n
+	}
 }
 
 // loadValues reads the values of a key that does not come as codes: integers, and identifiers of 16 bytes as two.

@@ -113,13 +113,13 @@ func newIDSet(data []byte, n int) *idSet {
 	s := &idSet{slots: make([][2]uint64, 1<<size), shift: uint(64 - size), bits: make([]uint64, 1<<(size-3)), seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
 	for ; len(data) >= 16; data = data[16:] {
 		a, b := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
+		h := s.hash(a, b)
+		bit := h >> (s.shift - 3)
+		s.bits[bit>>6] |= 1 << (bit & 63)
 		if a|b == 0 {
 			s.zero = true
 			continue
 		}
-		h := s.hash(a, b)
-		bit := h >> (s.shift - 3)
-		s.bits[bit>>6] |= 1 << (bit & 63)
 		i := h >> s.shift
 		for s.slots[i] != [2]uint64{} && s.slots[i] != [2]uint64{a, b} {
 			i = (i + 1) & uint64(len(s.slots)-1)
@@ -134,20 +134,17 @@ func (s *idSet) hash(a, b uint64) uint64 {
 	return (hi ^ lo ^ bits.RotateLeft64(a, 29)) * 0x9e3779b97f4a7c15
 }
 
-// has reports whether the set holds a value.
-func (s *idSet) has(v []byte) bool {
-	a, b := binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:16])
-	h := s.hash(a, b)
-	bit := h >> (s.shift - 3)
-	if s.bits[bit>>6]>>(bit&63)&1 == 0 {
-		return s.zero && a|b == 0
+// holds reports whether the set holds a value whose hash's bit is set.
+func (s *idSet) holds(a, b, h uint64) bool {
+	if a|b == 0 {
+		return s.zero
 	}
 	for i := h >> s.shift; ; i = (i + 1) & uint64(len(s.slots)-1) {
 		switch s.slots[i] {
 		case [2]uint64{a, b}:
-			return a|b != 0 || s.zero
+			return true
 		case [2]uint64{}:
-			return s.zero && a|b == 0
+			return false
 		}
 	}
 }
@@ -173,12 +170,23 @@ func (s *idSet) among(v *vec.Vector, alive vec.Bitmap, out vec.Bitmap) bool {
 		return false
 	}
 	data := v.Data[v.Off[0]:v.Off[v.N]]
+	var hashes [64]uint64
 	for w, m := range alive {
+		// First the bits, without a branch: they are as random as the hashes. Most values are decided by them.
+		maybe := uint64(0)
+		for left := m; left != 0; left &= left - 1 {
+			bit := bits.TrailingZeros64(left)
+			id := data[(w<<6+bit)*16:][:16]
+			h := s.hash(binary.LittleEndian.Uint64(id), binary.LittleEndian.Uint64(id[8:]))
+			hashes[bit] = h
+			h >>= s.shift - 3
+			maybe |= s.bits[h>>6] >> (h & 63) & 1 << bit
+		}
 		in := uint64(0)
-		for ; m != 0; m &= m - 1 {
-			bit := bits.TrailingZeros64(m)
-			at := (w<<6 + bit) * 16
-			if s.has(data[at : at+16]) {
+		for ; maybe != 0; maybe &= maybe - 1 {
+			bit := bits.TrailingZeros64(maybe)
+			id := data[(w<<6+bit)*16:][:16]
+			if s.holds(binary.LittleEndian.Uint64(id), binary.LittleEndian.Uint64(id[8:]), hashes[bit]) {
 				in |= 1 << bit
 			}
 		}
