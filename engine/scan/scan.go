@@ -437,6 +437,7 @@ func (w *Worker) decode(alive int) (int, error) {
 	if keep := w.take(alive); keep < alive {
 		cut(w.sel, keep)
 		alive = keep
+		w.shorten()
 	}
 	if alive == 0 {
 		return 0, nil
@@ -486,6 +487,21 @@ func cut(sel vec.Bitmap, keep int) {
 			sel.Clear(i)
 		}
 	})
+}
+
+// shorten ends the current batch, which is the last one, behind its last row that is alive: a limit of a few rows does not decode
+// thousands.
+func (w *Worker) shorten() {
+	end := len(w.sel)
+	for end > 0 && w.sel[end-1] == 0 {
+		end--
+	}
+	if end == 0 || end == len(w.sel) {
+		return
+	}
+	w.to, w.sel = w.from+64*end, w.sel[:end]
+	w.batch.N, w.out.N = w.to-w.from, w.to-w.from
+	clear(w.fresh) // what conditions have decoded is longer
 }
 
 // load makes vecs[c] hold the current block, decoded for the rows that are still alive.
