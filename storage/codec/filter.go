@@ -121,9 +121,30 @@ func (f *Filter) passTable() error {
 		f.findRange(n, d.N)
 	}
 	if (f.p.Op == column.OpEq || f.p.Op == column.OpIn) && len(f.c.rare.codes) > 0 && !f.none {
-		f.rare, _ = f.c.rare.rareOf(f.table(), d.N)
+		f.rare = f.rareLists()
 	}
 	return nil
+}
+
+// rareLists returns where the values of the passing codes are, if there are few and every one has a list.
+func (f *Filter) rareLists() [][]uint16 {
+	r := &f.c.rare
+	if !f.oneRange || f.outside {
+		lists, _ := r.rareOf(f.table(), f.c.dict.N)
+		return lists
+	}
+	if f.last-f.first >= rareMost {
+		return nil
+	}
+	var lists [][]uint16
+	for code := f.first; code <= f.last; code++ {
+		index, ok := r.list(code)
+		if !ok {
+			return nil
+		}
+		lists = append(lists, index)
+	}
+	return lists
 }
 
 // table returns, for each code, whether it passes; at least 256 long. It is made when it is first needed: most filters
