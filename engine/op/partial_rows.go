@@ -144,7 +144,7 @@ func (r *partialRows) reserve() error {
 		return err
 	}
 	x := r.w.x
-	if x.spill == nil || r.rows == 0 || !(x.env.ForceSpill || x.mem.above(1, 2)) {
+	if x.spill == nil || r.rows == 0 || !(x.env.ForceSpill || x.mem.above(3, 4)) {
 		return nil
 	}
 	return r.spill()
