@@ -86,11 +86,11 @@ func (c *clustering) links(ctx context.Context, files []*file) ([]*link, error) 
 	key := compact.KeyOf(c.t)
 	var out []*link
 	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		l := &link{f: f}
 		for g := range readers[i].Groups() {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			group := readers[i].Group(g)
 			first, err := compact.FirstKey(group, key)
 			if err != nil {

@@ -143,6 +143,7 @@ func (in *Insert) spill(ctx context.Context) error {
 		return err
 	}
 	p := part{table: in.table, gens: []*view{{gen: l.gen}}}
+	l.w.stop = ctx.Err
 	if err := l.w.rows(ctx, in.table, p.groups()); err != nil {
 		return mapError(err)
 	}

@@ -201,9 +201,13 @@ func (s *staging) sort(ctx context.Context, own *segmentsWriter, p *stagedPart, 
 		return err
 	}
 	key := compact.KeyOf(s.t)
-	if !stage.Order(s.groups, p.rows, stageKey(key), workers) {
+	ordered, err := stage.Order(ctx, s.groups, p.rows, stageKey(key), workers)
+	if err != nil {
+		return err
+	}
+	if !ordered {
 		p.rows = nil
-		return compact.Sort(s.src, p.refs, key)
+		return compact.Sort(ctx, s.src, p.refs, key)
 	}
 	byRow()
 	p.rows = nil

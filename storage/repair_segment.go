@@ -222,7 +222,7 @@ func (r *salvage) decode(ctx context.Context) (out *gathered, places []uint32, e
 	if r.t, err = r.live(); err != nil { // with the columns that decoding has added
 		return nil, nil, err
 	}
-	return r.sorted(p.groups(), places)
+	return r.sorted(ctx, p.groups(), places)
 }
 
 func (r *salvage) live() (*types.Table, error) {
@@ -234,7 +234,7 @@ func (r *salvage) live() (*types.Table, error) {
 }
 
 // sorted puts rows into the order of a segment.
-func (r *salvage) sorted(groups []rowGroup, places []uint32) (*gathered, []uint32, error) {
+func (r *salvage) sorted(ctx context.Context, groups []rowGroup, places []uint32) (*gathered, []uint32, error) {
 	var src []column.Group
 	var refs []segment.RowRef
 	var first []int
@@ -246,7 +246,7 @@ func (r *salvage) sorted(groups []rowGroup, places []uint32) (*gathered, []uint3
 		}
 		n += len(g.partitions)
 	}
-	if err := compact.Sort(src, refs, compact.KeyOf(r.t)); err != nil {
+	if err := compact.Sort(ctx, src, refs, compact.KeyOf(r.t)); err != nil {
 		return nil, nil, err
 	}
 	out, at := &gathered{}, make([]uint32, len(refs))

@@ -195,7 +195,7 @@ func (w *segmentsWriter) rows(ctx context.Context, t *types.Table, groups []rowG
 		if err := w.buildStates(ctx, t, p, src, refs); err != nil {
 			return err
 		}
-		if err := compact.Sort(src, refs, compact.KeyOf(t)); err != nil {
+		if err := compact.Sort(ctx, src, refs, compact.KeyOf(t)); err != nil {
 			return err
 		}
 		err := w.segment(t, p, func(sink compact.Sink) error { return compact.Write(sink, src, refs, size) })

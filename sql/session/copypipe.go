@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/sqlstate"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -24,6 +25,7 @@ type chunkPipe struct {
 	queue   []*chunkJob // in order
 	free    [][]byte
 	workers sync.WaitGroup
+	quit    atomic.Bool // nobody takes the rows of the jobs that are left
 }
 
 type chunkJob struct {
@@ -112,16 +114,19 @@ func (p *chunkPipe) start() {
 		parser := newChunkParser(p.in, p.plain)
 		p.workers.Go(func() {
 			for job := range jobs {
-				job.res = parser.parse(job.data)
+				if !p.quit.Load() {
+					job.res = parser.parse(job.data)
+				}
 				close(job.done)
 			}
 		})
 	}
 }
 
-// stop ends the workers. It may be called more than once.
+// stop ends the workers. Chunks that nobody has taken yet are not read any more. It may be called more than once.
 func (p *chunkPipe) stop() {
 	if p.jobs != nil {
+		p.quit.Store(true)
 		close(p.jobs)
 		p.jobs, p.queue = nil, nil
 		p.workers.Wait()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -140,6 +141,39 @@ func TestEncodedKeysOrderAsTheRowsDo(t *testing.T) {
 	}
 }
 
+// More rows than are sorted at a time, in several groups, many of them with equal keys.
+func TestRowsOfManyRunsAreSortedStably(t *testing.T) {
+	for _, n := range []int{sortedRun, 2*sortedRun - 1, 3*sortedRun + 5, 5 * sortedRun} {
+		rng := rand.New(rand.NewPCG(uint64(n), 3))
+		var rows []testRow
+		var src []column.Group
+		var refs, want []segment.RowRef
+		for from := 0; from < n; from += 30_000 {
+			part := make([]testRow, min(30_000, n-from))
+			for i := range part {
+				part[i] = randomRow(rng, int64(from+i))
+				refs = append(refs, segment.RowRef{Group: uint32(len(src)), Row: uint16(i)})
+			}
+			src, rows = append(src, groupOf(part)), append(rows, part...)
+		}
+		want = slices.Clone(refs)
+		slices.SortStableFunc(want, func(a, b segment.RowRef) int {
+			return compareTestRows(rows[int(a.Group)*30_000+int(a.Row)], rows[int(b.Group)*30_000+int(b.Row)])
+		})
+		if err := Sort(t.Context(), src, refs, KeyOf(testTable)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(refs, want) {
+			t.Fatalf("%d rows: another order than a stable sort of them all", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := Sort(ctx, src, refs, KeyOf(testTable)); !errors.Is(err, context.Canceled) {
+			t.Fatalf("sorting what is not wanted any more: %v", err)
+		}
+	}
+}
+
 func TestASortedMergeIsTheSortedWhole(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 2))
@@ -155,7 +189,7 @@ func TestASortedMergeIsTheSortedWhole(t *testing.T) {
 			for i := range refs {
 				refs[i].Row = uint16(i)
 			}
-			if err := Sort(src, refs, KeyOf(testTable)); err != nil {
+			if err := Sort(t.Context(), src, refs, KeyOf(testTable)); err != nil {
 				t.Fatal(err)
 			}
 			slices.SortStableFunc(rows, compareTestRows)

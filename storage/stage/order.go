@@ -2,6 +2,7 @@ package stage
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -19,18 +20,22 @@ type Row struct {
 
 // Order puts rows of the groups in the order of a sort key: integers and floats in theirs, text by bytes, NULL behind
 // everything; rows of equal keys stay as they are. ok is false, and nothing is changed, where the columns are kept in forms
-// that have no common short key: then the rows are to be compared.
+// that have no common short key: then the rows are to be compared. When ctx ends it stops soon, with its error; then nothing is
+// changed either.
 //
 // A row's key is packed into words of 64 bits, each column in as many bits as its values need here. Rows are sorted by the
 // first word with a radix sort, and those few that share it by the others. Each of so many workers packs a stretch of the
 // rows, and then sorts those of a range of first words.
-func Order(groups []*Group, rows []Row, key []Col, workers int) (ok bool) {
+func Order(ctx context.Context, groups []*Group, rows []Row, key []Col, workers int) (ok bool, err error) {
 	parts := make([]keyPart, 0, len(key))
 	width := 0
 	for _, k := range key {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
 		p, ok := planPart(groups, rows, k)
 		if !ok {
-			return false
+			return false, nil
 		}
 		if p.bits > 0 {
 			p.at = width
@@ -39,20 +44,26 @@ func Order(groups []*Group, rows []Row, key []Col, workers int) (ok bool) {
 		}
 	}
 	if width == 0 || len(rows) < 2 {
-		return true
+		return true, nil
 	}
 	words := (width + 63) / 64
 	keys := make([]uint64, words*len(rows))
 	workers = max(1, min(workers, len(rows)/rowsOfWorker))
 	each(workers, func(w int) {
 		from, to := len(rows)*w/workers, len(rows)*(w+1)/workers
-		for i := range parts {
-			parts[i].put(rows[from:to], keys[from*words:to*words], words)
+		for ; from < to && ctx.Err() == nil; from += looked {
+			end := min(from+looked, to)
+			for i := range parts {
+				parts[i].put(rows[from:end], keys[from*words:end*words], words)
+			}
 		}
 	})
-	sortRows(rows, keys, words, workers)
-	return true
+	err = sortRows(ctx, rows, keys, words, workers)
+	return err == nil, err
 }
+
+// looked is how many rows are worked on between two looks at whether they are still wanted.
+const looked = 1 << 18
 
 // rowsOfWorker is how many rows are worth a goroutine.
 const rowsOfWorker = 32 << 10
@@ -203,10 +214,14 @@ type entry struct {
 	row uint32
 }
 
-func sortRows(rows []Row, keys []uint64, words, workers int) {
+// sortRows leaves the rows as they are if ctx ends before they are sorted.
+func sortRows(ctx context.Context, rows []Row, keys []uint64, words, workers int) error {
 	cuts := cutsOf(keys, words, workers)
 	parts := make([][]entry, len(cuts)+1)
-	each(len(parts), func(w int) { parts[w] = sortPart(keys, words, cuts, w) })
+	each(len(parts), func(w int) { parts[w] = sortPart(ctx, keys, words, cuts, w) })
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	sorted := make([]Row, len(rows))
 	each(len(parts), func(w int) {
 		at := 0
@@ -218,6 +233,7 @@ func sortRows(rows []Row, keys []uint64, words, workers int) {
 		}
 	})
 	copy(rows, sorted)
+	return nil
 }
 
 // cutsOf returns ascending first words that cut the keys into about so many equal parts, or fewer: a part is what is below
@@ -239,8 +255,8 @@ func cutsOf(keys []uint64, words, parts int) (cuts []uint64) {
 	return slices.Compact(cuts)
 }
 
-// sortPart sorts the rows of one part.
-func sortPart(keys []uint64, words int, cuts []uint64, part int) []entry {
+// sortPart sorts the rows of one part. What it returns is of no use once ctx has ended.
+func sortPart(ctx context.Context, keys []uint64, words int, cuts []uint64, part int) []entry {
 	low, high := uint64(0), uint64(math.MaxUint64) // both included
 	if part > 0 {
 		low = cuts[part-1]
@@ -260,8 +276,14 @@ func sortPart(keys []uint64, words int, cuts []uint64, part int) []entry {
 	if len(list) < 2 {
 		return list
 	}
-	list = radix(list, make([]entry, len(list)))
+	list = radix(ctx, list, make([]entry, len(list)))
+	seen := 0
 	for from := 0; words > 1 && from < len(list); {
+		if from-seen > looked {
+			if seen = from; ctx.Err() != nil {
+				return nil
+			}
+		}
 		to := from + 1
 		for to < len(list) && list[to].key == list[from].key {
 			to++
@@ -278,7 +300,7 @@ func sortPart(keys []uint64, words int, cuts []uint64, part int) []entry {
 
 // radix sorts by bytes, the lowest first; bytes that are the same in all keys are passed over. It returns one of its
 // arguments.
-func radix(list, spare []entry) []entry {
+func radix(ctx context.Context, list, spare []entry) []entry {
 	var counts [8][256]uint32
 	for i := range list {
 		k := list[i].key
@@ -287,6 +309,9 @@ func radix(list, spare []entry) []entry {
 		}
 	}
 	for b := range counts {
+		if ctx.Err() != nil {
+			return list
+		}
 		c := &counts[b]
 		if c[byte(list[0].key>>(8*b))] == uint32(len(list)) {
 			continue

@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -67,12 +68,58 @@ func TestOrderIsThatOfTheRowsWhateverTheWorkers(t *testing.T) {
 		})
 		for _, workers := range []int{1, 2, 3} {
 			got := slices.Clone(rows)
-			if !Order(groups, got, key, workers) {
-				t.Fatal("the columns have no short key")
+			if ok, err := Order(t.Context(), groups, got, key, workers); !ok || err != nil {
+				t.Fatal("the columns have no short key", err)
 			}
 			if !slices.Equal(got, want) {
 				t.Fatalf("seed %d, %d workers: another order", seed, workers)
 			}
 		}
 	}
+}
+
+// A load that is cancelled while its rows are sorted stops at the next look, and the rows are as they were.
+func TestOrderStopsWhenItIsCancelled(t *testing.T) {
+	cols := []Col{{Path: "n", Leaf: types.LeafInt}}
+	s := New(cols, -1, Col{Path: "_lsn", Leaf: types.LeafInt}, 1)
+	b := &vec.Batch{N: 60_000}
+	n := &vec.Vector{}
+	n.Reset(types.Of(types.Int64))
+	var rows []Row
+	for i := range b.N {
+		n.AppendInt(int64(i * 7919 % 60_000))
+		rows = append(rows, Row{0, uint16(i)})
+	}
+	b.Cols = []*vec.Vector{n}
+	s.Add(b)
+	groups := s.Take()
+	for looks := range 12 { // the first so many looks find it wanted
+		got := slices.Clone(rows)
+		ctx := &endsAfter{Context: t.Context(), looks: int64(looks)}
+		ok, err := Order(ctx, groups, got, cols, 1)
+		if ctx.ended() != (err != nil) || ok != (err == nil) {
+			t.Fatalf("after %d looks: %v, %v", looks, ok, err)
+		}
+		if err != nil && !slices.Equal(got, rows) {
+			t.Fatalf("after %d looks the rows are in another order", looks)
+		}
+		if looks == 0 && err == nil || looks == 11 && err != nil {
+			t.Fatalf("after %d looks: %v: the test does not test", looks, err)
+		}
+	}
+}
+
+// endsAfter is a context that ends when it has been asked a number of times.
+type endsAfter struct {
+	context.Context
+	looks, asked int64
+}
+
+func (c *endsAfter) ended() bool { return c.asked > c.looks }
+
+func (c *endsAfter) Err() error {
+	if c.asked++; c.ended() {
+		return context.Canceled
+	}
+	return nil
 }
