@@ -22,6 +22,7 @@ type joinStage struct {
 	table    *keys.Table
 	starts   []uint32 // per key id: where its rows start in rows; one more than ids
 	rows     []uint32
+	longest  int             // bytes of text of a gathered row, at most
 	unique   bool            // rows are put out in place: see oneEach
 	absorbed bool            // the scan does what the join is for
 	matched  []atomic.Uint64 // Full: rows of the gathered side that have met one
@@ -72,6 +73,7 @@ func (s *joinStage) prepare(b *builder) error {
 		return err
 	}
 	s.list(ids)
+	s.longest = longestRow(rel.cols)
 	s.unique = s.oneEach(b)
 	s.narrow(b)
 	return s.mem.to(s.table.Bytes() + int64(len(s.starts)+len(s.rows))*4)
@@ -207,6 +209,7 @@ type probe struct {
 	met       vec.Bitmap // rows of the batch that have a partner
 	left      []uint16   // pairs waiting to be put out: row of the batch
 	right     []uint32   // and gathered row
+	long      pairLengths
 	probeCols []*vec.Vector
 	buildCols []*vec.Vector
 	out       vec.Batch
@@ -242,6 +245,7 @@ func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
 		})
 		return p.finish(b, sel)
 	}
+	p.long.look(p, b)
 	var failed error
 	alive.All(func(i int) {
 		if failed == nil && ids[i] != keys.None {
@@ -261,12 +265,15 @@ func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
 func (p *probe) pairs(b *vec.Batch, i int, rows []uint32) error {
 	for len(rows) > 0 {
 		n := min(len(rows), vec.BatchRows-len(p.left))
+		if p.long.count {
+			n = p.long.fit(p, b, i, rows[:n])
+		}
 		for range n {
 			p.left = append(p.left, uint16(i))
 		}
 		p.right = append(p.right, rows[:n]...)
 		rows = rows[n:]
-		if len(p.left) == vec.BatchRows {
+		if len(p.left) == vec.BatchRows || p.long.bytes >= pairBytes {
 			if err := p.flush(b); err != nil {
 				return err
 			}
@@ -305,7 +312,7 @@ func (p *probe) flush(b *vec.Batch) error {
 			p.s.matched[p.right[k]>>6].Or(1 << (p.right[k] & 63))
 		}
 	})
-	p.left, p.right = p.left[:0], p.right[:0]
+	p.left, p.right, p.long.bytes = p.left[:0], p.right[:0], 0
 	if k := p.s.n.Kind; k == plan.Semi || k == plan.Anti {
 		return nil
 	}

@@ -16,10 +16,14 @@ import (
 // gathered row. What is computed once per distinct value is then computed on all gathered rows: no more of them than a batch has.
 const uniqueMost = vec.BatchRows
 
+// longUnique is up to how many bytes a batch of partners that are copied may become; where it could be more, the join puts out
+// pairs, fewer at a time.
+const longUnique = 256 << 20
+
 // oneEach reports whether the join can put its rows out in place.
 func (s *joinStage) oneEach(b *builder) bool {
 	return !b.x.env.NoJoinUnique && (s.n.Kind == plan.Inner || s.n.Kind == plan.Left || s.n.Kind == plan.Right) && s.n.Cond == nil &&
-		s.table.Len() > 0 && len(s.rows) == s.table.Len()
+		s.table.Len() > 0 && len(s.rows) == s.table.Len() && (s.build.n <= uniqueMost || s.longest*vec.BatchRows <= longUnique)
 }
 
 // partners is what a worker's probe keeps to put rows out in place.

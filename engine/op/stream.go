@@ -75,10 +75,19 @@ func (g *gatherer) push(b *vec.Batch, sel vec.Bitmap) error {
 		g.part.Cols[i].AppendSelected(v, sel)
 	}
 	g.part.N += n
-	if g.part.N >= vec.BatchRows {
+	if g.part.N >= vec.BatchRows || flatText(g.part) >= pairBytes {
 		return g.flush()
 	}
 	return nil
+}
+
+// flatText returns the bytes of a batch's flat texts: where they are long, scans and joins hand out fewer rows at a time, which
+// are not put together again.
+func flatText(b *vec.Batch) (n int) {
+	for _, v := range b.Cols {
+		n += len(v.Data)
+	}
+	return n
 }
 
 func (g *gatherer) flush() error {
