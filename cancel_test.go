@@ -130,14 +130,7 @@ func TestEveryKindOfLongStatementEndsWithin100MillisecondsOfItsCancellation(t *t
 		t.Fatal(err)
 	}
 	defer db.Close()
-	moments := []time.Duration{30 * time.Millisecond, 90 * time.Millisecond, 150 * time.Millisecond}
-	if v := os.Getenv("TELEMDB_CANCEL_AFTER"); v != "" { // to stop them in other places
-		after, err := time.ParseDuration(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		moments = []time.Duration{after, after + after/4, after + after/2}
-	}
+	moments := cancelMoments(t, 30*time.Millisecond, 90*time.Millisecond, 150*time.Millisecond)
 	for _, s := range longStatements {
 		t.Run(s.name, func(t *testing.T) {
 			broken := 0
