@@ -115,7 +115,7 @@ func (j *judge) fault(q *query, p *node, modes []mode, count bool) string {
 		}
 		l := l
 		l.sums = q.sums
-		if d := apart(want, j.peer.ask(text), l); d != "" && !known(d) {
+		if d := apart(want, j.peer.ask(q.sortedOutside()), l); d != "" && !known(d) {
 			return "PostgreSQL: " + d
 		}
 	}
