@@ -103,6 +103,9 @@ func (s *scope) constant(k kind) *node {
 	case numeric:
 		return leaf(k, "%s", s.one("0.00", "1.50", "12.25", "(-3.10)", "99.99", "100.0"))
 	case text:
+		if s.chance(4) {
+			return leaf(k, "'%s%d'", s.one("source ", "v"), s.r.IntN(20))
+		}
 		return leaf(k, "'%s'", strings.ReplaceAll(word(s.r), "'", "''"))
 	case boolean:
 		return leaf(k, "%s", s.one("true", "false"))
@@ -299,7 +302,7 @@ func (s *scope) condition(depth int) *node {
 	}
 	switch s.r.IntN(10) {
 	case 0:
-		return op(b, "(%s IS "+s.one("", "NOT ")+"NULL)", a)
+		return op(b, "(%s IS "+s.one("", "NOT ", "NOT ")+"NULL)", a)
 	case 1:
 		in := []*node{a}
 		for range 1 + s.r.IntN(5) {
@@ -307,10 +310,14 @@ func (s *scope) condition(depth int) *node {
 		}
 		return op(b, "(%s "+s.one("", "NOT ")+"IN ("+strings.TrimSuffix(strings.Repeat("%s, ", len(in)-1), ", ")+"))", in...)
 	case 2:
-		return op(b, "(%s "+s.one("", "NOT ")+"BETWEEN %s AND %s)", a, s.constant(k), s.constant(k))
+		lo, hi := s.constant(k), s.constant(k)
+		if (k == date || k == stamp || k == stampTZ) && lo.String() > hi.String() {
+			lo, hi = hi, lo
+		}
+		return op(b, "(%s "+s.one("", "NOT ")+"BETWEEN %s AND %s)", a, lo, hi)
 	case 3:
 		if c := s.column(text); c != nil {
-			return op(b, "(%s "+s.one("", "NOT ")+s.one("LIKE", "ILIKE")+" "+s.one("'a%%'", "'%%a'", "'%%ta%%'", "'_e%%'", "'Beta'", "'%%'", "'%%x_1%%'")+")", c)
+			return op(b, "(%s "+s.one("", "NOT ")+s.one("LIKE", "ILIKE")+" "+s.one("'a%%'", "'source%%'", "'%%1%%'", "'%%a'", "'%%ta%%'", "'_e%%'", "'Beta'", "'%%'", "'%%x_1%%'")+")", c)
 		}
 	case 4:
 		return op(b, "(%s IS "+s.one("", "NOT ")+"DISTINCT FROM %s)", a, s.value(k, depth-1))
@@ -320,7 +327,7 @@ func (s *scope) condition(depth int) *node {
 		}
 	case 6:
 		if c := s.column(text); c != nil {
-			return op(b, "(%s ~ "+s.one("'^a'", "'ta$'", "'[aeiou]{2}'", "'x[0-9]+'", "'^.e'")+")", c)
+			return op(b, "(%s ~ "+s.one("'^a'", "'^s'", "'[1-3]$'", "'ta$'", "'[aeiou]{2}'", "'x[0-9]+'", "'^.e'")+")", c)
 		}
 	}
 	return op(b, "(%s "+s.one("=", "<>", "<", "<=", ">", ">=")+" %s)", a, s.other(k, depth))

@@ -133,9 +133,9 @@ func (j *judge) fault(q *query, p *node, modes []mode, count bool) string {
 	return ""
 }
 
-// anyGroups asks for some groups, whichever: they have to be among all of them, and as many as there are.
+// anyGroups asks for some groups or ranks, whichever: they have to be among all of them, and as many as there are.
 func (j *judge) anyGroups(q *query, want *answer) string {
-	if q.keys == 0 || q.sets != "" || q.having != nil || q.limit != "" || len(q.order) > 0 || q.setOp != "" || q.distinct || q.sums {
+	if q.keys == 0 && !q.distinct && q.ranks == "" || q.limit != "" || len(q.order) > 0 || q.sums {
 		return ""
 	}
 	limit, skip := 1+len(want.rows)/3, len(want.rows)%3
@@ -212,6 +212,19 @@ func drawModes(r *rand.Rand) []mode {
 		{settings: []string{"telemdb.force_spill = on"}},
 		{settings: []string{"telemdb.hash_equal = on"}},
 		{settings: []string{"telemdb.fused = off", "telemdb.workers = 1", "telemdb.force_spill = on"}},
+		{settings: []string{"telemdb.window_clusters = off"}},
+		{settings: []string{"telemdb.join_keys = off"}},
+		{settings: []string{"telemdb.join_unique = off"}},
+		{settings: []string{"telemdb.join_filter = off"}},
+		{settings: []string{"telemdb.many_groups = 1"}},
+		{settings: []string{"telemdb.many_groups = 1", "telemdb.force_spill = on"}},
+		{settings: []string{"telemdb.many_groups = 1", "telemdb.runs = off"}},
+		{settings: []string{"telemdb.many_groups = 1", "telemdb.scatter = off"}},
+		{settings: []string{"telemdb.runs = off"}},
+		{settings: []string{"telemdb.scan_groups = off"}},
+		{settings: []string{"telemdb.scan_lookup = off"}},
+		{settings: []string{"telemdb.scan_prune = off"}},
+		{settings: []string{"telemdb.topn_pushdown = off"}},
 		{level: &off},
 	}
 	r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
@@ -298,7 +311,7 @@ func regroup(q *query, parts string) string {
 		switch name, _, _ := strings.Cut(text, "("); {
 		case i < q.keys:
 			items, keys = append(items, c), append(keys, c)
-		case strings.HasPrefix(text, "count(DISTINCT"):
+		case strings.Contains(text, "(DISTINCT"):
 			return ""
 		case name == "count":
 			items = append(items, "sum("+c+")::bigint")

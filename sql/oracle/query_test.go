@@ -17,7 +17,9 @@ type query struct {
 	where    []*node
 	grouped  bool
 	keys     int    // the first items are the keys
-	sets     string // ROLLUP, CUBE or ""
+	sets     string // ROLLUP, CUBE, GROUPING SETS or ""
+	listed   []uint // by GROUPING SETS: bit i is key i
+	ranks    string // a condition on window functions, around
 	having   []*node
 	setOp    string
 	second   *query
@@ -80,6 +82,10 @@ func (q *query) behind(b *strings.Builder) {
 }
 
 func (q *query) core(b *strings.Builder) {
+	if q.ranks != "" {
+		b.WriteString("SELECT * FROM (")
+		defer func() { b.WriteString(") r WHERE " + q.ranks) }()
+	}
 	b.WriteString("SELECT ")
 	if q.distinct {
 		b.WriteString("DISTINCT ")
@@ -106,6 +112,9 @@ func (q *query) core(b *strings.Builder) {
 			}
 		}
 		list := strings.Join(keys, ", ")
+		if q.sets == "GROUPING SETS" {
+			list = listedSets(keys, q.listed)
+		}
 		if q.sets != "" {
 			list = q.sets + " (" + list + ")"
 		}
@@ -114,6 +123,21 @@ func (q *query) core(b *strings.Builder) {
 	if len(q.having) > 0 {
 		b.WriteString(" HAVING " + conjunction(q.having))
 	}
+}
+
+// listedSets writes all keys as the first set, as each has to be in one.
+func listedSets(keys []string, listed []uint) string {
+	list := "(" + strings.Join(keys, ", ") + ")"
+	for _, set := range listed {
+		var some []string
+		for i, k := range keys {
+			if set>>i&1 != 0 {
+				some = append(some, k)
+			}
+		}
+		list += ", (" + strings.Join(some, ", ") + ")"
+	}
+	return list
 }
 
 func conjunction(of []*node) string {
@@ -140,8 +164,13 @@ func newQuery(r *rand.Rand, w *world) *query {
 	default:
 		q.plain(s)
 	}
-	for range r.IntN(3) {
+	for range []int{0, 0, 1, 1, 2}[r.IntN(5)] { // few, as a third of the answers would have no rows
 		q.where = append(q.where, s.condition(2))
+	}
+	if r.IntN(10) == 0 {
+		if n := s.subquery(); n != nil {
+			q.where = append(q.where, n)
+		}
 	}
 	if q.sets == "" && r.IntN(12) == 0 && kind > 5 {
 		q.combine(r, w)
@@ -177,6 +206,12 @@ func (q *query) draw(r *rand.Rand, w *world) *scope {
 			on = op(boolean, "(%s = %s)", leaf(integer, "a.id"), leaf(integer, "%s.%s", alias, s.one("j", "i4", "i8")))
 		}
 		j.on = []*node{on}
+		if r.IntN(3) == 0 { // by text, and by both
+			on = op(boolean, "(%s = %s)", leaf(text, "a.v"), leaf(text, "%s.v", alias))
+			if j.on = append(j.on, on); r.IntN(2) == 0 {
+				j.on = j.on[1:]
+			}
+		}
 		if r.IntN(3) == 0 && j.kind != "FULL JOIN" {
 			j.on = append(j.on, inner.condition(1))
 		}
@@ -206,7 +241,7 @@ func (q *query) group(s *scope) {
 		if s.chance(4) {
 			c = op(k, "coalesce(%s, %s)", c, written.value(k, 2))
 		}
-		if (k == date || k == stamp || k == stampTZ) && s.chance(3) {
+		if q.near(s, &k, &c); (k == date || k == stamp || k == stampTZ) && s.chance(3) {
 			c = op(numeric, s.one("extract(dow FROM %s)", "extract(month FROM %s)", "extract(year FROM %s)"), c)
 		}
 		q.items = append(q.items, c)
@@ -216,13 +251,53 @@ func (q *query) group(s *scope) {
 		q.keys++
 	}
 	if q.keys > 0 && s.chance(6) {
-		q.sets = s.one("ROLLUP", "CUBE")
+		q.sets = s.one("ROLLUP", "CUBE", "GROUPING SETS")
+		for range s.r.IntN(4) {
+			q.listed = append(q.listed, uint(s.r.IntN(1<<q.keys)))
+		}
 	}
 	for range 1 + s.r.IntN(4) {
 		q.items = append(q.items, q.aggregate(s))
 	}
+	if s.chance(4) {
+		q.alike(s)
+	}
+	if q.sets != "" && s.chance(3) {
+		q.items = append(q.items, leaf(integer, "grouping(%s)", q.items[s.r.IntN(q.keys)]))
+	}
 	if s.chance(5) {
 		q.having = append(q.having, op(boolean, "(%s "+s.one(">", "<=", "<>")+" %s)", leaf(integer, "count(*)"), s.constant(integer)))
+	}
+}
+
+// near makes a key one that rows with equal values often lie together by.
+func (q *query) near(s *scope, k *kind, c **node) {
+	switch s.r.IntN(9) {
+	case 0, 1:
+		*k, *c = text, leaf(text, "a.s")
+	case 2:
+		*k, *c = integer, leaf(integer, "a.k")
+	case 3:
+		*k, *c = text, leaf(text, "a.v")
+	case 4:
+		*k, *c = integer, leaf(integer, "a.id")
+	}
+}
+
+// alike adds aggregates that can be made of the same sums and counts.
+func (q *query) alike(s *scope) {
+	x := s.one("a.k", "a.m", "a.i2", "a.j", "a.id")
+	filter := s.condition(1)
+	for range 2 + s.r.IntN(4) {
+		n := leaf(integer, "%s", s.one("sum("+x+")", "sum("+x+" + 1)", "sum("+x+" - 2 * a.k)", "sum(3 * a.m + "+x+")", "count("+x+")", "avg("+x+")",
+			"min("+x+")", "max(a.m)", "sum(DISTINCT a.k)", "count(DISTINCT "+x+")"))
+		switch s.r.IntN(6) {
+		case 0, 1:
+			n = op(n.kind, "%s FILTER (WHERE %s)", n, filter)
+		case 2:
+			n = op(n.kind, "sum(CASE WHEN %s THEN "+x+" ELSE 0 END)", filter)
+		}
+		q.items = append(q.items, n)
 	}
 }
 
@@ -241,14 +316,21 @@ func follower(s *scope, key *node) *node {
 	case boolean:
 		return op(boolean, "(NOT %s)", key)
 	}
-	return leaf(integer, "17")
+	return leaf(integer, "17::int")
 }
 
 // aggregate returns a call of an aggregate function.
 func (q *query) aggregate(s *scope) *node {
 	k := []kind{integer, integer, float, numeric, text, date, stamp}[s.r.IntN(7)]
 	var n *node
-	switch s.r.IntN(10) {
+	switch s.r.IntN(13) {
+	case 10:
+		n = leaf(integer, "sum(%s)", s.one("a.k", "a.m", "a.id"))
+	case 11:
+		n = leaf(numeric, "%s", s.one("sum(DISTINCT a.k)", "avg(DISTINCT a.m)", "sum(DISTINCT a.n)", "count(DISTINCT a.s)", "count(DISTINCT a.v)"))
+	case 12:
+		n = leaf(float, "%s", s.one("percentile_cont(0.5) WITHIN GROUP (ORDER BY a.k)", "percentile_disc(0.25) WITHIN GROUP (ORDER BY a.m)",
+			"string_agg(a.v, ',' ORDER BY a.id)", "bit_or(a.m)", "bit_and(a.k)"))
 	case 0, 1:
 		n = leaf(integer, "count(*)")
 	case 2:
@@ -280,13 +362,21 @@ func (q *query) windows(s *scope) {
 	for range 1 + s.r.IntN(2) {
 		by := ""
 		if s.r.IntN(3) > 0 {
-			by = "PARTITION BY a." + s.one("a", "b", "j", "i2") + " "
+			by = "PARTITION BY a." + s.one("a", "b", "j", "i2", "s", "s", "k", "v", "s, a.k") + " "
 		}
-		order := "ORDER BY a." + s.one("a", "d", "i4", "n", "ts") + s.one("", " DESC", " NULLS FIRST", " DESC NULLS LAST") + ", a.id"
-		x := s.one("a.i2", "a.j", "a.n", "a.f")
+		order := "ORDER BY a." + s.one("a", "d", "i4", "n", "ts", "ts", "s", "k") + s.one("", " DESC", " NULLS FIRST", " DESC NULLS LAST") + ", a.id"
+		if s.chance(3) {
+			order = "ORDER BY a.id" + s.one("", " DESC")
+		}
+		x := s.one("a.i2", "a.j", "a.n", "a.f", "a.k", "a.m")
 		q.items = append(q.items, leaf(kinds, "%s OVER (%s%s)", s.one(
 			"row_number()", "rank()", "dense_rank()", "ntile(5)", "percent_rank()", "sum("+x+")", "min("+x+")", "count(*)", "avg(a.j)",
 			"lag(a.u)", "lead("+x+", 2)", "first_value(a.u)", "max("+x+")"), by, order+s.one("", "", " ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING")))
+	}
+	if s.chance(4) {
+		q.ranks = fmt.Sprintf("c2 %s %d", s.one("<=", "=", "<", ">"), s.r.IntN(4))
+		q.items[1] = leaf(kinds, "%s OVER (%sORDER BY a.%s, a.id)", s.one("row_number()", "rank()", "dense_rank()", "count(*)"),
+			s.one("", "PARTITION BY a.s ", "PARTITION BY a.k ", "PARTITION BY a.j "), s.one("ts", "id", "n", "a DESC"))
 	}
 }
 
@@ -347,7 +437,7 @@ func (q *query) step(failing func() bool) bool {
 	old := *q
 	for _, change := range []func(){
 		func() { q.setOp, q.second = "", nil }, func() { q.limit = "" }, func() { q.limit, q.order = "", nil },
-		func() { q.having = nil }, func() { q.distinct = false }, func() { q.sets = "" },
+		func() { q.having = nil }, func() { q.distinct = false }, func() { q.sets = "" }, func() { q.ranks = "" }, func() { q.listed = nil },
 		func() { q.joins = nil }, func() { q.joins = q.joins[:max(0, len(q.joins)-1)] },
 		func() { q.with, q.from = nil, "t0 a" },
 	} {

@@ -91,8 +91,11 @@ func (s *server) fill(t *testing.T, w *world) {
 				s.must(t, table.after[i])
 			}
 		}
-		if !s.own {
+		switch {
+		case !s.own:
 			s.must(t, "ANALYZE "+table.name)
+		case table.run:
+			s.must(t, "CLUSTER "+table.name)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type table struct {
 	parts []string // COPY data
 	after []string // statements behind each part: "" or a DELETE
 	seal  []bool   // telemdb seals behind the part
+	run   bool     // telemdb makes one sorted run of the segments in the end
 }
 
 // world is a random schema with data.
@@ -56,6 +57,9 @@ func (t *table) create(own bool) string {
 func newWorld(seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 4))
 	rows := []int{60, 900, 3000, 9000}[r.IntN(4)]
+	if r.IntN(20) == 0 {
+		rows = 25000
+	}
 	w := &world{seed: seed, rows: rows}
 	w.tables = append(w.tables, newTable(r, "t0", rows), newTable(r, "t1", 20+r.IntN(300)), newTable(r, "t2", r.IntN(30)))
 	return w
@@ -68,7 +72,7 @@ func newTable(r *rand.Rand, name string, rows int) *table {
 	t := &table{name: name}
 	var draws []drawer
 	add := func(c column, d drawer) {
-		if n := []int{0, 0, 4, 30}[r.IntN(4)]; n > 0 && c.name != "id" {
+		if n := []int{0, 0, 4, 30}[r.IntN(4)]; n > 0 {
 			draw := d
 			d = func(i int) string {
 				v := draw(i)
@@ -80,7 +84,8 @@ func newTable(r *rand.Rand, name string, rows int) *table {
 		}
 		t.cols, draws = append(t.cols, c), append(draws, d)
 	}
-	add(column{name: "id", typ: "int", kind: integer}, strconv.Itoa)
+	whole := func(c column, d drawer) { t.cols, draws = append(t.cols, c), append(draws, d) } // without NULLs
+	whole(column{name: "id", typ: "int", kind: integer}, strconv.Itoa)
 	for i, typ := range []string{"smallint", "int", "bigint"} {
 		add(column{name: fmt.Sprintf("i%d", 2<<i), typ: typ, kind: integer}, ints(r, typ, rows))
 	}
@@ -96,7 +101,18 @@ func newTable(r *rand.Rand, name string, rows int) *table {
 	add(column{name: "d", typ: "date", kind: date}, func(int) string { return day(r) })
 	add(column{name: "ts", typ: "timestamp", kind: stamp}, func(int) string { return moment(r) })
 	add(column{name: "tz", typ: "timestamptz", kind: stampTZ}, func(int) string { return moment(r) + "+00" })
-	t.key = []string{"", "id", "a, id", "d", "i4", "ts"}[r.IntN(6)]
+	whole(column{name: "k", typ: "smallint", kind: integer}, narrow(r))
+	whole(column{name: "m", typ: "bigint", kind: integer}, narrow(r))
+	most := 1 + r.IntN(1+rows/8) // sources, whose rows are runs or are scattered
+	whole(column{name: "s", typ: "text", kind: text}, func(i int) string {
+		if most%2 == 0 {
+			return fmt.Sprintf("source %d", i*most/rows)
+		}
+		return fmt.Sprintf("source %d", r.IntN(most))
+	})
+	add(column{name: "v", typ: "text", kind: text}, func(i int) string { return fmt.Sprintf("v%d", i%500) }) // unique in small tables
+	t.key = []string{"", "id", "a, id", "d", "i4", "ts", "s, ts", "s, id", "k, s", "v", "k"}[r.IntN(11)]
+	t.run = t.key != "" && r.IntN(3) == 0
 	t.cut(r, rows, draws)
 	return t
 }
@@ -149,6 +165,12 @@ func ints(r *rand.Rand, typ string, rows int) drawer {
 		}
 	}
 	return func(int) string { return fmt.Sprint(r.Int64N(int64(1+rows)) % 30000) }
+}
+
+// narrow draws values of few bits around some number.
+func narrow(r *rand.Rand) drawer {
+	from, to := r.IntN(2000)-1000, 1+r.IntN([]int{1, 2, 16, 250, 5000}[r.IntN(5)])
+	return func(int) string { return fmt.Sprint(from + r.IntN(to)) }
 }
 
 func wildFloats(r *rand.Rand) drawer {
