@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -70,15 +71,45 @@ func (q *query) behind(b *strings.Builder) {
 		q.second.core(b)
 	}
 	if q.limit != "" || len(q.order) > 0 {
-		order := slices.Clone(q.order)
-		for i := range q.items {
-			if p := fmt.Sprint(i + 1); !slices.ContainsFunc(order, func(o string) bool { return strings.Fields(o)[0] == p }) {
-				order = append(order, p)
-			}
-		}
-		b.WriteString(" ORDER BY " + strings.Join(order, ", "))
+		b.WriteString(" ORDER BY " + strings.Join(q.wholeOrder(), ", "))
 	}
 	b.WriteString(q.limit)
+}
+
+// wholeOrder is the order by all columns.
+func (q *query) wholeOrder() []string {
+	order := slices.Clone(q.order)
+	for i := range q.items {
+		if p := fmt.Sprint(i + 1); !slices.ContainsFunc(order, func(o string) bool { return strings.Fields(o)[0] == p }) {
+			order = append(order, p)
+		}
+	}
+	return order
+}
+
+// sortedBefore tells whether the rows are sorted by such a column while the columns before it leave their order open. Keys
+// of groups, and the id that windows come with, leave nothing open once all of them are there.
+func (q *query) sortedBefore(such func(item string) bool) bool {
+	keys := q.keys
+	switch {
+	case windowed(q):
+		keys = 1
+	case q.sets != "":
+		keys = len(q.items) // those that group are NULL in several sets
+	}
+	left := keys
+	for _, o := range q.wholeOrder() {
+		at, err := strconv.Atoi(strings.Fields(o)[0])
+		if err != nil || such(q.items[at-1].String()) {
+			return true
+		}
+		if at <= keys {
+			if left--; left == 0 {
+				return false
+			}
+		}
+	}
+	return false
 }
 
 func (q *query) core(b *strings.Builder) {
