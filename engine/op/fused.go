@@ -75,14 +75,21 @@ type FusedStats struct {
 	Fallback  atomic.Int64 // through the general path
 }
 
+// way is a counter with its name in EXPLAIN.
+type way struct {
+	name string
+	n    *atomic.Int64
+}
+
+func (s *FusedStats) ways() []way {
+	return []way{{"range", &s.Range}, {"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
+		{"combined", &s.Combined}, {"steps", &s.Steps}, {"runs", &s.Runs}, {"scattered", &s.Scattered}, {"fallback", &s.Fallback}}
+}
+
 // String lists the ways that were taken, for EXPLAIN; "" if no row group was.
 func (s *FusedStats) String() string {
 	var out []string
-	for _, c := range []struct {
-		name string
-		n    *atomic.Int64
-	}{{"range", &s.Range}, {"metadata", &s.Metadata}, {"all", &s.All}, {"bitmap", &s.Bitmap}, {"selection", &s.Selection}, {"dense", &s.Dense},
-		{"combined", &s.Combined}, {"steps", &s.Steps}, {"runs", &s.Runs}, {"scattered", &s.Scattered}, {"fallback", &s.Fallback}} {
+	for _, c := range s.ways() {
 		if n := c.n.Load(); n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.name, n))
 		}

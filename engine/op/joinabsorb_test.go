@@ -17,8 +17,8 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 	rng := seeded(t)
 	absorbed := 0
 	for round := range 40 {
-		src := shapedSource(rng)
-		n := randomFusable(rng)
+		src, order := shapedSource(rng)
+		n := randomFusable(rng, order)
 		var joins []*plan.Join
 		for range 1 + rng.IntN(2) {
 			c := []int{0, 1, 2, 3, 4, 5, 6}[rng.IntN(7)]
