@@ -30,6 +30,8 @@ type reader struct {
 	tmp    vec.Vector
 	rem    vec.Bitmap
 	text   []byte
+
+	dict, labelled *vec.Vector // the last dictionary of another type, and the same as one of the column's type
 }
 
 type kind uint8
@@ -209,11 +211,26 @@ func (r *reader) read(w *Worker, dst *vec.Vector) error {
 	if err := r.readDirect(w, dst); err != nil {
 		return err
 	}
-	dst.Type = r.col.Type
+	r.relabel(dst)
 	if !r.others || r.kind == printed {
 		return nil
 	}
 	return r.complete(w, dst)
+}
+
+// relabel gives dst the column's type, and its dictionary too: what is put out as a dictionary is printed from it. Integers
+// stored as such are those of any of their types.
+func (r *reader) relabel(dst *vec.Vector) {
+	dst.Type = r.col.Type
+	if dst.Form != vec.Dict || dst.Dict.Type.Kind == r.col.Type.Kind {
+		return
+	}
+	if r.dict != dst.Dict {
+		labelled := *dst.Dict
+		labelled.Type = r.col.Type
+		r.dict, r.labelled = dst.Dict, &labelled
+	}
+	dst.Dict = r.labelled
 }
 
 // readDirect reads the stored columns that hold the wanted class.

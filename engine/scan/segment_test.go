@@ -19,7 +19,7 @@ import (
 var flatTable = &types.Table{ID: 2, Schema: "public", Name: "flat", Kind: types.TableUser, Columns: []types.Column{
 	{Name: "channel", Type: tText}, {Name: "country", Type: tText}, {Name: "city", Type: tText}, {Name: "x", Type: tInt},
 	{Name: "at", Type: tInt}, {Name: "some", Type: tInt}, {Name: "wide", Type: tInt}, {Name: "run", Type: tInt}, {Name: "y", Type: tFloat},
-	{Name: "ok", Type: tBool}, {Name: "id", Type: tText}, {Name: "url", Type: tText}, {Name: "one", Type: tInt}}}
+	{Name: "ok", Type: tBool}, {Name: "id", Type: tText}, {Name: "url", Type: tText}, {Name: "one", Type: tInt}, {Name: "few", Type: tInt}}}
 
 // flatSource is one table three times: as it lies in memory, in segments, and what it is made of.
 type flatSource struct{ morsels []column.Morsel }
@@ -68,6 +68,7 @@ func flatGroup(rng *rand.Rand, rows, first int) *column.Mem {
 		v.AppendString(fmt.Sprintf("https://example.org/%d/page?id=%d", rng.IntN(1000), rng.Uint32()))
 	})
 	add("one", types.LeafInt, 0, func(v *vec.Vector, i int) { v.AppendInt(42) })
+	add("few", types.LeafInt, 9, func(v *vec.Vector, i int) { v.AppendInt(rng.Int64N(30) * 987654321) })
 	return m
 }
 
