@@ -17,7 +17,7 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 	rng := seeded(t)
 	absorbed := 0
 	for round := range 40 {
-		src, order := shapedSource(rng)
+		src, order := shapedSource(rng, round%2 == 0)
 		n := randomFusable(rng, order)
 		var joins []*plan.Join
 		for range 1 + rng.IntN(2) {
@@ -45,6 +45,9 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 		}
 		rows := int64(-1)
 		for _, env := range []Env{{Workers: 1, NoJoinFilter: true}, {Workers: 1, NoFused: true}, {Workers: 2, NoJoinKeys: true}, {Workers: 1}, {Workers: 3}, {Workers: 2, BatchRows: 3}} {
+			if env.BatchRows > 0 && slices.ContainsFunc(n.Aggs, addsFloats) {
+				continue // they are added in words of 64 rows of a batch
+			}
 			env.Analyze = &Analysis{}
 			got, err := runEnv(t, src, n, env)
 			if err != nil {
@@ -71,6 +74,11 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 	if absorbed == 0 {
 		t.Error("no scan decided a join")
 	}
+}
+
+// addsFloats tells whether the last bits of an aggregate depend on the order of additions.
+func addsFloats(c plan.AggCall) bool {
+	return c.T.Phys() == types.PhysFloat64 && c.Fn.Name != "min" && c.Fn.Name != "max"
 }
 
 func scanBelow(n plan.Node) *plan.Scan {

@@ -15,7 +15,7 @@ func TestAggregationsOverDimensionsAreThoseOverTheirJoins(t *testing.T) {
 	rng := seeded(t)
 	whole := 0
 	for round := range 25 {
-		src, _ := shapedSource(rng)
+		src, _ := shapedSource(rng, round%2 == 0)
 		var in plan.Node = scanOf(wideTable)
 		if rng.IntN(3) == 0 {
 			in = scanOf(wideTable, cmpCall("<", col(2, tInt), lit(tInt, int64(50))))

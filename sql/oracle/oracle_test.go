@@ -193,10 +193,11 @@ func (m mode) String() string {
 }
 
 // cuts tells whether a mode adds floats in another order by design: they are added in words of 64 rows of a batch, and
-// a join of another plan gives rows in another order. All other modes have to agree to the last bit.
+// a join of another plan gives rows in another order, or batches of other rows. All other modes have to agree to the last bit.
 func (m mode) cuts(text string) bool {
 	s := strings.Join(m.settings, " ")
-	return strings.Contains(s, "batch_rows") || strings.Contains(s, "optimizer_off") && strings.Contains(text, " JOIN ")
+	joins := strings.Contains(s, "optimizer_off") || strings.Contains(s, "join_")
+	return strings.Contains(s, "batch_rows") || joins && (strings.Contains(text, " JOIN ") || strings.Contains(text, "(SELECT "))
 }
 
 // drawModes chooses some modes.
