@@ -31,6 +31,7 @@ type aggRows struct {
 	in    plan.Rows      // which come from here unless a pipeline takes them
 	top   *partialTop    // of a top-N above; nil: there is none
 	used  []bool         // columns that are looked at; nil: all
+	nulls []bool         // columns of which only is asked whether they are NULL; nil: none
 }
 
 func (r *aggRows) Next() (b *vec.Batch, err error) {
@@ -86,7 +87,7 @@ func (r *aggRows) compute() error {
 	}
 	r.p = p
 	if in, ok := p.source.(*aggRows); ok && len(p.stages) == 0 {
-		in.used = r.reads(len(r.n.In.Cols()))
+		in.used, in.nulls = r.reads(len(r.n.In.Cols())), onlyNulls(r.n, len(r.n.In.Cols()))
 	}
 	if err := p.prepare(); err != nil { // before it the morsels are not known
 		return err
@@ -106,6 +107,9 @@ func (r *aggRows) compute() error {
 	f := newFused(r.b, r.n, p)
 	if !m.ordered && r.b.x.scatters() {
 		m.partial = newPartialLayout(r.b.x, r.n, f)
+		if in, ok := p.source.(*aggRows); ok && in.some != nil && m.partial != nil {
+			m.partial.takeFrom(in.some)
+		}
 	}
 	err = p.drive(func(w *worker) (terminal, error) {
 		t, err := newGroupTable(r.n, w)
@@ -153,6 +157,8 @@ type aggEnd struct {
 	table  *groupTable
 	part   *partialRows // since the worker has too many groups for a table; nil: they are numbered
 	direct int          // batches that are scattered row by row before a table is tried again
+	taker  *groupTaker  // of groups below; nil: they come as batches
+	looked bool         // for a taker
 	raw    *rawWriter   // since the memory was used up; nil: it is not
 	last   int          // morsel of the last batch
 	fused  *fused       // nil: row groups come as batches

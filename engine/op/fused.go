@@ -368,6 +368,9 @@ const fusedLeast = 1024
 
 // whole implements wholeMorsels.
 func (e *aggEnd) whole(i int, c *chain) (bool, error) {
+	if c.maker != nil {
+		return e.take(i, c)
+	}
 	if e.fused == nil || e.raw != nil || e.mustSpill() || c.scan.Found(i) {
 		return false, nil
 	}

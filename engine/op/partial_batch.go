@@ -84,18 +84,8 @@ func (e *aggEnd) packCall(i int, b *vec.Batch, sel vec.Bitmap, rows *rowList) er
 			continue
 		}
 		out[s.n] = 1
-		if needs&(agg.NeedSum|agg.NeedMin|agg.NeedMax) == 0 {
-			continue
-		}
-		x := v.Int(row)
-		if needs&agg.NeedSum != 0 {
-			out[s.sum], out[s.sum+1] = uint64(x>>32), uint64(uint32(x))
-		}
-		if needs&agg.NeedMin != 0 {
-			out[s.least] = uint64(x)
-		}
-		if needs&agg.NeedMax != 0 {
-			out[s.most] = uint64(x)
+		if needs != 0 {
+			s.putValue(v.Int(row), needs, out)
 		}
 	}
 	return nil

@@ -79,10 +79,13 @@ func newWordBatch(l *partialLayout) *vec.Batch {
 func (r *partialRows) writeTexts(rows []uint64, word int, v *vec.Vector) {
 	v.Reset(v.Type)
 	for at := word; at < len(rows); at += r.l.width {
-		if rows[at]&textInline != 0 {
+		switch set := rows[at] >> textSetBits; {
+		case rows[at]&textInline != 0:
 			v.AppendBytes(nil)
-		} else {
+		case set == r.texts.set:
 			v.AppendBytes(r.texts.get(rows[at]))
+		default:
+			v.AppendBytes(r.l.below[set].get(rows[at]))
 		}
 	}
 }

@@ -25,6 +25,7 @@ type partialGroups struct {
 
 func newPartialGroups(l *partialLayout, sets []*partialRows) *partialGroups {
 	g := &partialGroups{l: l, sets: sets, texts: make([]*textArena, l.sets.Load()+1)}
+	copy(g.texts, l.below)
 	for _, s := range sets {
 		g.texts[s.texts.set] = &s.texts
 		if len(s.runs) > 0 && g.turns == nil {
@@ -46,6 +47,7 @@ type partialMaker struct {
 	g       *partialGroups
 	w       *worker
 	read    []bool // columns that are read; nil: all may be
+	nulls   []bool // columns of which only is asked whether they are NULL; nil: none
 	slots   []uint64
 	entries []uint64 // by group: the words of a row up to the end of the keys
 	n       int      // groups
@@ -97,6 +99,14 @@ func (m *partialMaker) close() {
 
 // part puts partition p together and pushes its groups.
 func (m *partialMaker) part(p int, push func(b *vec.Batch, sel vec.Bitmap) error) error {
+	if err := m.make(p); err != nil {
+		return err
+	}
+	return m.emit(push)
+}
+
+// make puts partition p together. Its rows are forgotten.
+func (m *partialMaker) make(p int) error {
 	if err := m.begin(p); err != nil {
 		if m.g.turns != nil {
 			m.g.turns.fail()
@@ -121,7 +131,7 @@ func (m *partialMaker) part(p int, push func(b *vec.Batch, sel vec.Bitmap) error
 	for _, s := range m.g.sets {
 		s.forget(p)
 	}
-	return m.emit(push)
+	return nil
 }
 
 // begin makes the table empty and reads what is on disk.
@@ -346,12 +356,34 @@ func (m *partialMaker) batch(from, to int) error {
 			v.SetConstNull(m.g.l.typeOf(c), to-from)
 			continue
 		}
+		if m.nulls != nil && m.nulls[c] && c < len(m.g.l.keys) && m.present(c, from, to, v) {
+			continue
+		}
 		if err := m.column(c, from, to, v); err != nil {
 			return err
 		}
 	}
 	m.out.N = to - from
 	return nil
+}
+
+// present makes v any values of key c for the groups [from, to); false if it is no text, or some are NULL.
+func (m *partialMaker) present(c, from, to int, v *vec.Vector) bool {
+	l := m.g.l
+	if l.keys[c].text == 0 {
+		return false
+	}
+	nulls := uint64(0)
+	for g := from; g < to; g++ {
+		nulls |= m.entries[g*l.head]
+	}
+	if nulls>>(headNulls+c)&1 != 0 {
+		return false
+	}
+	m.key.Reset(l.keys[c].t)
+	m.key.AppendBytes(nil)
+	v.SetConst(&m.key, 0, to-from)
+	return true
 }
 
 // begin implements parted.
@@ -363,7 +395,11 @@ func (r *aggRows) begin() (parts int, err error) {
 }
 
 // newMaker implements parted.
-func (r *aggRows) newMaker(w *worker) partMaker { return newPartialMaker(r.some, w, r.used, r.top) }
+func (r *aggRows) newMaker(w *worker) partMaker {
+	m := newPartialMaker(r.some, w, r.used, r.top)
+	m.nulls = r.nulls
+	return m
+}
 
 // partialResult is the rows of scattered groups for whoever does not take partitions.
 func (r *aggRows) partialResult() plan.Rows {

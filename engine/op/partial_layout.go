@@ -26,6 +26,7 @@ type partialLayout struct {
 	width  int
 	equal  bool // all hashes are: for tests
 	sets   atomic.Int64
+	below  []*textArena // of the groups that the rows are, by number of the set: their texts are not copied
 }
 
 // partialKey is a key: its type and its first word. Identifiers of 16 bytes have two, and so have texts: the hash, and behind the
@@ -89,6 +90,12 @@ func newPartialLayout(x *exec, n *plan.Agg, f *fused) *partialLayout {
 		l.place(&l.slots[i])
 	}
 	return l
+}
+
+// takeFrom lets rows have the texts of groups below. Their sets have the first numbers.
+func (l *partialLayout) takeFrom(g *partialGroups) {
+	l.below = g.texts
+	l.sets.Store(int64(len(g.texts) - 1))
 }
 
 // slotOf finds or adds the slot of a call.

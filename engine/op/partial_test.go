@@ -148,6 +148,7 @@ func TestScatteredGroupsAreTheGroupsOfATable(t *testing.T) {
 		for _, above := range aboveGroups(rng, n) {
 			check(Env{Workers: 3, ManyGroups: 1}, above)
 			check(Env{Workers: 1, ManyGroups: 1}, above)
+			check(Env{Workers: 2, ManyGroups: 1, NoScatterRows: true}, above)
 			check(Env{Workers: 2, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, above)
 		}
 		first := &plan.Sort{In: n, Limit: 10, Keys: []plan.SortKey{{Expr: col(len(n.Out)-1, n.Out[len(n.Out)-1].Type), Desc: rng.IntN(2) == 0}}}
@@ -194,5 +195,20 @@ func aboveGroups(rng *rand.Rand, n *plan.Agg) []plan.Node {
 		i := (from + k) % len(n.Out)
 		sort.Keys = append(sort.Keys, plan.SortKey{Expr: col(i, n.Out[i].Type), Desc: desc, NullsFirst: rng.IntN(2) == 0})
 	}
-	return []plan.Node{again, p, all, sort}
+	return []plan.Node{again, p, all, sort, ofKeys(n)}
+}
+
+// ofKeys groups groups by all their keys but the last, of which it asks for what there is.
+func ofKeys(n *plan.Agg) plan.Node {
+	last := len(n.Keys) - 1
+	t := n.Out[last].Type
+	a := &plan.Agg{In: n, Aggs: []plan.AggCall{aggCall("count", tInt, col(last, t)), countCall()}}
+	if t == tInt {
+		numeric := types.Of(types.Numeric)
+		a.Aggs = append(a.Aggs, aggCall("sum", numeric, col(last, t)), aggCall("min", tInt, col(last, t)), aggCall("max", tInt, col(last, t)))
+	}
+	for i := range last {
+		a.Keys = append(a.Keys, col(i, n.Out[i].Type))
+	}
+	return aggOut(a)
 }
