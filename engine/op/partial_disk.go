@@ -115,7 +115,7 @@ func (run *partialRun) read(p int, l *partialLayout, rows []uint64, texts *textA
 			row := rows[len(rows)-l.width:]
 			for k, v := range run.batch.Cols[l.width:] {
 				if row[l.hashed+k]&textInline == 0 {
-					row[l.hashed+k] = texts.put(v.Bytes(i))
+					row[l.hashed+k] = texts.put(v.Bytes(i), 0)
 				}
 			}
 		}

@@ -142,6 +142,11 @@ func (l *partialLayout) place(s *partialSlot) {
 	}
 }
 
+const (
+	hashMul1 = 0x9E3779B97F4A7C15
+	hashMul2 = 0xD6E8FEB86659FD93
+)
+
 // hash hashes the key of a row, good from the top and from below.
 func (l *partialLayout) hash(row []uint64) uint64 {
 	if l.equal {
@@ -149,10 +154,10 @@ func (l *partialLayout) hash(row []uint64) uint64 {
 	}
 	h := row[0] >> headNulls
 	for _, w := range row[1:l.hashed] {
-		h = (h ^ w) * 0x9E3779B97F4A7C15
+		h = (h ^ w) * hashMul1
 		h ^= h >> 32
 	}
-	h *= 0xD6E8FEB86659FD93
+	h *= hashMul2
 	return h ^ h>>32
 }
 

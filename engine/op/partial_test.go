@@ -56,7 +56,7 @@ func textOf(c int) string {
 	case c%5 == 1:
 		return fmt.Sprint("c", c%1000)
 	case c == 1207:
-		return strings.Repeat("long", textChunk/8)
+		return strings.Repeat("long", textChunk)
 	}
 	return fmt.Sprintf("the text of client %d", c/2)
 }

@@ -21,25 +21,38 @@ const (
 	textSetBits = 48      // of a place: bits below the number of the set
 	textPosBits = 20      // and below the number of the chunk
 	textSets    = 1 << 14 // sets there may be
-	textChunk   = 1 << 18
+	textChunk   = 1 << 14
 	textHead    = 4 // bytes of a text's length in front of it
 )
 
 var textChunks = sync.Pool{New: func() any { return new([textChunk]byte) }}
 
-// textArena holds the texts of the rows of one set.
+// textArena holds the texts of the rows of one set, those apart whose hashes would be of other partitions: where a text is the only
+// key, a partition's lie together, and fit the cache when they are compared.
 type textArena struct {
 	set     uint64
 	chunks  [][]byte
 	pooled  []*[textChunk]byte
-	cur     int // chunk that is filled
-	at      int // bytes of it that are used
+	buckets [partialParts]textBucket
 	bytes   int64
 	emptied int // how often: places from before are not valid
 }
 
-// put copies a text and returns its second word.
-func (a *textArena) put(b []byte) uint64 {
+// textBucket is where the next text of a bucket goes.
+type textBucket struct {
+	cur int // chunk, of those that are pooled
+	at  int // bytes of it that are used; 0: there is none yet
+}
+
+// bucketOf returns the partition of a row with a text of this hash and no other key: see partialLayout.hash.
+func bucketOf(hash uint64) uint64 {
+	h := hash * hashMul1
+	h ^= h >> 32
+	return h * hashMul2 >> (64 - partialBits)
+}
+
+// put copies a text with a hash and returns its second word.
+func (a *textArena) put(b []byte, hash uint64) uint64 {
 	if len(b) <= textShort {
 		w := uint64(textInline) | uint64(len(b))<<textLenBits
 		for i, c := range b {
@@ -47,20 +60,21 @@ func (a *textArena) put(b []byte) uint64 {
 		}
 		return w
 	}
-	n, chunk, at := textHead+len(b), a.cur, a.at
+	n, to := textHead+len(b), &a.buckets[bucketOf(hash)]
+	chunk, at := to.cur, to.at
 	switch {
 	case n > textChunk/4:
 		a.chunks = append(a.chunks, make([]byte, n))
 		a.bytes += int64(n)
 		chunk, at = len(a.chunks)-1, 0
-	case len(a.pooled) == 0 || at+n > textChunk:
+	case at == 0 || at+n > textChunk:
 		c := textChunks.Get().(*[textChunk]byte)
 		a.pooled, a.chunks = append(a.pooled, c), append(a.chunks, c[:])
 		a.bytes += textChunk
 		chunk, at = len(a.chunks)-1, 0
-		a.cur, a.at = chunk, n
+		to.cur, to.at = chunk, n
 	default:
-		a.at += n
+		to.at += n
 	}
 	out := a.chunks[chunk][at:]
 	binary.LittleEndian.PutUint32(out, uint32(len(b)))
@@ -123,7 +137,10 @@ func (c *textCodes) of(code uint32, r *partialRows) (hash, text uint64) {
 }
 
 // textOf returns the words of a text.
-func (r *partialRows) textOf(b []byte) (hash, text uint64) { return r.l.hashText(b), r.texts.put(b) }
+func (r *partialRows) textOf(b []byte) (hash, text uint64) {
+	hash = r.l.hashText(b)
+	return hash, r.texts.put(b, hash)
+}
 
 // packTexts writes the texts of the rows of v that are listed, key i. codes are of its dictionary, if it has one.
 func (r *partialRows) packTexts(i int, v *vec.Vector, list rowList, rows []uint64, codes *textCodes) {
