@@ -1,12 +1,10 @@
 package telemdb
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -49,40 +47,9 @@ var leftOut = regexp.MustCompile(`pruned.* [1-9][0-9]* by `)
 // answer returns the values of a query's rows, with telemdb.topn_pushdown on or off.
 func answer(t *testing.T, pool *sql.DB, query, pushdown string) string {
 	t.Helper()
-	ctx := context.Background()
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "SET telemdb.topn_pushdown = "+pushdown); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := conn.QueryContext(ctx, query)
+	values, err := valuesOf(t, pool, query, "telemdb.topn_pushdown = "+pushdown)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
-	defer rows.Close()
-	cols, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for rows.Next() {
-		vals := make([]any, len(cols))
-		at := make([]any, len(cols))
-		for i := range vals {
-			at[i] = &vals[i]
-		}
-		if err := rows.Scan(at...); err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range vals {
-			out = append(out, fmt.Sprint(v))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(out, " ")
+	return fmt.Sprintln(values...)
 }

@@ -99,24 +99,13 @@ func presenceSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef
 		}
 		m.Add(types.MakePath("p", name), types.LeafInt, v)
 	}
-	src, rows = []column.Group{m}, allRows(n)
-	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
-	return src, rows
+	return writeOne(t, fs, m)
 }
 
 // shapedSegment has a column for each encoding that version 1.1 brought.
 func shapedSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) {
-	const n = 1200
-	m := column.NewMem(n)
-	add := func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
-		v := &vec.Vector{}
-		v.Reset(leaf.Type())
-		for i := range n {
-			value(v, i)
-		}
-		m.Add(types.MakePath(name), leaf, v)
-	}
-	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 >> 7 }
+	m := column.NewMem(1200)
+	add := adder(m)
 	add("price", types.LeafFloat, func(v *vec.Vector, i int) { v.AppendFloat(float64(hash(i)%100_000) / 100) })
 	add("address", types.LeafText, func(v *vec.Vector, i int) {
 		v.AppendString(fmt.Sprintf("https://%d.example/page/%d", hash(i)%7, hash(i)))
@@ -132,24 +121,13 @@ func shapedSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) 
 			v.AppendString([]string{"release", "beta", "nightly"}[hash(i)%3])
 		}
 	})
-	src, rows = []column.Group{m}, allRows(n)
-	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
-	return src, rows
+	return writeOne(t, fs, m)
 }
 
 // clientsSegment has a column for each form that version 1.3 brought: the rows of a client lie together.
 func clientsSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef) {
-	const n = 2500
-	m := column.NewMem(n)
-	add := func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
-		v := &vec.Vector{}
-		v.Reset(leaf.Type())
-		for i := range n {
-			value(v, i)
-		}
-		m.Add(types.MakePath(name), leaf, v)
-	}
-	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 >> 7 }
+	m := column.NewMem(2500)
+	add := adder(m)
 	client := func(i int) int { return (i + i%7) / 13 }
 	add("country", types.LeafText, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprintf("C%d", hash(client(i))%40)) })
 	add("city", types.LeafText, func(v *vec.Vector, i int) {
@@ -165,7 +143,27 @@ func clientsSegment(t testing.TB, fs vfs.FS) (src []column.Group, rows []RowRef)
 	add("page", types.LeafText, func(v *vec.Vector, i int) {
 		v.AppendString(fmt.Sprintf("https://site-%d.example/%x", hash(int(hash(i)%200)), hash(i)>>30))
 	})
-	src, rows = []column.Group{m}, allRows(n)
+	return writeOne(t, fs, m)
+}
+
+// adder adds columns to m, whose values come by row.
+func adder(m *column.Mem) func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
+	return func(name string, leaf types.Leaf, value func(v *vec.Vector, i int)) {
+		v := &vec.Vector{}
+		v.Reset(leaf.Type())
+		for i := range m.Rows() {
+			value(v, i)
+		}
+		m.Add(types.MakePath(name), leaf, v)
+	}
+}
+
+// hash is the same on every day.
+func hash(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 >> 7 }
+
+// writeOne writes a segment of one group to /seg.
+func writeOne(t testing.TB, fs vfs.FS, m *column.Mem) (src []column.Group, rows []RowRef) {
+	src, rows = []column.Group{m}, allRows(m.Rows())
 	write(t, fs, WriterOptions{Path: "/seg", ID: 9, TableID: 2}, adding(src, rows))
 	return src, rows
 }
