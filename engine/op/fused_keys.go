@@ -349,7 +349,11 @@ func (x *fusedWorker) loadIndex() bool {
 // oneText reports whether the only key has the codes of a dictionary of texts: what occurs of it is named once for each entry, which
 // is less than for each run.
 func (x *fusedWorker) oneText() bool {
-	return len(x.keys) == 1 && x.keys[0].dict != nil && x.keys[0].dict.Type.Phys() == types.PhysBytes && x.f.keys[0].e == nil
+	if len(x.keys) != 1 || x.keys[0].dict == nil || x.f.keys[0].e != nil {
+		return false
+	}
+	t := x.f.read[x.f.keys[0].col].Type
+	return t.Phys() == types.PhysBytes && t.Kind != types.UUID // identifiers are as cheap to name as runs
 }
 
 // release gives back the codes that were lent.
