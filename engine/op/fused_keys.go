@@ -147,10 +147,12 @@ func (k *keyCodes) own(rows int) (small bool) {
 }
 
 // decode reads values into vec, so many rows at a time, where some row passed, and lets f take them; ok is false once f is.
+// The other rows get code 0, and not what an earlier row group left: whoever takes larger blocks looks every row's code up.
 func (k *keyCodes) decode(g *rowGroup, step int, read func(from, to int, dst *vec.Vector) error, f func(from, to int) bool) (ok bool, err error) {
 	for from := 0; from < g.rows; from += step {
 		to := min(from+step, g.rows)
 		if g.sel != nil && !anyBit(g.sel[from>>6:vec.Words(to)]) {
+			k.blank(from, to)
 			continue
 		}
 		if err := read(from, to, &k.vec); err != nil {
@@ -161,6 +163,14 @@ func (k *keyCodes) decode(g *rowGroup, step int, read func(from, to int, dst *ve
 		}
 	}
 	return true, nil
+}
+
+func (k *keyCodes) blank(from, to int) {
+	if k.c8 != nil {
+		clear(k.c8[from:to])
+	} else if k.c16 != nil {
+		clear(k.c16[from:to])
+	}
 }
 
 func sized[T any](s []T, n int) []T {
