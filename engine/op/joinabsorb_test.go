@@ -46,7 +46,11 @@ func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 		rows := int64(-1)
 		for _, env := range []Env{{Workers: 1, NoJoinFilter: true}, {Workers: 1, NoFused: true}, {Workers: 2, NoJoinKeys: true}, {Workers: 1}, {Workers: 3}, {Workers: 2, BatchRows: 3}} {
 			if env.BatchRows > 0 && slices.ContainsFunc(n.Aggs, addsFloats) {
-				continue // they are added in words of 64 rows of a batch
+				// Floats are added in words of 64 rows of a batch: all but these have to be the same.
+				n = aggOut(&plan.Agg{In: n.In, Keys: n.Keys, Aggs: slices.DeleteFunc(slices.Clone(n.Aggs), addsFloats)})
+				if want, err = runEnv(t, src, n, Env{Workers: 1, NoJoinFilter: true, NoJoinKeys: true, NoFused: true}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			env.Analyze = &Analysis{}
 			got, err := runEnv(t, src, n, env)
