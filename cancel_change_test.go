@@ -154,17 +154,7 @@ func (s *changing) stop(t *testing.T, c session.Conn, after time.Duration, atEnd
 	}
 	go func() { ended <- play(ctx, c, s.sql, copied) }()
 	<-begun
-	select {
-	case err := <-ended:
-		return cancelAttempt{err: err, early: true}
-	case <-time.After(after):
-	}
-	slow, cpu, began := watchSlowness(), processCPU(t), time.Now()
-	cancel()
-	err := <-ended
-	a := cancelAttempt{took: time.Since(began), cpu: processCPU(t) - cpu, err: err}
-	a.late = slow.worst()
-	return a
+	return cancelAfter(t, after, cancel, ended)
 }
 
 // cancelMoments are when a statement is cancelled: those given, or later ones if the environment says so, to stop it in other places.

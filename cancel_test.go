@@ -110,6 +110,12 @@ func attemptCancel(t *testing.T, db *DB, sql string, after time.Duration) cancel
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- exhaust(ctx, db, sql) }()
+	return cancelAfter(t, after, cancel, ended)
+}
+
+// cancelAfter cancels what tells its end on ended, and measures how long that takes.
+func cancelAfter(t *testing.T, after time.Duration, cancel context.CancelFunc, ended <-chan error) cancelAttempt {
+	t.Helper()
 	select {
 	case err := <-ended:
 		return cancelAttempt{err: err, early: true}

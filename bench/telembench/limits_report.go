@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -114,14 +111,7 @@ func (r *limitsReport) write(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, r.Workload+".json"), append(text, '\n'), 0o644)
+	return writeRaw(dir, r.Workload, r)
 }
 
 func tilde(noisy bool) string {

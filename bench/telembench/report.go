@@ -95,21 +95,28 @@ func (r *report) write(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := writeRaw(dir, r.Workload, r); err != nil {
 		return err
 	}
 	files := r.plots()
-	files[r.Workload+".json"] = string(text) + "\n"
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(files[name]), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeRaw writes a report's raw data into dir.
+func writeRaw(dir, workload string, report any) error {
+	text, err := json.MarshalIndent(report, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, workload+".json"), append(text, '\n'), 0o644)
 }
 
 // timeOf is one of the two times of a run.
