@@ -170,7 +170,7 @@ func (s *joinStage) newSink(w *worker, next sink) (sink, error) {
 	}
 	_, _, probeKeys := s.sides()
 	p := &probe{s: s, w: w, next: next, keys: expr.CompileAll(probeKeys), finder: s.table.NewFinder()}
-	p.vecs = make([]*vec.Vector, len(probeKeys))
+	p.vecs, p.long.limit = make([]*vec.Vector, len(probeKeys)), w.x.pairBytes()
 	if s.n.Cond != nil {
 		p.cond = expr.Compile(s.n.Cond)
 	}
@@ -273,7 +273,7 @@ func (p *probe) pairs(b *vec.Batch, i int, rows []uint32) error {
 		}
 		p.right = append(p.right, rows[:n]...)
 		rows = rows[n:]
-		if len(p.left) == vec.BatchRows || p.long.bytes >= pairBytes {
+		if len(p.left) == vec.BatchRows || p.long.full() {
 			if err := p.flush(b); err != nil {
 				return err
 			}

@@ -7,12 +7,21 @@ import (
 
 // A join makes many copies of a row's texts: 4,096 pairs of one whole document are gigabytes, which nobody has accounted for, whose
 // offsets do not fit, and which nobody who cancels the statement waits for. So where texts are long, pairs are put out
-// as soon as their texts are pairBytes.
+// as soon as their texts are pairBytes, or what a test asks for.
 
 const pairBytes = 8 << 20
 
+// pairBytes is the most bytes of texts that pairs of a join, or rows put together, wait with.
+func (x *exec) pairBytes() int {
+	if n := x.env.PairBytes; n > 0 {
+		return n
+	}
+	return pairBytes
+}
+
 // pairLengths is what a probe knows of the texts of its pairs.
 type pairLengths struct {
+	limit int  // exec.pairBytes
 	count bool // some pairs of the batch may be long: they are counted
 	bytes int  // of the pairs that wait
 	dicts []dictLongest
@@ -43,7 +52,7 @@ func (l *pairLengths) look(p *probe, b *vec.Batch) {
 		}
 		longest += l.dicts[i].bytes
 	}
-	l.count = longest*vec.BatchRows > pairBytes
+	l.count = longest*vec.BatchRows > l.limit
 }
 
 // fit counts the texts of the pairs of row i with the gathered rows, up to those that are enough to be put out, and returns how
@@ -55,12 +64,15 @@ func (l *pairLengths) fit(p *probe, b *vec.Batch, i int, rows []uint32) int {
 		for c := range p.s.build.cols {
 			l.bytes += textLength(&p.s.build.cols[c], int(r))
 		}
-		if l.bytes >= pairBytes {
+		if l.full() {
 			return n + 1
 		}
 	}
 	return len(rows)
 }
+
+// full reports whether the pairs that wait have texts enough to be put out.
+func (l *pairLengths) full() bool { return l.bytes >= l.limit }
 
 func rowBytes(cols []*vec.Vector, i int) (n int) {
 	for _, v := range cols {

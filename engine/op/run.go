@@ -56,6 +56,8 @@ type Env struct {
 	WorkerRows int
 	// RowKeys is the number of keys from which a table of keys numbers whole rows; 0: 4096, negative: never. Tests set it.
 	RowKeys int
+	// PairBytes is the bytes of texts with which the pairs of a join are put out; 0: 8 MiB. Tests set it.
+	PairBytes int
 	// Skip makes scans leave out rows that corruption hides, and counts them; nil: they are errors.
 	Skip *scan.Skipped
 	// NoTopPush keeps a top-N from telling the scan below what it need not read, and from reading columns late.

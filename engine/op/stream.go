@@ -20,7 +20,7 @@ func (b *builder) stream(n plan.Node) (plan.Rows, error) {
 
 func (b *builder) rowsOf(p *pipeline, cols []plan.Col) plan.Rows {
 	if p.b.x.workers == 1 || p.source == nil && p.parallel() == 1 {
-		return &serial{p: p, g: newGatherer(cols)}
+		return &serial{p: p, g: newGatherer(cols, b.x.pairBytes())}
 	}
 	return &stream{p: p, cols: cols, done: make(chan struct{})}
 }
@@ -28,14 +28,15 @@ func (b *builder) rowsOf(p *pipeline, cols []plan.Col) plan.Rows {
 // gatherer collects live rows into batches of their own. Large batches are passed on as they are (dictionaries and
 // constants stay so), small ones are put together.
 type gatherer struct {
-	cols []plan.Col
-	part *vec.Batch // not yet full
-	out  func(*vec.Batch) error
-	free func() *vec.Batch
+	cols  []plan.Col
+	texts int        // exec.pairBytes
+	part  *vec.Batch // not yet full
+	out   func(*vec.Batch) error
+	free  func() *vec.Batch
 }
 
-func newGatherer(cols []plan.Col) *gatherer {
-	g := &gatherer{cols: cols}
+func newGatherer(cols []plan.Col, texts int) *gatherer {
+	g := &gatherer{cols: cols, texts: texts}
 	g.free = func() *vec.Batch { return g.newBatch() }
 	return g
 }
@@ -75,7 +76,7 @@ func (g *gatherer) push(b *vec.Batch, sel vec.Bitmap) error {
 		g.part.Cols[i].AppendSelected(v, sel)
 	}
 	g.part.N += n
-	if g.part.N >= vec.BatchRows || flatText(g.part) >= pairBytes {
+	if g.part.N >= vec.BatchRows || flatText(g.part) >= g.texts {
 		return g.flush()
 	}
 	return nil
@@ -271,7 +272,7 @@ type streamEnd struct {
 }
 
 func (s *stream) newEnd(w *worker) (terminal, error) {
-	e := &streamEnd{s: s, g: newGatherer(s.cols), w: w}
+	e := &streamEnd{s: s, g: newGatherer(s.cols, s.p.b.x.pairBytes()), w: w}
 	e.g.out = func(b *vec.Batch) error {
 		select {
 		case s.out[w.morsel] <- b:

@@ -202,8 +202,14 @@ func (m mode) cuts(text string) bool {
 
 // drawModes chooses some modes.
 func drawModes(r *rand.Rand) []mode {
+	all := allModes(r)
+	r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	return all[:3]
+}
+
+func allModes(r *rand.Rand) []mode {
 	off := simd.Off
-	all := []mode{
+	return []mode{
 		{settings: []string{"telemdb.optimizer_off = '" + strings.Join(opt.Rules(), ",") + "'"}},
 		{settings: []string{"telemdb.optimizer_off = '" + opt.Rules()[r.IntN(len(opt.Rules()))] + "'"}},
 		{settings: []string{"telemdb.fused = off"}},
@@ -228,10 +234,32 @@ func drawModes(r *rand.Rand) []mode {
 		{settings: []string{"telemdb.scan_lookup = off"}},
 		{settings: []string{"telemdb.scan_prune = off"}},
 		{settings: []string{"telemdb.topn_pushdown = off"}},
+		{settings: []string{"telemdb.topn_first = off"}},
+		{settings: []string{"telemdb.scan_ahead = off"}},
+		{settings: []string{fmt.Sprintf("telemdb.join_bytes = %d", []int{1, 10, 100}[r.IntN(3)])}},
+		{settings: []string{"telemdb.row_keys = 1"}},
+		{settings: []string{"telemdb.row_keys = -1"}},
 		{level: &off},
 	}
-	r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
-	return all[:3]
+}
+
+// TestEverySwitchOfAnOptimisationIsDrawn holds the modes against the settings there are: random queries meet a new one too.
+func TestEverySwitchOfAnOptimisationIsDrawn(t *testing.T) {
+	drawn := map[string]bool{"telemdb.worker_rows": true} // it is 0 in all modes: see TestRandomQueriesHaveOneAnswer
+	for _, m := range allModes(rand.New(rand.NewPCG(1, 1))) {
+		for _, s := range m.settings {
+			drawn[strings.Fields(s)[0]] = true
+		}
+	}
+	all := connect(t, serve(t), true).ask("SELECT name FROM pg_settings WHERE name LIKE 'telemdb.%'")
+	for _, row := range all.rows {
+		if !drawn[row[0]] {
+			t.Errorf("no mode sets %s", row[0])
+		}
+	}
+	if len(all.rows) < 8 {
+		t.Errorf("%d settings: %s", len(all.rows), all.message)
+	}
 }
 
 // otherwise runs a statement in modes.

@@ -27,6 +27,12 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.worker_rows")); err == nil {
 		env.WorkerRows = n
 	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.row_keys")); err == nil {
+		env.RowKeys = n
+	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.join_bytes")); err == nil {
+		env.PairBytes = n
+	}
 	env.HashEqual = c.set.value("telemdb.hash_equal") == "on"
 	env.ForceSpill = c.set.value("telemdb.force_spill") == "on"
 	env.NoJoinFilter = c.set.value("telemdb.join_filter") == "off"
