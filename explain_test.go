@@ -86,14 +86,53 @@ func TestExplainTellsWhatAQueryDidInTextAndJSON(t *testing.T) {
 	checkNode(t, plans[0].Plan)
 }
 
-func TestExplainBuffersTellsTheBytesOfAScan(t *testing.T) {
+func TestExplainAnalyzeTellsBytesEncodingsAndKernelsUnlessWithoutSummary(t *testing.T) {
 	db := explainDB(t, telemdb.Options{Workers: 1})
 	const q = "SELECT count(*) FROM e WHERE v < 3000 AND k <> 'x'"
-	if text := plan(t, db, "EXPLAIN (ANALYZE, BUFFERS) "+q); !regexp.MustCompile(`Bytes: [1-9]\d* read, \d+ decoded`).MatchString(text) {
-		t.Error(text)
+	bytes, kernels := regexp.MustCompile(`Bytes: [1-9]\d* read, \d+ decoded`), regexp.MustCompile(`Kernels: \w+; row groups: all 0, bitmap 3, selection 0`)
+	for options, want := range map[string]struct{ bytes, kernels bool }{
+		"ANALYZE": {true, true}, "ANALYZE, SUMMARY OFF": {}, "ANALYZE, SUMMARY OFF, BUFFERS": {bytes: true},
+	} {
+		text := plan(t, db, "EXPLAIN ("+options+") "+q)
+		if bytes.MatchString(text) != want.bytes || kernels.MatchString(text) != want.kernels || !strings.Contains(text, "Encodings: v delta") {
+			t.Errorf("%s: %s", options, text)
+		}
 	}
-	if text := plan(t, db, "EXPLAIN ANALYZE "+q); strings.Contains(text, "Bytes: ") {
-		t.Error(text)
+}
+
+// timed is what EXPLAIN (ANALYZE, FORMAT JSON) tells of the time of a node.
+type timed struct {
+	Type  string  `json:"Node Type"`
+	Total float64 `json:"Actual Total Time"`
+	Plans []timed `json:"Plans"`
+}
+
+func TestExplainTimesIncludeWhatRanBelow(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		db := explainDB(t, telemdb.Options{Workers: workers})
+		for _, q := range []string{
+			"SELECT a.v FROM e a JOIN (SELECT v, count(*) AS n FROM e GROUP BY v) b ON a.v = b.v WHERE b.n > 1",
+			"WITH x AS (SELECT k, count(*) AS n FROM e GROUP BY k) SELECT a.k || 'x' FROM x a JOIN x b ON a.n = b.n",
+			"SELECT s + 1 FROM (SELECT sum(v) OVER (PARTITION BY k ORDER BY day, v) AS s FROM e) q WHERE s > 10",
+			"SELECT n + 1 FROM (SELECT v, count(*) AS n FROM e GROUP BY v) q WHERE n > 1",
+		} {
+			var docs []struct{ Plan timed }
+			if err := json.Unmarshal([]byte(plan(t, db, "EXPLAIN (ANALYZE, FORMAT JSON) "+q)), &docs); err != nil {
+				t.Fatal(err)
+			}
+			includes(t, q, docs[0].Plan)
+		}
+	}
+}
+
+// includes asserts that no node's time is less than that of a node below it, but for what the clock's steps hide.
+func includes(t *testing.T, q string, n timed) {
+	t.Helper()
+	for _, c := range n.Plans {
+		if c.Total > n.Total+0.05 {
+			t.Errorf("%s: %s took %v ms, %s below it %v", q, n.Type, n.Total, c.Type, c.Total)
+		}
+		includes(t, q, c)
 	}
 }
 

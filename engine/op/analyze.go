@@ -23,6 +23,7 @@ type NodeStats struct {
 	rows    atomic.Int64
 	batches atomic.Int64
 	nanos   atomic.Int64
+	before  atomic.Int64 // nanoseconds of what had to be complete before the first morsel, while its pipeline waited
 	first   atomic.Int64 // nanoseconds until the first batch or the end
 	chains  atomic.Int64
 	held    atomic.Int64
@@ -84,8 +85,14 @@ func (s *NodeStats) Rows() int64 { return s.rows.Load() }
 // Batches returns the number of batches they came in.
 func (s *NodeStats) Batches() int64 { return s.batches.Load() }
 
-// Time returns the time spent in the node and below it, summed over the workers of its pipeline.
-func (s *NodeStats) Time() time.Duration { return time.Duration(s.nanos.Load()) }
+// Time returns the time spent in the node and below it, summed over the workers of its pipeline. What had to be complete before
+// they began, such as the build side of a join, is counted once.
+func (s *NodeStats) Time() time.Duration { return time.Duration(s.nanos.Load() + s.before.Load()) }
+
+// Wall returns the same as a clock on the wall has it: of the workers their mean.
+func (s *NodeStats) Wall() time.Duration {
+	return time.Duration(s.nanos.Load()/s.Workers() + s.before.Load())
+}
 
 // First returns the time until the first batch came; 0 for a part of a pipeline.
 func (s *NodeStats) First() time.Duration { return time.Duration(s.first.Load()) }
@@ -158,4 +165,11 @@ func (s *NodeStats) setFused(f *FusedStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fused = f
+}
+
+// Each calls f with every way of taking a row group, in the order of String, and the number that were taken so.
+func (s *FusedStats) Each(f func(name string, groups int64)) {
+	for _, w := range s.ways() {
+		f(w.name, w.n.Load())
+	}
 }

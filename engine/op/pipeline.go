@@ -196,16 +196,37 @@ type partMaker interface {
 // number of morsels is known only then.
 func (p *pipeline) prepare() error {
 	p.used.Do(func() {
-		for _, s := range p.stages {
-			if p.err = s.prepare(p.b); p.err != nil {
+		for i, s := range p.stages {
+			start := time.Now()
+			p.err = s.prepare(p.b)
+			p.waited(i, time.Since(start))
+			if p.err != nil {
 				return
 			}
 		}
 		if p.source != nil {
+			start := time.Now()
 			p.parts, p.err = p.source.begin()
+			p.waited(-1, time.Since(start))
 		}
 	})
 	return p.err
+}
+
+// waited books what was done before the first morsel for stage i, -1 the source, as time of it and of all that are behind it.
+func (p *pipeline) waited(i int, took time.Duration) {
+	a := p.b.x.env.Analyze
+	if a == nil {
+		return
+	}
+	if i < 0 && p.node != nil {
+		a.holder(p.node).before.Add(int64(took))
+	}
+	for _, n := range p.nodes[max(i, 0):] {
+		if pipelined(n) {
+			a.holder(n).before.Add(int64(took))
+		}
+	}
 }
 
 // bare reports whether nothing is to be done with the rows of the scan, once the pipeline is prepared.

@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -203,7 +204,9 @@ func (s *serial) advance() error {
 		defer s.c.slot.Release() // whoever asked for rows may take long to come back
 		return s.c.run(s.morsel - 1)
 	}
+	start := time.Now()
 	more, err := s.c.step()
+	s.c.settle(time.Since(start))
 	if err != nil || more {
 		return err
 	}

@@ -2,7 +2,6 @@ package op
 
 import (
 	"slices"
-	"time"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
@@ -13,8 +12,6 @@ import (
 // begin implements parted: the input is gathered in clusters, if it has partitions and they fit in memory; else it is sorted,
 // and the rows come one after the other.
 func (r *windowRows) begin() (parts int, err error) {
-	start := time.Now()
-	defer func() { r.book(time.Since(start), parts) }()
 	if len(r.p.partition) == 0 || r.p.sorted || r.b.x.env.NoClusters {
 		r.in, err = r.b.build(r.p.ordered(r.b, r.n))
 		return 0, err
@@ -37,13 +34,6 @@ func (r *windowRows) begin() (parts int, err error) {
 type noClose struct{ plan.Rows }
 
 func (noClose) Close() {}
-
-// book counts the time that began before the first chain as that of all of them.
-func (r *windowRows) book(took time.Duration, parts int) {
-	if a := r.b.x.env.Analyze; a != nil {
-		a.node(r.n).nanos.Add(int64(took) * int64(max(1, min(r.b.x.workers, parts))))
-	}
-}
 
 // ordered puts the sort below the window, where one is needed.
 func (p *windowPlan) ordered(b *builder, n *plan.Window) plan.Node {

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"strings"
 	"time"
@@ -87,7 +85,7 @@ type explained struct {
 	analysis *op.Analysis
 	planning time.Duration
 	running  time.Duration
-	extra    map[string]any // facts of the root, as JSON
+	extra    fields // facts of the root, as JSON
 }
 
 func (c *conn) explain(s *statementCtx, st *ast.Explain, params []types.Type, args []*vec.Vector) (Result, error) {
@@ -123,11 +121,11 @@ func (c *conn) explain(s *statementCtx, st *ast.Explain, params []types.Type, ar
 // result prints what is known.
 func (x *explained) result(s *statementCtx, cols []Column) (Result, error) {
 	if x.o.json {
-		text, err := json.MarshalIndent([]any{x.document()}, "", "  ")
+		text, err := indented([]any{x.document()})
 		if err != nil {
 			return nil, sqlstate.Wrap(sqlstate.Internal, err)
 		}
-		return textRows(s, cols, "EXPLAIN", [][]string{{string(text)}}), nil
+		return textRows(s, cols, "EXPLAIN", [][]string{{text}}), nil
 	}
 	var rows [][]string
 	for _, l := range x.text() {
@@ -292,41 +290,46 @@ func width(n plan.Node) int {
 }
 
 // document is the JSON form, with PostgreSQL's names.
-func (x *explained) document() map[string]any {
-	root := x.node(x.root)
-	maps.Copy(root, x.extra)
-	d := map[string]any{"Plan": root}
+func (x *explained) document() *fields {
+	d := &fields{}
+	d.set("Plan", x.node(x.root, &x.extra))
 	if x.o.summary {
-		d["Planning Time"] = ms(x.planning)
+		d.set("Planning Time", ms(x.planning))
 		if x.o.analyze {
-			d["Execution Time"] = ms(x.running)
+			d.set("Execution Time", ms(x.running))
 		}
 	}
 	return d
 }
 
-func (x *explained) node(n *show.Node) map[string]any {
-	d := map[string]any{"Node Type": n.Kind}
-	if n.On != "" {
-		d["Relation Name"] = n.On
-	}
+func (x *explained) node(n *show.Node, extra *fields) *fields {
+	d := &fields{}
+	d.set("Node Type", n.Kind)
 	if n.Role != "" {
-		d["Parent Relationship"] = n.Role
+		d.set("Parent Relationship", n.Role)
+	}
+	if n.On != "" {
+		d.set("Relation Name", n.On)
 	}
 	if x.o.costs {
-		d["Startup Cost"], d["Total Cost"] = 0.0, math.Round(x.cost(n)*100)/100
-		d["Plan Rows"], d["Plan Width"] = x.rows(n), width(n.Plan)
+		d.set("Startup Cost", 0.0)
+		d.set("Total Cost", math.Round(x.cost(n)*100)/100)
+		d.set("Plan Rows", x.rows(n))
+		d.set("Plan Width", width(n.Plan))
 	}
+	m := x.measured(n)
+	d.join(&m.actual)
 	for _, f := range n.Facts {
-		d[f.Name] = f.Value
+		d.set(f.Name, f.Value)
 	}
-	maps.Copy(d, x.measured(n).fields)
+	d.join(&m.fields)
+	d.join(extra)
 	var children []any
 	for _, c := range n.Children {
-		children = append(children, x.node(c))
+		children = append(children, x.node(c, &fields{}))
 	}
 	if children != nil {
-		d["Plans"] = children
+		d.set("Plans", children)
 	}
 	return d
 }

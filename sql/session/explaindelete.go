@@ -73,7 +73,7 @@ func (c *conn) costOfDelete(x *explained, t *types.Table, dead deadRows) error {
 		x.root.Facts = append(x.root.Facts, show.Fact{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
 	fact("Rows", "%s", matched)
-	x.extra = map[string]any{"Rows Matched": dead.count()}
+	x.extra.set("Rows Matched", dead.count())
 	coster, ok := c.tx.snap.Snapshot.(DeleteCoster)
 	if !ok {
 		return nil
@@ -86,7 +86,7 @@ func (c *conn) costOfDelete(x *explained, t *types.Table, dead deadRows) error {
 	if err != nil {
 		return sqlstate.Wrap(sqlstate.Internal, err)
 	}
-	add := func(name string, value any) { x.extra[name] = value }
+	add := x.extra.set
 	add("Partitions", k.Partitions)
 	if k.Partitions > 0 {
 		first, last := k.First.Format(time.DateOnly), k.Last.Format(time.DateOnly)

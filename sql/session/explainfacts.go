@@ -18,7 +18,8 @@ import (
 // names are used where it has the fact.
 type measurements struct {
 	lines  []show.Fact
-	fields map[string]any
+	actual fields // rows and time, which stand before what the node is to do
+	fields fields
 }
 
 func (m *measurements) line(name, format string, args ...any) {
@@ -27,18 +28,21 @@ func (m *measurements) line(name, format string, args ...any) {
 
 // measured lists what a node did. VERBOSE adds lines; JSON has all of it always.
 func (x *explained) measured(n *show.Node) *measurements {
-	m := &measurements{fields: map[string]any{}}
+	m := &measurements{}
 	if x.analysis == nil {
 		return m
 	}
 	st := x.analysis.Node(n.Plan)
 	if st == nil {
-		m.fields["Actual Rows"], m.fields["Actual Loops"] = 0, 0
+		m.actual.set("Actual Rows", 0)
+		m.actual.set("Actual Loops", 0)
 		return m
 	}
-	m.fields["Actual Rows"], m.fields["Actual Loops"] = st.Rows(), 1
+	m.actual.set("Actual Rows", st.Rows())
+	m.actual.set("Actual Loops", 1)
 	if x.o.timing {
-		m.fields["Actual Startup Time"], m.fields["Actual Total Time"] = ms(st.First()), ms(x.wall(n))
+		m.actual.set("Actual Startup Time", ms(st.First()))
+		m.actual.set("Actual Total Time", ms(x.wall(n)))
 	}
 	if n.Kind == "Delete" { // what a DELETE reads its search reads
 		return m
@@ -48,8 +52,9 @@ func (x *explained) measured(n *show.Node) *measurements {
 		if ways := f.String(); ways != "" {
 			m.line("Fused Row Groups", "%s", ways)
 		}
-		m.fields["Fused Row Groups"] = map[string]any{"Metadata": f.Metadata.Load(), "All": f.All.Load(), "Bitmap": f.Bitmap.Load(),
-			"Selection": f.Selection.Load(), "Dense": f.Dense.Load(), "Combined": f.Combined.Load(), "Fallback": f.Fallback.Load()}
+		taken := &fields{}
+		f.Each(func(name string, groups int64) { taken.set(title(name), groups) })
+		m.fields.set("Fused Row Groups", taken)
 	}
 	x.held(m, st)
 	if s := st.Scan(); s != nil {
@@ -61,13 +66,12 @@ func (x *explained) measured(n *show.Node) *measurements {
 	return m
 }
 
-// wall is the time in a node and below it as a clock on the wall has it: the mean of its workers'.
+// wall is the time in a node and below it as a clock on the wall has it.
 func (x *explained) wall(n *show.Node) time.Duration {
-	st := x.analysis.Node(n.Plan)
-	if st == nil {
-		return 0
+	if st := x.analysis.Node(n.Plan); st != nil {
+		return st.Wall()
 	}
-	return st.Time() / time.Duration(st.Workers())
+	return 0
 }
 
 // own is the time in a node alone.
@@ -81,14 +85,16 @@ func (x *explained) own(n *show.Node) time.Duration {
 
 // work tells batches, time and workers.
 func (x *explained) work(m *measurements, n *show.Node, st *op.NodeStats) {
-	m.fields["Batches"], m.fields["Workers Launched"] = st.Batches(), st.Workers()
+	m.fields.set("Batches", st.Batches())
+	m.fields.set("Workers Launched", st.Workers())
 	if x.o.verbose {
 		m.line("Batches", "%d", st.Batches())
 	}
 	if !x.o.timing {
 		return
 	}
-	m.fields["Own Time"], m.fields["Worker Time"] = ms(x.own(n)), ms(st.Time())
+	m.fields.set("Own Time", ms(x.own(n)))
+	m.fields.set("Worker Time", ms(st.Time()))
 	switch {
 	case st.Workers() > 1:
 		m.line("Time", "%.3f ms own of %.3f ms, %d workers: %.3f ms in all", ms(x.own(n)), ms(x.wall(n)), st.Workers(), ms(st.Time()))
@@ -100,13 +106,15 @@ func (x *explained) work(m *measurements, n *show.Node, st *op.NodeStats) {
 // held tells memory and disk. Memory is a line of the summary: it differs between versions.
 func (x *explained) held(m *measurements, st *op.NodeStats) {
 	if peak := st.MemoryPeak(); peak > 0 {
-		m.fields["Peak Memory Usage"] = (peak + 1023) / 1024 // kB, as PostgreSQL
+		m.fields.set("Peak Memory Usage", (peak+1023)/1024) // kB, as PostgreSQL
 		if x.o.summary {
 			m.line("Peak Memory Usage", "%dkB", (peak+1023)/1024)
 		}
 	}
 	if bytes, files := st.Spilled(); files > 0 {
-		m.fields["Disk Usage"], m.fields["Spill Bytes"], m.fields["Spill Files"] = (bytes+1023)/1024, bytes, files
+		m.fields.set("Disk Usage", (bytes+1023)/1024)
+		m.fields.set("Spill Bytes", bytes)
+		m.fields.set("Spill Files", files)
 		m.line("Spilled", "%d bytes to %d files", bytes, files)
 	}
 }
@@ -118,51 +126,89 @@ func (x *explained) scanned(m *measurements, s *scan.Stats, d *scan.Detail) {
 			m.line("Partitions", "%d of %d read", d.PartitionsRead, d.Partitions)
 		}
 		m.line("Segments", "%d of %d read", d.SegmentsRead, d.Segments)
-		m.fields["Partitions"], m.fields["Partitions Read"] = d.Partitions, d.PartitionsRead
-		m.fields["Segments"], m.fields["Segments Read"] = d.Segments, d.SegmentsRead
+		m.fields.set("Partitions", d.Partitions)
+		m.fields.set("Partitions Read", d.PartitionsRead)
+		m.fields.set("Segments", d.Segments)
+		m.fields.set("Segments Read", d.SegmentsRead)
 	}
 	m.line("Row Groups", "%d, pruned %d by partition, %d by manifest, %d by filters, %d by zone maps", s.Morsels, s.MorselsOutside,
 		s.MorselsPruned-s.MorselsOutside, s.MorselsFiltered, s.GroupsPruned)
 	m.line("Blocks", "%d read, %d skipped", s.Blocks, s.BlocksSkipped)
 	m.line("Rows", "%d in the table, %d passed", s.RowsIn, s.RowsOut)
-	maps.Copy(m.fields, map[string]any{"Row Groups": s.Morsels, "Row Groups Pruned by Partition": s.MorselsOutside,
-		"Row Groups Pruned by Manifest": s.MorselsPruned - s.MorselsOutside, "Row Groups Pruned by Filters": s.MorselsFiltered,
-		"Row Groups Pruned by Zone Maps": s.GroupsPruned, "Blocks Read": s.Blocks, "Blocks Skipped": s.BlocksSkipped,
-		"Rows in Table": s.RowsIn, "Rows Deleted": s.RowsDeleted, "Rows Passed": s.RowsOut,
-		"Rows Removed by Filter": max(s.RowsIn-s.RowsOut, 0)})
+	m.fields.set("Row Groups", s.Morsels)
+	m.fields.set("Row Groups Pruned by Partition", s.MorselsOutside)
+	m.fields.set("Row Groups Pruned by Manifest", s.MorselsPruned-s.MorselsOutside)
+	m.fields.set("Row Groups Pruned by Filters", s.MorselsFiltered)
+	m.fields.set("Row Groups Pruned by Zone Maps", s.GroupsPruned)
+	m.fields.set("Blocks Read", s.Blocks)
+	m.fields.set("Blocks Skipped", s.BlocksSkipped)
+	m.fields.set("Rows in Table", s.RowsIn)
+	m.fields.set("Rows Deleted", s.RowsDeleted)
+	m.fields.set("Rows Passed", s.RowsOut)
+	m.fields.set("Rows Removed by Filter", max(s.RowsIn-s.RowsOut, 0))
 }
 
-// met tells what a scan read: bytes, encodings, how its loops took rows, and each conjunct.
+// met tells what a scan read: bytes, encodings, how its loops took rows, and each conjunct. VERBOSE has a line for each column and
+// conjunct, with its figures.
 func (x *explained) met(m *measurements, n *show.Node, d *scan.Detail) {
-	m.fields["Bytes Read"], m.fields["Bytes Decoded"], m.fields["SIMD"] = d.Bytes, d.Decoded, d.Level.String()
-	m.fields["Kernel Modes"] = map[string]int64{"All": d.All, "Bitmap": d.Bitmap, "Selection": d.Selection}
-	if x.o.verbose || x.o.buffers { // there are no pages to count, as PostgreSQL does
+	m.fields.set("Bytes Read", d.Bytes)
+	m.fields.set("Bytes Decoded", d.Decoded)
+	m.fields.set("SIMD", d.Level.String())
+	modes := &fields{}
+	modes.set("All", d.All)
+	modes.set("Bitmap", d.Bitmap)
+	modes.set("Selection", d.Selection)
+	m.fields.set("Kernel Modes", modes)
+	if x.o.summary || x.o.buffers { // there are no pages to count, as PostgreSQL does
 		m.line("Bytes", "%d read, %d decoded", d.Bytes, d.Decoded)
 	}
-	if x.o.verbose {
+	if x.o.summary { // the level differs between machines
 		m.line("Kernels", "%s; row groups: all %d, bitmap %d, selection %d", d.Level, d.All, d.Bitmap, d.Selection)
 	}
 	names := columnNames(n.Plan)
-	var cols []map[string]any
+	x.columns(m, names, d)
+	x.conjuncts(m, names, d)
+}
+
+// columns tells the encodings of each column, by the number of its chunks.
+func (x *explained) columns(m *measurements, names []string, d *scan.Detail) {
+	var cols []any
+	var brief []string
 	for i, c := range d.Columns {
 		if c.Encodings == nil {
 			continue
 		}
-		cols = append(cols, map[string]any{"Column": names[i], "Encodings": c.Encodings, "Bytes Read": c.Bytes})
+		f := &fields{}
+		f.set("Column", names[i])
+		f.set("Encodings", c.Encodings)
+		f.set("Bytes Read", c.Bytes)
+		cols = append(cols, f)
+		brief = append(brief, names[i]+" "+strings.Join(slices.Sorted(maps.Keys(c.Encodings)), "/"))
 		if x.o.verbose {
 			m.line("Column "+names[i], "%s, %d bytes", counts(c.Encodings), c.Bytes)
 		}
 	}
-	if cols != nil {
-		m.fields["Column Chunks"] = cols
+	if cols == nil {
+		return
 	}
-	var conds []map[string]any
+	m.fields.set("Column Chunks", cols)
+	if !x.o.verbose {
+		m.line("Encodings", "%s", strings.Join(brief, ", "))
+	}
+}
+
+func (x *explained) conjuncts(m *measurements, names []string, d *scan.Detail) {
+	var conds []any
 	for _, c := range d.Conjuncts {
 		text := show.Expr(c.Cond, names)
-		f := map[string]any{"Condition": text, "Rows In": c.In, "Rows Out": c.Out}
+		f := &fields{}
+		f.set("Condition", text)
+		f.set("Rows In", c.In)
+		f.set("Rows Out", c.Out)
 		took := ""
 		if x.o.timing {
-			f["Time"], took = ms(c.Time), fmt.Sprintf(", %.3f ms", ms(c.Time))
+			f.set("Time", ms(c.Time))
+			took = fmt.Sprintf(", %.3f ms", ms(c.Time))
 		}
 		conds = append(conds, f)
 		if x.o.verbose {
@@ -170,9 +216,12 @@ func (x *explained) met(m *measurements, n *show.Node, d *scan.Detail) {
 		}
 	}
 	if conds != nil {
-		m.fields["Conjuncts"] = conds
+		m.fields.set("Conjuncts", conds)
 	}
 }
+
+// title spells a name as members of JSON are.
+func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // columnNames names the columns a scan reads.
 func columnNames(n plan.Node) []string {
