@@ -100,6 +100,18 @@ func TestExplainAnalyzeTellsBytesEncodingsAndKernelsUnlessWithoutSummary(t *test
 	}
 }
 
+// A search for a text goes through many row groups at a time, and is measured like any other scan.
+func TestExplainMeasuresASearchThroughManyRowGroups(t *testing.T) {
+	db := explainDB(t, telemdb.Options{Workers: 1})
+	text := plan(t, db, "EXPLAIN (ANALYZE, VERBOSE) SELECT v FROM e WHERE k = 'k3'")
+	for _, want := range []string{`Bytes: [1-9]\d* read`, `row groups: all 0, bitmap 0, selection 3`, `Column v: delta 3`, `Column k: dict 3`,
+		`Conjunct .*: 15000 rows in, 2142 out`} {
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
 // timed is what EXPLAIN (ANALYZE, FORMAT JSON) tells of the time of a node.
 type timed struct {
 	Type  string  `json:"Node Type"`

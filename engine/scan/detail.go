@@ -133,6 +133,13 @@ func (w *Worker) met(at int, c column.Column) {
 
 // metGroup counts a group of n rows of which alive passed, and the columns of the output.
 func (w *Worker) metGroup(n, alive int) {
+	w.metRows(n, alive)
+	if alive > 0 {
+		w.metOutput()
+	}
+}
+
+func (w *Worker) metRows(n, alive int) {
 	if w.detail == nil {
 		return
 	}
@@ -144,8 +151,15 @@ func (w *Worker) metGroup(n, alive int) {
 	default:
 		w.detail.Bitmap++
 	}
+}
+
+// metOutput counts the columns of the output but those that were filtered.
+func (w *Worker) metOutput() {
+	if w.detail == nil {
+		return
+	}
 	for _, c := range w.s.out {
-		if alive > 0 && !w.filters[c] {
+		if !w.filters[c] {
 			w.met(c, w.cols[c].direct)
 			w.met(c, w.cols[c].second)
 		}
@@ -155,6 +169,11 @@ func (w *Worker) metGroup(n, alive int) {
 // judged counts what conjunct k did.
 func (w *Worker) judged(k, before, after int, took time.Duration) {
 	w.preds[k].seen(before, after, took)
+	w.decided(k, before, after, took)
+}
+
+// decided tells of conjunct k.
+func (w *Worker) decided(k, before, after int, took time.Duration) {
 	if w.detail != nil {
 		c := &w.detail.Conjuncts[k]
 		c.In, c.Out, c.Time = c.In+int64(before), c.Out+int64(after), c.Time+took

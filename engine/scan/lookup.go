@@ -3,6 +3,7 @@ package scan
 import (
 	"math/bits"
 	"sync/atomic"
+	"time"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/storage/column"
@@ -313,14 +314,25 @@ func (f *finding) apply(w *Worker, k int) {
 	if f.blocks == nil || f.preds[k].verdict == all {
 		return
 	}
+	p, before, start := &f.preds[k], f.alive(), time.Now()
 	w.group = f.group
-	if err := f.preds[k].filterRange(w, 0, f.m.Rows(), f.words); err != nil {
+	if err := p.filterRange(w, 0, f.m.Rows(), f.words); err != nil {
 		f.blocks = nil // read as ever, it will fail again
 		return
 	}
 	for b := range f.blocks {
 		f.blocks[b].alive = f.blocks[b].sel.Count()
 	}
+	w.met(p.cols[0], p.col)
+	w.decided(k, before, f.alive(), time.Since(start))
+}
+
+// alive returns the number of rows that are left.
+func (f *finding) alive() (n int) {
+	for _, b := range f.blocks {
+		n += b.alive
+	}
+	return n
 }
 
 // narrow makes the worker's rows, of which sel tells the selected ones, those from the first selected to the last, to 64
@@ -347,6 +359,7 @@ func (f *finding) finish(w *Worker) {
 	}
 	f.state = found
 	f.count(w)
+	w.metRows(f.m.Rows(), f.alive())
 	for b := range f.blocks {
 		w.stats.Blocks++
 		if f.blocks[b].alive == 0 {
@@ -371,6 +384,7 @@ func (w *Worker) found(f *finding, emit Emit) error {
 			for c := range w.cols {
 				w.cols[c].open(f.group, w.s.table, w.s.node.Read[c])
 			}
+			w.metOutput()
 		}
 		if err := w.foundBlock(f, b, emit); err != nil {
 			return err
