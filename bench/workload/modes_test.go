@@ -53,6 +53,8 @@ func modes() []mode {
 		{name: "no scan told of a join", settings: []string{"telemdb.join_filter = off"}},
 		{name: "rows behind the first ones left out last", settings: []string{"telemdb.topn_first = off"}},
 		{name: "no scan told of a top-N", settings: []string{"telemdb.topn_pushdown = off"}},
+		{name: "texts made one by one", settings: []string{"telemdb.text_pieces = 1"}},
+		{name: "all texts of a batch at once", settings: []string{"telemdb.text_pieces = -1"}},
 		{name: "no SIMD", plain: true},
 		{name: "no SIMD, one thread, nothing fused", plain: true, settings: []string{"telemdb.workers = 1", "telemdb.fused = off"}},
 		{name: "all hashes equal", settings: []string{"telemdb.hash_equal = on"}, rows: 2000},

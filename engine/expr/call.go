@@ -25,7 +25,8 @@ type callNode struct {
 }
 
 // dictResult is what the function gave for the entries of one dictionary. ok is false if it failed for some entry:
-// perhaps one that no row has, so the error says nothing and the rows are evaluated one by one.
+// perhaps one that no row has, so the error says nothing and the rows are evaluated one by one. So they are if the texts for all
+// entries are too long together.
 type dictResult struct {
 	of  *vec.Vector
 	res *vec.Vector
@@ -53,6 +54,7 @@ func (n *callNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, e
 			return nil, err
 		}
 		n.vecs[i] = v
+		sel = ctx.reached(sel, &n.sel)
 		if v.Form != vec.Const {
 			constant = false
 		} else if !n.e.Fn.Called && v.Null(0) {
@@ -79,7 +81,18 @@ func (n *callNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, e
 func (n *callNode) call(ctx *Ctx, args []*vec.Vector, sel vec.Bitmap, rows int, out *vec.Vector) error {
 	out.Reset(n.e.T)
 	ctx.RetType = n.e.T
-	return n.e.Fn.Eval(ctx, args, sel, rows, out)
+	p := ctx.piece
+	if p == nil {
+		return n.e.Fn.Eval(ctx, args, sel, rows, out)
+	}
+	// What the function evaluates by itself are rows of its own.
+	ctx.piece = nil
+	if n.e.T.Phys() == types.PhysBytes {
+		ctx.offer = p
+	}
+	err := n.e.Fn.Eval(ctx, args, sel, rows, out)
+	ctx.piece, ctx.offer = p, nil
+	return err
 }
 
 func (n *callNode) evalConst(ctx *Ctx, rows int) (*vec.Vector, error) {
@@ -235,8 +248,8 @@ func (n *callNode) applyDict(ctx *Ctx, d int) dictResult {
 	args[d] = &h
 	all := vec.MakeBitmap(dict.N)
 	all.Fill(dict.N)
-	if n.call(ctx, args, all, dict.N, r.res) != nil {
-		return r
+	if !ctx.whole(dict.N, func() error { return n.call(ctx, args, all, dict.N, r.res) }) {
+		return dictResult{of: dict}
 	}
 	r.res.Flatten()
 	r.ok = true

@@ -136,6 +136,7 @@ func (n *caseNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, e
 		}
 		n.c.add(v, n.hit)
 		n.rem.AndNot(n.hit)
+		n.rem = ctx.reached(n.rem, &n.rem)
 	}
 	return n.c.result(in.N), nil
 }
@@ -176,6 +177,7 @@ func (n *coalesceNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vecto
 		}
 		n.c.add(v, n.hit)
 		n.rem.AndNot(n.hit)
+		n.rem = ctx.reached(n.rem, &n.rem)
 	}
 	return n.c.result(in.N), nil
 }

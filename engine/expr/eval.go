@@ -118,6 +118,13 @@ func keepTrue(v *vec.Vector, sel vec.Bitmap) {
 }
 
 func compile(e Expr) node {
+	if inPieces(e) {
+		return &piecesNode{arg: compileWhole(e), t: e.Type()}
+	}
+	return compileWhole(e)
+}
+
+func compileWhole(e Expr) node {
 	switch e := e.(type) {
 	case *Col:
 		return &colNode{idx: e.Idx}

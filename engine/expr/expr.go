@@ -160,7 +160,8 @@ type Func struct {
 	Called bool
 	// Eval computes the rows of sel (bits above n are zero). args have n rows in any Form. out has been Reset to the
 	// call's type; Eval sets it to n rows, flat or constant; rows outside sel may hold anything but must be there. An
-	// error is only raised for a row of sel. Eval may not keep args. It may mark rows NULL in out.Valid.
+	// error is only raised for a row of sel. Eval may not keep args. It may mark rows NULL in out.Valid. Where a row of out
+	// takes many bytes it may stop early: see Ctx.TakePieces.
 	Eval func(ctx *Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error
 	OID  uint32 // pg_proc oid; 0 for none
 	// Monotone has a bit for each argument, the first's lowest, in which the result only rises or only falls while the others
@@ -190,6 +191,12 @@ type Ctx struct {
 	OuterRefs func(p any) []int
 	// RetType is the type the call under evaluation was resolved to; the evaluator sets it before Eval.
 	RetType types.Type
+	// TextRoom is how many bytes of text one call makes before what is above it takes them, and the rows that are left come
+	// after that: see Pieces. 0: what is best; below 0: all rows at once.
+	TextRoom int
+
+	piece *Pieces // the rows under evaluation, where they may end early
+	offer *Pieces // the same for the call under evaluation, if it makes texts of it
 }
 
 // SessionInfo is what functions ask of the session that runs them. Catalog functions get more by asserting a wider

@@ -22,6 +22,7 @@ type inNode struct {
 	pass   vec.Bitmap
 	hits   vec.Bitmap
 	tmp    vec.Bitmap
+	sel    vec.Bitmap
 	out    vec.Vector
 	canon  []byte
 	normal bool // values are to be brought into canonical form first
@@ -122,6 +123,7 @@ func (n *inNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, err
 	if err != nil {
 		return nil, err
 	}
+	sel = ctx.reached(sel, &n.sel)
 	n.hits = n.hits.Resize(in.N)
 	n.find(v, sel, n.hits)
 	n.out.SetFlat(boolType, in.N)

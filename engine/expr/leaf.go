@@ -13,6 +13,7 @@ type leafNode struct {
 	mid  vec.Vector // the member, as jsonb or text
 	cast *Caster
 	text []byte
+	sel  vec.Bitmap
 }
 
 func compileLeaf(e *Leaf) node {
@@ -36,6 +37,7 @@ func (n *leafNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, e
 	if err != nil {
 		return nil, err
 	}
+	sel = ctx.reached(sel, &n.sel)
 	rows := in.N
 	if base.Form == vec.Const {
 		one := *base

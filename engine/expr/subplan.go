@@ -17,6 +17,7 @@ import (
 type subplanNode struct {
 	e     *Subplan
 	arg   node
+	sel   vec.Bitmap
 	out   vec.Vector
 	refs  []int
 	known bool // refs is the whole truth
@@ -55,6 +56,7 @@ func (n *subplanNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector
 			return nil, err
 		}
 		arg = v
+		sel = ctx.reached(sel, &n.sel)
 	}
 	if isEmpty(sel) {
 		n.out.SetConstNull(n.e.T, in.N)
@@ -210,7 +212,9 @@ func appendRowKey(dst []byte, v *vec.Vector, i int) []byte {
 }
 
 func (n *subplanNode) run(ctx *Ctx) (*answer, error) {
-	batches, err := ctx.Run(ctx, n.e.Plan)
+	c := *ctx
+	c.piece = nil // its rows are others
+	batches, err := ctx.Run(&c, n.e.Plan)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (s *projectStage) newSink(w *worker, next sink) (sink, error) {
 	if s.absorbed {
 		return next, nil
 	}
-	p := &projectSink{w: w, next: next, exprs: expr.CompileAll(s.n.Exprs), types: make([]types.Type, len(s.n.Exprs))}
+	p := &projectSink{w: w, next: next, exprs: expr.CompileAll(s.n.Exprs), types: make([]types.Type, len(s.n.Exprs)), inPieces: expr.MakeTexts(s.n.Exprs)}
 	for i, e := range s.n.Exprs {
 		p.types[i] = e.Type()
 	}
@@ -71,27 +71,60 @@ func (s *projectStage) newSink(w *worker, next sink) (sink, error) {
 }
 
 type projectSink struct {
-	w     *worker
-	next  sink
-	exprs []*expr.Evaluator
-	types []types.Type
-	views []vec.Vector
-	out   vec.Batch
+	w        *worker
+	next     sink
+	exprs    []*expr.Evaluator
+	types    []types.Type
+	views    []vec.Vector
+	out      vec.Batch
+	inPieces bool
+	pieces   expr.Pieces
 }
 
 func (s *projectSink) push(b *vec.Batch, sel vec.Bitmap) error {
+	if s.inPieces {
+		return s.pushPieces(b, sel)
+	}
 	for i, e := range s.exprs {
 		v, err := e.Eval(s.w.ctx, b, sel)
 		if err != nil {
 			return err
 		}
-		s.out.Cols[i] = v
-		if v.Type != s.types[i] && v.Type.Phys() == s.types[i].Phys() {
-			s.views[i] = *v
-			s.views[i].Type = s.types[i]
-			s.out.Cols[i] = &s.views[i]
-		}
+		s.set(i, v)
 	}
 	s.out.N = b.N
 	return s.next.push(&s.out, sel)
+}
+
+// pushPieces is push where an expression makes texts: long ones go on before all rows have theirs.
+func (s *projectSink) pushPieces(b *vec.Batch, sel vec.Bitmap) error {
+	s.pieces.Start(b.N, sel)
+	for more := true; more; {
+		for i, e := range s.exprs {
+			v, err := s.pieces.Eval(s.w.ctx, e, b)
+			if err != nil {
+				return err
+			}
+			s.set(i, v)
+		}
+		s.out.N = b.N
+		err := s.next.push(&s.out, s.pieces.Sel())
+		if err != nil {
+			return err
+		}
+		if more, err = s.pieces.Next(s.w.ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set makes v column i of what goes on.
+func (s *projectSink) set(i int, v *vec.Vector) {
+	s.out.Cols[i] = v
+	if v.Type != s.types[i] && v.Type.Phys() == s.types[i].Phys() {
+		s.views[i] = *v
+		s.views[i].Type = s.types[i]
+		s.out.Cols[i] = &s.views[i]
+	}
 }

@@ -67,6 +67,7 @@ func hasMods(t types.Type) bool {
 // modCast converts, then applies the modifier.
 func modCast(c cast, from, to types.Type, explicit bool) evalFunc {
 	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		ctx.TakePieces() // of two steps, none stops by itself
 		v := args[0]
 		if c.eval != nil {
 			v = &vec.Vector{}

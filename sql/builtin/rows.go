@@ -13,6 +13,7 @@ type rowFunc func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) err
 // byRow makes an Eval of a rowFunc. Rows outside sel get the zero value.
 func byRow(f rowFunc) evalFunc {
 	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+		room := roomOf(ctx)
 		work := 0  // bytes since the statement was last asked whether it is still wanted
 		prior := 0 // bytes before the last row
 		for i := range n {
@@ -34,12 +35,43 @@ func byRow(f rowFunc) evalFunc {
 					return err
 				}
 			}
-			if len(out.Data) > maxBatch {
-				return errTextSize()
+			if len(out.Data) > room.bytes {
+				if stop, err := room.full(out, i+1, n); stop || err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
+}
+
+// room is how many bytes of texts a call may make: what a piece of the batch has, and what a vector can hold.
+type room struct {
+	bytes  int
+	pieces *expr.Pieces // nil: the call may not stop
+}
+
+func roomOf(ctx *expr.Ctx) room {
+	r := room{bytes: maxBatch, pieces: ctx.TakePieces()}
+	if r.pieces != nil {
+		r.bytes = min(r.bytes, r.pieces.Room(ctx))
+	}
+	return r
+}
+
+// full is asked when out, with rows up to next of n, has more than bytes. It reports whether the call stops; out is complete then.
+func (r *room) full(out *vec.Vector, next, n int) (stop bool, err error) {
+	if len(out.Data) > maxBatch {
+		return true, errTextSize()
+	}
+	if next == n {
+		return true, nil
+	}
+	r.pieces.StopBefore(next)
+	for range n - next {
+		appendZero(out)
+	}
+	return true, nil
 }
 
 // A batch of long texts takes seconds: the statement is asked for between rows, each lookEvery bytes, where a row counts
@@ -114,34 +146,59 @@ func appendZero(out *vec.Vector) {
 
 // byRowBytes is for functions of one bytes value to another: f appends the result to dst.
 func byRowBytes(f func(dst, s []byte) ([]byte, error)) evalFunc {
-	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		out.Off = append(out.Off[:0], 0)
-		a := args[0]
+		room, look, a := roomOf(ctx), watch{ctx: ctx}, args[0]
 		for i := range n {
 			if sel.Get(i) {
-				var err error
-				if out.Data, err = f(out.Data, a.Bytes(i)); err != nil {
+				s := a.Bytes(i)
+				if err := look.before(len(s)); err != nil {
 					return err
 				}
-				if len(out.Data) > maxBatch {
-					return errTextSize()
+				var err error
+				if out.Data, err = f(out.Data, s); err != nil {
+					return err
 				}
 			}
 			out.Off = append(out.Off, uint32(len(out.Data)))
+			out.N++
+			if len(out.Data) > room.bytes {
+				if stop, err := room.full(out, i+1, n); stop || err != nil {
+					return err
+				}
+			}
 		}
-		out.N = n
 		return nil
 	}
 }
 
+// watch asks between rows whether the statement is still wanted, each lookEvery bytes.
+type watch struct {
+	ctx  *expr.Ctx
+	seen int
+}
+
+// before is called with the bytes of a row that is about to be computed.
+func (w *watch) before(bytes int) error {
+	if w.seen += bytes; w.seen <= lookEvery {
+		return nil
+	}
+	w.seen = 0
+	return canceled(w.ctx)
+}
+
 // byRowInt is for functions of one bytes value to an integer.
 func byRowInt(f func(s []byte) int64) evalFunc {
-	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		out.SetFlat(out.Type, n)
-		a := args[0]
+		look, a := watch{ctx: ctx}, args[0]
 		for i := range n {
 			if sel.Get(i) {
-				out.I64[i] = f(a.Bytes(i))
+				s := a.Bytes(i)
+				if err := look.before(len(s)); err != nil {
+					return err
+				}
+				out.I64[i] = f(s)
 			}
 		}
 		return nil
@@ -150,14 +207,18 @@ func byRowInt(f func(s []byte) int64) evalFunc {
 
 // byRowBool is for predicates on two bytes values.
 func byRowBool(f func(a, b []byte) (bool, error)) evalFunc {
-	return func(_ *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
+	return func(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {
 		out.SetFlat(tBool, n)
-		a, b := args[0], args[1]
+		look, a, b := watch{ctx: ctx}, args[0], args[1]
 		for i := range n {
 			if !sel.Get(i) {
 				continue
 			}
-			ok, err := f(a.Bytes(i), b.Bytes(i))
+			x, y := a.Bytes(i), b.Bytes(i)
+			if err := look.before(len(x) + len(y)); err != nil {
+				return err
+			}
+			ok, err := f(x, y)
 			if err != nil {
 				return err
 			}

@@ -197,7 +197,7 @@ func (m mode) String() string {
 func (m mode) cuts(text string) bool {
 	s := strings.Join(m.settings, " ")
 	joins := strings.Contains(s, "optimizer_off") || strings.Contains(s, "join_")
-	return strings.Contains(s, "batch_rows") || joins && (strings.Contains(text, " JOIN ") || strings.Contains(text, "(SELECT "))
+	return strings.Contains(s, "batch_rows") || strings.Contains(s, "text_pieces") || joins && (strings.Contains(text, " JOIN ") || strings.Contains(text, "(SELECT "))
 }
 
 // drawModes chooses some modes.
@@ -239,6 +239,7 @@ func allModes(r *rand.Rand) []mode {
 		{settings: []string{fmt.Sprintf("telemdb.join_bytes = %d", []int{1, 10, 100}[r.IntN(3)])}},
 		{settings: []string{"telemdb.row_keys = 1"}},
 		{settings: []string{"telemdb.row_keys = -1"}},
+		{settings: []string{fmt.Sprintf("telemdb.text_pieces = %d", []int{-1, 1, 100}[r.IntN(3)])}},
 		{level: &off},
 	}
 }

@@ -21,6 +21,9 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.batch_rows")); err == nil {
 		env.BatchRows = n
 	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.text_pieces")); err == nil {
+		env.Ctx.TextRoom = n
+	}
 	if n, err := strconv.Atoi(c.set.value("telemdb.many_groups")); err == nil {
 		env.ManyGroups = n
 	}
