@@ -2,7 +2,7 @@
 // one table; workers have states of their own, which are merged afterwards.
 //
 // Files: count.go and sum.go (counts, sums, means), minmax.go, boolean.go, variance.go, histogram.go, hll.go (states of fixed
-// size per group); collect.go and finish.go (aggregates that need all their values: arrays, strings, quantiles, modes);
+// size per group); collect.go and finish.go (aggregates that need all their values: arrays, strings, quantiles, modes); pick.go (a value of one row per group);
 // ordered_set.go, grouped_words.go and selection.go (quantiles and modes of numbers);
 // distinct.go (DISTINCT around any of them).
 package agg
@@ -181,13 +181,13 @@ func init() {
 		"percentile_cont":  ranking(percentileContFinish, rankedQuantiles(true)),
 		"percentile_disc":  ranking(percentileDiscFinish, rankedQuantiles(false)),
 		"mode":             ranking(modeFinish, rankedMode),
-		"any_value":        collecting(firstFinish),
-		"arbitrary":        collecting(firstFinish),
+		"any_value":        newAnyValue,
+		"arbitrary":        newAnyValue,
 		"median":           ranking(medianFinish, rankedMedian),
-		"max_by":           collecting(byFinish(1)),
-		"last":             collecting(byFinish(1)),
-		"min_by":           collecting(byFinish(-1)),
-		"first":            collecting(byFinish(-1)),
+		"max_by":           newBy(1),
+		"last":             newBy(1),
+		"min_by":           newBy(-1),
+		"first":            newBy(-1),
 		"regr_count":       newRegression,
 	}
 	for name := range regressions {

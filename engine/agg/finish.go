@@ -176,37 +176,6 @@ func jsonbOrder(a *asker, all []member) ([]member, error) {
 	return out, nil
 }
 
-// firstFinish is any_value: the first value that is not NULL.
-func firstFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
-	if len(ts) != 1 {
-		return nil, 0
-	}
-	return func(s *rowStore, rows []uint32, out *vec.Vector) error {
-		out.AppendFrom(&s.cols[0], int(rows[0]))
-		return nil
-	}, 0
-}
-
-// byFinish is max_by(x, y) (sign 1) and min_by (sign -1): x of the row with the greatest or least y, of several the
-// first. last(x, t) and first(x, t) are the same.
-func byFinish(sign int) func(*plan.AggCall, []types.Type) (finisher, int) {
-	return func(_ *plan.AggCall, ts []types.Type) (finisher, int) {
-		if len(ts) != 2 {
-			return nil, 0
-		}
-		return func(s *rowStore, rows []uint32, out *vec.Vector) error {
-			y, best := &s.cols[1], rows[0]
-			for _, r := range rows[1:] {
-				if datum.Compare(y.Type, y, int(r), y, int(best))*sign > 0 {
-					best = r
-				}
-			}
-			out.AppendFrom(&s.cols[0], int(best))
-			return nil
-		}, 1
-	}
-}
-
 // medianFinish is median(x): percentile_cont(0.5).
 func medianFinish(_ *plan.AggCall, ts []types.Type) (finisher, int) {
 	if len(ts) != 1 || ts[0].Phys() != types.PhysFloat64 {

@@ -403,6 +403,9 @@ func (m *aggMerger) partition(r *aggRows, tables []*splitTable) error {
 	for _, e := range m.ends {
 		if e.raw != nil {
 			x.writers = append(x.writers, e.raw)
+			if err := e.raw.settle(); err != nil {
+				return err
+			}
 		}
 	}
 	r.parts = x

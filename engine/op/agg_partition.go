@@ -375,7 +375,7 @@ func (m *partitionMaker) add(b *vec.Batch) error {
 	if m.rest != nil {
 		return m.rest.addRaw(b, nil)
 	}
-	m.t.mem.soft = m.divisible()
+	m.t.mem.soft = m.mayGrow()
 	return m.t.addRaw(b, nil)
 }
 
@@ -393,6 +393,12 @@ func (m *partitionMaker) tooLarge() bool {
 // divisible reports whether there may be partitions of this partition: one group cannot be divided.
 func (m *partitionMaker) divisible() bool { return m.x.depth < maxDepth && m.t.seen >= 2 }
 
+// mayGrow reports whether the table's next batch is no reason to fail, however much others hold: it can be divided when it gets
+// too large, or is not what the memory went to.
+func (m *partitionMaker) mayGrow() bool {
+	return m.divisible() || m.t.mem.held <= max(1<<20, m.w.x.mem.bound()/8)
+}
+
 // begin sends all further rows to partitions of this partition.
 func (m *partitionMaker) begin() {
 	m.rest = newRawWriter(m.x.l, m.w, m.x.used+m.x.bits)
@@ -402,6 +408,9 @@ func (m *partitionMaker) begin() {
 func (m *partitionMaker) finish() error {
 	if m.rest == nil {
 		return nil
+	}
+	if err := m.rest.settle(); err != nil {
+		return err
 	}
 	x := m.x
 	m.split = &partitions{b: x.b, n: x.l.plan, l: x.l, writers: []*rawWriter{m.rest}, ordered: x.ordered,
@@ -491,7 +500,7 @@ func (m *partitionMaker) morsel(q *morselReader, last bool) error {
 	if t == nil {
 		return nil
 	}
-	m.t.mem.soft = m.divisible()
+	m.t.mem.soft = m.mayGrow()
 	return m.t.merge(t)
 }
 

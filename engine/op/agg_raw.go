@@ -243,6 +243,26 @@ func (r *rawWriter) scatter(sel vec.Bitmap, n int) error {
 	return r.mem.to(held)
 }
 
+// settle is called behind the last row: what partitions hold in memory goes to disk too if it is worth it, since they wait for
+// their turn.
+func (r *rawWriter) settle() error {
+	if r.mem.held*settleShare < r.mem.m.bound() {
+		return nil
+	}
+	for _, f := range r.files {
+		if f == nil {
+			continue
+		}
+		if err := f.Settle(); err != nil {
+			return err
+		}
+	}
+	return r.mem.to(0)
+}
+
+// settleShare is the part of the memory from which what waits for its turn is worth writing.
+const settleShare = 64
+
 // close removes what was written.
 func (r *rawWriter) close() {
 	for p := range r.files {

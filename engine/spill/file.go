@@ -134,6 +134,21 @@ func (f *File) flush() error {
 	return nil
 }
 
+// Settle puts what the file still holds in memory on disk, and gives the memory back: for who has many files that are not read
+// soon. Nothing is written to the file afterwards.
+func (f *File) Settle() error {
+	if f.err != nil || f.sealed || f.closed {
+		return f.err
+	}
+	f.flushGathered()
+	f.sealed = true
+	if err := f.flush(); err != nil {
+		return err
+	}
+	f.gather, f.pending, f.raw = nil, vec.Batch{}, nil
+	return nil
+}
+
 // packBuffers lends memory for one block's compressed form.
 var packBuffers = sync.Pool{New: func() any { return new([]byte) }}
 

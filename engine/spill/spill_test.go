@@ -147,6 +147,11 @@ func TestAFileGivesBackTheRowsInTheirOrder(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if rng.IntN(2) == 0 {
+				if err := f.Settle(); err != nil || f.Bytes() > 0 {
+					t.Fatalf("settle: %v, the file still holds %d bytes", err, f.Bytes())
+				}
+			}
 			files, want = append(files, f), append(want, rows)
 		}
 		for i, f := range files {
