@@ -103,7 +103,8 @@ func (r *aggRows) compute() error {
 		m.ordered = m.ordered || keys.Canonical(k.Type()) || k.Type().Phys() == types.PhysFloat64
 	}
 	m.ordered = m.ordered && p.morsels() > 1
-	r.fewRows(p)
+	many := r.fewRows(p)
+	m.many, m.soon = many, many < r.b.x.manyGroups()
 	f := newFused(r.b, r.n, p)
 	if !m.ordered && r.b.x.scatters() {
 		m.partial = newPartialLayout(r.b.x, r.n, f)
@@ -187,7 +188,7 @@ func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	if err := e.table.add(b, sel); err != nil {
 		return err
 	}
-	if e.m.partial != nil && e.table.batches%unloadAfter == 0 {
+	if e.m.partial != nil && (e.m.soon || e.table.batches%unloadAfter == 0) {
 		return e.unload() // a morsel of rows has no end
 	}
 	return nil
@@ -217,17 +218,22 @@ func (e *aggEnd) unload() error {
 	x, t := e.w.x, e.table
 	n := t.keys.Len()
 	tight := x.spill != nil && n > 0 && (x.env.ForceSpill || x.mem.above(1, 3) && t.mem.held*64 > x.mem.bound())
-	if !tight && (n <= x.manyGroups() || e.part == nil && 2*n <= t.added) {
+	if !tight && (n <= e.m.many || e.part == nil && 2*n <= t.added) {
 		return nil
 	}
 	return e.scatter()
 }
 
-// scatter gives the groups of the worker's table to the partitions.
-func (e *aggEnd) scatter() error {
+// beginParts makes room for what is scattered.
+func (e *aggEnd) beginParts() {
 	if e.part == nil {
 		e.part = newPartialRows(e.m.partial, e.w)
 	}
+}
+
+// scatter gives the groups of the worker's table to the partitions.
+func (e *aggEnd) scatter() error {
+	e.beginParts()
 	if err := e.part.table(e.table, nil); err != nil {
 		return err
 	}
@@ -261,6 +267,8 @@ type aggMerger struct {
 	n        *plan.Agg
 	ordered  bool
 	partial  *partialLayout // nil: groups are not scattered
+	many     int            // groups from which scattered ones are put together by partition
+	soon     bool           // many is less than for other aggregations: see fewRows
 	spilling atomic.Bool
 	held     atomic.Int64 // by total
 	mu       sync.Mutex
@@ -338,7 +346,12 @@ func (m *aggMerger) finish(r *aggRows) error {
 		t.grow(1, 0) // without keys there is one group, even without rows
 	}
 	var err error
-	if m.partial != nil && t.groups() > r.b.x.manyGroups() {
+	switch {
+	case m.partial == nil || t.groups() <= m.many:
+	case m.soon && t.groups() <= r.b.x.manyGroups():
+		r.out = &groupRows{t: t}
+		return r.out.order(m.partial.byPartition(t))
+	default:
 		rows := newPartialRows(m.partial, m.ends[0].w)
 		r.some = newPartialGroups(m.partial, []*partialRows{rows})
 		if err := rows.table(t, sortBySeen(t.first)); err != nil {

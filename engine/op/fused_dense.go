@@ -75,7 +75,7 @@ func (x *fusedWorker) dense() error {
 		x.lanes.Unpack(counter.least, x.total.t, counter.sums.t)
 	}
 	x.counts = x.total.fold(&x.index)
-	if x.scatterable() {
+	if x.handsOver() && (x.end.scatters() || x.scattersSoon()) {
 		return x.scatter()
 	}
 	if err := x.name(); err != nil {

@@ -7,11 +7,8 @@ import (
 	"github.com/telemdb/telemdb/storage/types"
 )
 
-// scatterable reports whether what the row group came to can be scattered: not where rows are left for the states.
-func (x *fusedWorker) scatterable() bool {
-	if !x.end.scatters() {
-		return false
-	}
+// handsOver reports whether what the row group came to can be scattered: not where rows are left for the states.
+func (x *fusedWorker) handsOver() bool {
 	for i := range x.sums {
 		if m := &x.sums[i]; m.rows || len(m.later) > 0 {
 			return false
@@ -25,6 +22,7 @@ const scatterStep = 512
 
 // scatter gives the codes that have rows to the partitions, in the order of their first rows.
 func (x *fusedWorker) scatter() error {
+	x.end.beginParts()
 	d, part := &x.named, x.end.part
 	l := part.l
 	d.want, d.order = d.want.Resize(x.index.n), d.order[:0]

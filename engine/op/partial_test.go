@@ -139,6 +139,16 @@ func TestScatteredGroupsAreTheGroupsOfATable(t *testing.T) {
 				t.Fatalf("round %d, %+v, %s: the order of the groups is another one", round, e, describe(src, n))
 			}
 		}
+		if groups := strings.Count(order, "\n"); groups > 1 { // groups of few rows come to the same order from any number on that is below theirs
+			soon := 1 + rng.IntN(groups-1)
+			for _, e := range []Env{{Workers: 1, SoonGroups: soon}, {Workers: 3, SoonGroups: soon}, {Workers: 2, SoonGroups: soon, NoFused: true},
+				{Workers: 1, SoonGroups: soon, NoFused: true, BatchRows: 64}, {Workers: 3, SoonGroups: soon, BatchRows: 64, NoScatterRows: true},
+				{Workers: 2, SoonGroups: soon, ManyGroups: soon + 1}} {
+				if got := show(answer(e, n)); got != order {
+					t.Fatalf("round %d, %+v, %d groups, %s: the order of the groups is another one", round, e, groups, describe(src, n))
+				}
+			}
+		}
 		for _, e := range []Env{{Workers: 2, ManyGroups: 200}, {Workers: 2, NoScatter: true, ManyGroups: 100}, {Workers: 1},
 			{Workers: 2, ManyGroups: 1, NoScatterTexts: true}, {Workers: 2, ManyGroups: 100, NoFused: true, BatchRows: 64, ForceSpill: true, Spill: newSpace()},
 			{Workers: 3, ManyGroups: 1, ForceSpill: true, Spill: newSpace()}, {Workers: 2, ManyGroups: 300, ForceSpill: true, Spill: newSpace()},

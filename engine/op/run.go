@@ -54,6 +54,8 @@ type Env struct {
 	ManyGroups int
 	// WorkerRows is how many rows of a table each worker of an aggregation with keys has to have; 0: any.
 	WorkerRows int
+	// SoonGroups is the number of groups from which aggregations of few rows put them together by partition; 0: as others do.
+	SoonGroups int
 	// RowKeys is the number of keys from which a table of keys numbers whole rows; 0: 4096, negative: never. Tests set it.
 	RowKeys int
 	// PairBytes is the bytes of texts with which the pairs of a join are put out; 0: 8 MiB. Tests set it.

@@ -80,6 +80,7 @@ var settingTable = []setting{
 	{name: "telemdb.scan_groups", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans filter whole row groups, and aggregations take them; without it they go block by block."},
 	{name: "telemdb.scan_lookup", initial: "on", typ: "bool", check: checkBool, desc: "Lets a search for few rows go through many row groups at a time."},
 	{name: "telemdb.scan_prune", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans leave row groups unopened whose statistics or filters rule them out."},
+	{name: "telemdb.soon_groups", initial: "8192", typ: "integer", check: checkInt(0, 1<<30), desc: "Groups from which aggregations of few rows scatter them; 0 is the number for many rows."},
 	{name: "telemdb.text_pieces", initial: "0", typ: "integer", check: checkInt(-1, 1<<30), desc: "Bytes of text that a function makes of a batch before what needs them takes them; 0 is what is best, -1 all."},
 	{name: "telemdb.topn_first", initial: "on", typ: "bool", check: checkBool, desc: "Leaves out the rows behind the first ones of an order before other conditions are decided."},
 	{name: "telemdb.topn_pushdown", initial: "on", typ: "bool", check: checkBool, desc: "Lets the first rows of an order tell the scan what it need not read, and reads their other columns last."},

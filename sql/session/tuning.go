@@ -30,6 +30,9 @@ func (c *conn) tune(env *op.Env) {
 	if n, err := strconv.Atoi(c.set.value("telemdb.worker_rows")); err == nil {
 		env.WorkerRows = n
 	}
+	if n, err := strconv.Atoi(c.set.value("telemdb.soon_groups")); err == nil {
+		env.SoonGroups = n
+	}
 	if n, err := strconv.Atoi(c.set.value("telemdb.row_keys")); err == nil {
 		env.RowKeys = n
 	}

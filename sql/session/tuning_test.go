@@ -31,8 +31,10 @@ func TestEverySwitchOfTheOperatorsHasASettingOfItsOwn(t *testing.T) {
 			continue // that one is for the optimiser, before there is an Env
 		}
 		c := &conn{set: newSettings()}
-		if err := c.set.reset("telemdb.worker_rows", map[string]string{"telemdb.worker_rows": "0"}); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{"telemdb.worker_rows", "telemdb.soon_groups"} { // they are not 0 from the start
+			if err := c.set.reset(name, map[string]string{name: "0"}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		value := map[string]string{"bool": "on", "integer": "7"}[d.typ]
 		if d.initial == "on" {
