@@ -7,7 +7,6 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/keys"
 	"github.com/telemdb/telemdb/engine/plan"
-	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -26,6 +25,7 @@ type joinStage struct {
 	unique   bool            // rows are put out in place: see oneEach
 	absorbed bool            // the scan does what the join is for
 	matched  []atomic.Uint64 // Full: rows of the gathered side that have met one
+	disk     *joinDisk       // the gathered side does not fit in memory: see joinDisk; nil: it does
 	mem      account
 }
 
@@ -47,40 +47,54 @@ func (s *joinStage) sides() (build plan.Node, buildKeys, probeKeys []expr.Expr) 
 
 func (s *joinStage) prepare(b *builder) error {
 	s.mem = b.x.account("hash join", s.n)
+	s.mem.soft = b.x.spill != nil
 	if s.keysOnly(b) {
-		if err := s.gatherKeys(b); err != nil {
+		if err := s.gatherKeys(b); err != nil || s.disk != nil {
 			return err
 		}
 		s.narrow(b)
 		return s.mem.to(s.table.Bytes())
 	}
-	node, buildKeys, _ := s.sides()
-	rel, err := b.gather(node, "hash join", s.n)
-	if err != nil {
+	if err := s.gatherRows(b); err != nil || s.disk != nil {
 		return err
 	}
-	s.build = rel
-	ts := make([]types.Type, len(buildKeys))
-	for i, e := range buildKeys {
-		ts[i] = e.Type()
-	}
-	s.table = newKeys(b.x, ts)
-	if s.n.Kind == plan.Full {
-		s.matched = make([]atomic.Uint64, vec.Words(rel.n))
-	}
-	ids, err := s.number(b, buildKeys)
-	if err != nil {
+	ids, err := s.number(b)
+	if err != nil || s.disk != nil {
 		return err
 	}
-	s.list(ids)
-	s.longest = longestRow(rel.cols)
-	s.unique = s.oneEach(b)
+	s.index(b.x, ids)
 	s.narrow(b)
 	return s.mem.to(s.table.Bytes() + int64(len(s.starts)+len(s.rows))*4)
 }
 
-// number returns the key id of every gathered row, keys.None for rows with a NULL key.
-func (s *joinStage) number(b *builder, buildKeys []expr.Expr) ([]uint32, error) {
+// index lists the gathered rows by their key ids.
+func (s *joinStage) index(x *exec, ids []uint32) {
+	if s.n.Kind == plan.Full {
+		s.matched = make([]atomic.Uint64, vec.Words(s.build.n))
+	}
+	s.list(ids)
+	s.longest = longestRow(s.build.cols)
+	s.unique = s.oneEach(x)
+}
+
+// close gives back what the join holds. No worker probes any more.
+func (s *joinStage) close() {
+	if s.disk != nil {
+		s.disk.Close()
+	}
+	if s.mem.m != nil { // it has been prepared
+		s.mem.free()
+	}
+	if s.build != nil && s.build.mem.m != nil {
+		s.build.mem.free()
+	}
+}
+
+// number returns the key id of every gathered row, keys.None for rows with a NULL key. If the keys do not fit in memory beside
+// the rows, all go to disk.
+func (s *joinStage) number(b *builder) ([]uint32, error) {
+	_, buildKeys, _ := s.sides()
+	s.table = newKeys(b.x, exprTypes(buildKeys))
 	ids := make([]uint32, s.build.n)
 	if len(buildKeys) == 0 {
 		return ids, nil
@@ -114,6 +128,14 @@ func (s *joinStage) number(b *builder, buildKeys []expr.Expr) ([]uint32, error) 
 				own[i] = id
 			}
 		}
+		if err := s.mem.to(s.table.Bytes()); err != nil {
+			return nil, err
+		}
+		if s.mem.soft && s.mem.held > 1<<20 && b.x.mem.above(3, 4) {
+			s.table = nil
+			s.mem.free()
+			return nil, s.toDisk(b)
+		}
 	}
 	return ids, nil
 }
@@ -128,17 +150,22 @@ func evalKeys(ctx *expr.Ctx, evs []*expr.Evaluator, b *vec.Batch, sel vec.Bitmap
 			return nil, err
 		}
 		out[i] = v
-		switch {
-		case v.Valid == nil:
-		case v.Form == vec.Const:
-			if v.Null(0) {
-				clear(alive)
-			}
-		default:
-			alive.And(v.Valid)
-		}
+		dropNulls(alive, v)
 	}
 	return alive, nil
+}
+
+// dropNulls takes the rows in which v is NULL out of alive.
+func dropNulls(alive vec.Bitmap, v *vec.Vector) {
+	switch {
+	case v.Valid == nil:
+	case v.Form == vec.Const:
+		if v.Null(0) {
+			clear(alive)
+		}
+	default:
+		alive.And(v.Valid)
+	}
 }
 
 // list groups the gathered rows by key, in their own order within a key.
@@ -169,7 +196,15 @@ func (s *joinStage) newSink(w *worker, next sink) (sink, error) {
 		return next, nil
 	}
 	_, _, probeKeys := s.sides()
-	p := &probe{s: s, w: w, next: next, keys: expr.CompileAll(probeKeys), finder: s.table.NewFinder()}
+	p := s.newProbe(w, next)
+	p.keys = expr.CompileAll(probeKeys)
+	return p, nil
+}
+
+// newProbe returns a probe without keys.
+func (s *joinStage) newProbe(w *worker, next sink) *probe {
+	_, _, probeKeys := s.sides()
+	p := &probe{s: s, w: w, next: next, finder: s.table.NewFinder()}
 	p.vecs, p.long.limit = make([]*vec.Vector, len(probeKeys)), w.x.pairBytes()
 	if s.n.Cond != nil {
 		p.cond = expr.Compile(s.n.Cond)
@@ -192,7 +227,7 @@ func (s *joinStage) newSink(w *worker, next sink) (sink, error) {
 	if s.swapped {
 		p.out.Cols = append(append([]*vec.Vector(nil), p.buildCols...), p.probeCols...)
 	}
-	return p, nil
+	return p
 }
 
 // probe is one worker's part of a join.
@@ -215,6 +250,7 @@ type probe struct {
 	out       vec.Batch
 	sel       vec.Bitmap
 	partners  partners
+	earlier   *earlier // the gathered rows are some of all; nil: they are all
 }
 
 func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
@@ -222,6 +258,11 @@ func (p *probe) push(b *vec.Batch, sel vec.Bitmap) error {
 	if err != nil {
 		return err
 	}
+	return p.join(b, sel, alive)
+}
+
+// join puts out what becomes of the rows sel of b. p.vecs are their keys, alive those without a NULL among these.
+func (p *probe) join(b *vec.Batch, sel, alive vec.Bitmap) error {
 	if cap(p.ids) < b.N {
 		p.ids = make([]uint32, b.N)
 	}
@@ -327,6 +368,9 @@ func (p *probe) flush(b *vec.Batch) error {
 
 // finish puts out what depends on whether a row has a partner at all.
 func (p *probe) finish(b *vec.Batch, sel vec.Bitmap) error {
+	if p.earlier != nil && !p.earlier.enough(p) {
+		return nil
+	}
 	switch p.s.n.Kind {
 	case plan.Inner:
 		return nil
@@ -367,16 +411,14 @@ func (b *builder) fullJoin(n *plan.Join) (plan.Rows, error) {
 	slices.Reverse(p.stages)
 	slices.Reverse(p.nodes)
 	p.add(n, s)
-	return &fullJoinRows{s: s, in: b.rowsOf(p, n.Cols()), left: len(n.L.Cols())}, nil
+	return &fullJoinRows{s: s, in: b.rowsOf(p, n.Cols())}, nil
 }
 
 type fullJoinRows struct {
 	s    *joinStage
 	in   plan.Rows
-	left int
 	tail bool
 	at   int
-	out  vec.Batch
 }
 
 func (r *fullJoinRows) Next() (*vec.Batch, error) {
@@ -387,28 +429,42 @@ func (r *fullJoinRows) Next() (*vec.Batch, error) {
 		}
 		r.tail = true
 	}
+	if r.s.disk != nil {
+		return nil, nil // it has put them out, by partition
+	}
+	var out *vec.Batch
+	out, r.at = r.s.lonely(r.at)
+	return out, nil
+}
+
+// lonely returns a batch of the gathered rows of a full join, from row at on, that have met no row, and the row to go on with; nil at
+// the end.
+func (s *joinStage) lonely(at int) (*vec.Batch, int) {
 	var rows []uint32
-	for r.at < r.s.build.n && len(rows) < vec.BatchRows {
-		if r.s.matched[r.at>>6].Load()>>(r.at&63)&1 == 0 {
-			rows = append(rows, uint32(r.at))
+	bytes := 0
+	for ; at < s.build.n && len(rows) < vec.BatchRows && bytes < pairBytes; at++ {
+		if s.matched[at>>6].Load()>>(at&63)&1 == 0 {
+			rows = append(rows, uint32(at))
+			for i := range s.build.cols {
+				bytes += textLength(&s.build.cols[i], at)
+			}
 		}
-		r.at++
 	}
 	if len(rows) == 0 {
-		return nil, nil
+		return nil, at
 	}
-	r.out = vec.Batch{N: len(rows)}
-	for i, c := range r.s.n.Cols() {
+	out, left := &vec.Batch{N: len(rows)}, len(s.n.L.Cols())
+	for i, c := range s.n.Cols() {
 		v := &vec.Vector{}
-		if i < r.left {
+		if i < left {
 			v.SetConstNull(c.Type, len(rows))
 		} else {
 			v.Reset(c.Type)
-			vec.AppendIndexed(v, &r.s.build.cols[i-r.left], rows)
+			vec.AppendIndexed(v, &s.build.cols[i-left], rows)
 		}
-		r.out.Cols = append(r.out.Cols, v)
+		out.Cols = append(out.Cols, v)
 	}
-	return &r.out, nil
+	return out, at
 }
 
 func (r *fullJoinRows) Close() { r.in.Close() }

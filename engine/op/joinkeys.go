@@ -31,22 +31,35 @@ func (s *joinStage) gatherKeys(b *builder) error {
 	defer p.close()
 	var mu sync.Mutex
 	var ends []*partnersEnd
+	d := s.newDisk(b, true)
 	defer func() {
 		for _, e := range ends {
 			e.mem.free()
 		}
 	}()
 	err = p.drive(func(w *worker) (terminal, error) {
-		t := newKeys(w.x, exprTypes(buildKeys))
-		e := &partnersEnd{w: w, table: t, mapper: t.NewMapper(), exprs: expr.CompileAll(buildKeys), mem: w.x.account("hash join", s.n)}
+		e := &partnersEnd{w: w, d: d, exprs: expr.CompileAll(buildKeys), mem: w.x.account("hash join", s.n)}
+		e.mem.soft = w.x.spill != nil
+		e.begin()
 		e.vecs = make([]*vec.Vector, len(buildKeys))
 		mu.Lock()
 		ends = append(ends, e)
 		mu.Unlock()
 		return e, nil
 	})
+	if len(d.sides[0]) > 0 {
+		s.disk = d // also to be closed if this ends with an error
+	}
 	if err != nil {
 		return err
+	}
+	return s.together(b, d, ends)
+}
+
+// together puts the keys of all workers into one table, or all of them on disk if some are, or they do not fit.
+func (s *joinStage) together(b *builder, d *joinDisk, ends []*partnersEnd) error {
+	if b.x.env.ForceSpill && b.x.spill != nil {
+		s.disk = d
 	}
 	first := ends[0]
 	for _, e := range ends[1:] {
@@ -58,6 +71,12 @@ func (s *joinStage) gatherKeys(b *builder) error {
 		if e == first || e.table.Len() == 0 {
 			continue
 		}
+		if s.disk == nil && e.mem.soft && b.x.mem.tight(e.table.Bytes(), 3, 4) {
+			s.disk = d
+		}
+		if s.disk != nil {
+			break
+		}
 		if _, err := first.mapper.Merge(e.table); err != nil {
 			return err
 		}
@@ -65,13 +84,23 @@ func (s *joinStage) gatherKeys(b *builder) error {
 			return err
 		}
 	}
+	if s.disk != nil {
+		for _, e := range ends {
+			if err := e.toDisk(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	s.table, s.build = first.table, &relation{}
 	return expr.Canceled(b.ctx)
 }
 
-// partnersEnd is the end of one worker's chain: its keys.
+// partnersEnd is the end of one worker's chain: its keys. When it may not hold more it writes them to disk and begins anew.
 type partnersEnd struct {
 	w      *worker
+	d      *joinDisk
+	out    *joinWriter // nil: all are in the table
 	table  *keys.Table
 	mapper *keys.Mapper
 	exprs  []*expr.Evaluator
@@ -81,9 +110,54 @@ type partnersEnd struct {
 	mem    account
 }
 
+func (e *partnersEnd) begin() {
+	e.table = newKeys(e.w.x, e.d.types)
+	e.mapper = e.table.NewMapper()
+}
+
+// tight reports whether the worker should hold no more keys.
+func (e *partnersEnd) tight() bool {
+	if !e.mem.soft {
+		return false
+	}
+	if e.w.x.env.ForceSpill {
+		return e.table.Len() > 0
+	}
+	return e.mem.held > 1<<20 && e.w.x.mem.above(1, 2)
+}
+
+// toDisk writes the keys of the table and empties it.
+func (e *partnersEnd) toDisk() error {
+	if e.out == nil {
+		e.out = e.d.newWriter(0, &e.d.build)
+	}
+	for from := 0; from < e.table.Len(); from += spillRows {
+		if err := expr.Canceled(e.w.ctx); err != nil {
+			return err
+		}
+		to := min(from+spillRows, e.table.Len())
+		e.out.cols = make([]*vec.Vector, len(e.d.types))
+		for i, t := range e.d.types {
+			e.out.cols[i] = &vec.Vector{}
+			e.out.cols[i].Reset(t)
+		}
+		e.table.Append(from, to, e.out.cols)
+		if err := e.out.write(to-from, nil); err != nil {
+			return err
+		}
+	}
+	e.begin()
+	return e.mem.to(e.table.Bytes())
+}
+
 func (e *partnersEnd) endMorsel(int) error { return nil }
 
 func (e *partnersEnd) push(b *vec.Batch, sel vec.Bitmap) error {
+	if e.tight() {
+		if err := e.toDisk(); err != nil {
+			return err
+		}
+	}
 	alive, err := evalKeys(e.w.ctx, e.exprs, b, sel, e.vecs, &e.sel)
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ const uniqueMost = vec.BatchRows
 const longUnique = 256 << 20
 
 // oneEach reports whether the join can put its rows out in place.
-func (s *joinStage) oneEach(b *builder) bool {
-	return !b.x.env.NoJoinUnique && (s.n.Kind == plan.Inner || s.n.Kind == plan.Left || s.n.Kind == plan.Right) && s.n.Cond == nil &&
+func (s *joinStage) oneEach(x *exec) bool {
+	return !x.env.NoJoinUnique && (s.n.Kind == plan.Inner || s.n.Kind == plan.Left || s.n.Kind == plan.Right) && s.n.Cond == nil &&
 		s.table.Len() > 0 && len(s.rows) == s.table.Len() && (s.build.n <= uniqueMost || s.longest*vec.BatchRows <= longUnique)
 }
 

@@ -67,6 +67,7 @@ type pipeline struct {
 	most   int       // workers that are worth it; 0: as many as there are
 	stages []stage
 	nodes  []plan.Node // of the stages
+	ready  int         // stages that are prepared
 	used   sync.Once
 	err    error
 }
@@ -196,12 +197,16 @@ type partMaker interface {
 // number of morsels is known only then.
 func (p *pipeline) prepare() error {
 	p.used.Do(func() {
-		for i, s := range p.stages {
-			start := time.Now()
+		for p.ready < len(p.stages) {
+			s, start := p.stages[p.ready], time.Now()
 			p.err = s.prepare(p.b)
-			p.waited(i, time.Since(start))
+			p.waited(p.ready, time.Since(start))
 			if p.err != nil {
 				return
+			}
+			p.ready++
+			if j, ok := s.(*joinStage); ok && j.disk != nil {
+				p.cut(j.disk)
 			}
 		}
 		if p.source != nil {
@@ -253,6 +258,11 @@ func (p *pipeline) divided() bool { return p.scan != nil || p.parts > 0 }
 
 // close gives back what the pipeline reads from. Its workers have ended.
 func (p *pipeline) close() {
+	for _, s := range p.stages {
+		if j, ok := s.(*joinStage); ok {
+			j.close()
+		}
+	}
 	if p.rows != nil {
 		p.rows.Close()
 	}

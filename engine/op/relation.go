@@ -23,30 +23,13 @@ type relation struct {
 	mem  account
 }
 
-// gather runs a node to its end. The memory is the owner's.
-func (b *builder) gather(n plan.Node, operator string, owner plan.Node) (*relation, error) {
-	rows, err := b.build(n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	cols := n.Cols()
+// newRelation returns an empty one. The memory is the owner's.
+func (b *builder) newRelation(cols []plan.Col, operator string, owner plan.Node) *relation {
 	r := &relation{cols: make([]vec.Vector, len(cols)), mem: b.x.account(operator, owner)}
 	for i, c := range cols {
 		r.cols[i].Reset(c.Type)
 	}
-	for {
-		in, err := rows.Next()
-		if err != nil {
-			return nil, err
-		}
-		if in == nil {
-			return r, nil
-		}
-		if err := r.append(in); err != nil {
-			return nil, err
-		}
-	}
+	return r
 }
 
 func (r *relation) append(b *vec.Batch) error {

@@ -19,6 +19,7 @@ type rowParts struct {
 	shift  uint
 	hashes []uint64
 	pos    [][]uint16
+	skip   []bool // partitions whose rows nobody wants; nil: none
 	mem    account
 }
 
@@ -52,6 +53,11 @@ func (r *rowParts) add(cols, keyCols []*vec.Vector, sel vec.Bitmap, n int) error
 		p := hashes[i] >> r.shift & (1<<rawBits - 1)
 		r.pos[p] = append(r.pos[p], uint16(i))
 	})
+	for p, no := range r.skip {
+		if no {
+			r.pos[p] = r.pos[p][:0]
+		}
+	}
 	held := int64(0)
 	for p, f := range r.files {
 		if len(r.pos[p]) > 0 {
@@ -62,7 +68,7 @@ func (r *rowParts) add(cols, keyCols []*vec.Vector, sel vec.Bitmap, n int) error
 				}
 				r.files[p] = f
 			}
-			if err := f.Write(&vec.Batch{N: n, Cols: cols, Sel: r.pos[p]}); err != nil {
+			if err := writeRows(f, &vec.Batch{N: n, Cols: cols, Sel: r.pos[p]}); err != nil {
 				return err
 			}
 		}
@@ -71,6 +77,36 @@ func (r *rowParts) add(cols, keyCols []*vec.Vector, sel vec.Bitmap, n int) error
 		}
 	}
 	return r.mem.to(held)
+}
+
+// writeRows writes the rows of b.Sel, a few at a time where their texts are long: a file puts rows together as flat ones.
+func writeRows(f *spill.File, b *vec.Batch) error {
+	most := 0
+	for _, v := range b.Cols {
+		switch {
+		case v.Type.Phys() != types.PhysBytes:
+		case v.Form == vec.Flat:
+			most += len(v.Data)
+		case v.Form == vec.Const:
+			most += textLength(v, 0) * len(b.Sel)
+		default:
+			most += len(v.Dict.Data) * len(b.Sel)
+		}
+	}
+	if most <= pairBytes {
+		return f.Write(b)
+	}
+	part, bytes := *b, 0
+	for from, k := 0, 0; k < len(b.Sel); k++ {
+		if bytes += rowBytes(b.Cols, int(b.Sel[k])); bytes >= pairBytes || k == len(b.Sel)-1 {
+			part.Sel = b.Sel[from : k+1]
+			if err := f.Write(&part); err != nil {
+				return err
+			}
+			from, bytes = k+1, 0
+		}
+	}
+	return nil
 }
 
 // take gives the rows of file p, which is the reader's from then on; nil if there are none.
@@ -85,6 +121,22 @@ func (r *rowParts) take(p int, ctx *expr.Ctx) (*spilledRows, error) {
 	}
 	r.files[p] = nil
 	return &spilledRows{file: f, in: in, ctx: ctx}, nil
+}
+
+// settle is called behind the last row: see rawWriter.settle.
+func (r *rowParts) settle() error {
+	if r.mem.held*settleShare < r.mem.m.bound() {
+		return nil
+	}
+	for _, f := range r.files {
+		if f == nil {
+			continue
+		}
+		if err := f.Settle(); err != nil {
+			return err
+		}
+	}
+	return r.mem.to(0)
 }
 
 func (r *rowParts) close() {

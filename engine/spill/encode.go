@@ -98,6 +98,30 @@ func codedWord(v *vec.Vector, dict []int64, i int) int64 {
 	return dict[v.Codes[i]]
 }
 
+// plainBytes returns the bytes of n values.
+func plainBytes(v *vec.Vector, n int) int64 {
+	switch {
+	case v.Type.Phys() == types.PhysBool:
+		return int64(n)
+	case v.Type.Phys() != types.PhysBytes:
+		return int64(n) * 8
+	}
+	texts := 0
+	switch {
+	case v.Form == vec.Flat:
+		texts = int(v.Off[n] - v.Off[0])
+	case v.Form == vec.Const && !v.Null(0):
+		texts = n * len(v.Bytes(0))
+	case v.Form == vec.Dict:
+		for i := range n {
+			if !v.Null(i) {
+				texts += len(v.Bytes(i))
+			}
+		}
+	}
+	return int64(4*n + texts)
+}
+
 func wordBytes[T uint64 | int64 | float64](xs []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(xs))), len(xs)*8)
 }

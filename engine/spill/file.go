@@ -28,6 +28,8 @@ const (
 	// gatherRows is the size below which batches are put together before they are written: an operator that scatters a
 	// batch over partitions writes a few rows to each.
 	gatherRows = 512
+	// gatherBytes is from how many bytes of text they are written though they are fewer.
+	gatherBytes = 1 << 20
 )
 
 // File is rows on disk. Create, Write … Write, Reader … Reader, Close: one goroutine at a time until the first Reader.
@@ -40,6 +42,7 @@ type File struct {
 	raw     []byte // of the next block
 	size    int64
 	rows    int64
+	plain   int64 // bytes of the values that are in raw or written
 	sealed  bool
 	closed  bool
 	err     error // of the first failed write: all later calls fail with it
@@ -53,6 +56,15 @@ func (f *File) Rows() int64 { return f.rows }
 
 // Size returns the bytes on disk.
 func (f *File) Size() int64 { return f.size }
+
+// Plain returns the bytes of the values written, each on its own and not compressed: about what they take in memory again. It does
+// not depend on the batches they came in.
+func (f *File) Plain() int64 {
+	if !f.closed {
+		f.flushGathered()
+	}
+	return f.plain
+}
 
 // Bytes returns the memory the file holds, for accounting.
 func (f *File) Bytes() int64 {
@@ -89,12 +101,12 @@ func (f *File) Write(b *vec.Batch) error {
 				vec.AppendIndexed(&f.gather[i], v, b.Sel)
 			}
 		}
-		if f.pending.N += n; f.pending.N >= gatherRows {
+		if f.pending.N += n; f.pending.N >= gatherRows || f.gatheredText() >= gatherBytes {
 			f.flushGathered()
 		}
 	} else {
 		f.flushGathered()
-		f.raw = appendBatch(f.raw, b)
+		f.append(b)
 	}
 	if len(f.raw) >= blockBytes {
 		return f.flush()
@@ -111,11 +123,27 @@ func (f *File) begin(b *vec.Batch) {
 	}
 }
 
+// gatheredText returns the bytes of text among the rows of small batches.
+func (f *File) gatheredText() (n int) {
+	for i := range f.gather {
+		n += len(f.gather[i].Data)
+	}
+	return n
+}
+
+// append encodes a batch.
+func (f *File) append(b *vec.Batch) {
+	f.raw = appendBatch(f.raw, b)
+	for _, v := range b.Cols {
+		f.plain += plainBytes(v, b.N)
+	}
+}
+
 func (f *File) flushGathered() {
 	if f.pending.N == 0 {
 		return
 	}
-	f.raw = appendBatch(f.raw, &f.pending)
+	f.append(&f.pending)
 	for i := range f.gather {
 		f.gather[i].Reset(f.types[i])
 	}

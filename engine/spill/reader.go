@@ -36,7 +36,7 @@ func (f *File) Reader() (*Reader, error) {
 	}
 	if !f.sealed {
 		f.flushGathered()
-		f.sealed = true
+		f.sealed, f.gather, f.pending.Cols = true, nil, nil
 	}
 	r := &Reader{f: f, vecs: make([]vec.Vector, len(f.types))}
 	for i := range r.vecs {
