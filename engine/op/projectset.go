@@ -96,6 +96,9 @@ func (s *setSink) row(b *vec.Batch, i int) error {
 			}
 		}
 	}
+	if longest > 0xffff {
+		s.rows, s.ord = vec.Room(s.rows, longest), vec.Room(s.ord, longest)
+	}
 	for k := range longest {
 		if k&0xffff == 0xffff {
 			if err := expr.Canceled(s.w.ctx); err != nil {

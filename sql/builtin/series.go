@@ -53,6 +53,9 @@ func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int
 	if rows >= maxSeries {
 		return 0, errSeriesSize()
 	}
+	if rows >= seriesLook {
+		out[0].I64 = vec.Room(out[0].I64, int(rows)+1)
+	}
 	for n := uint64(0); n <= rows; n++ {
 		if n%seriesLook == 0 {
 			if err := canceled(ctx); err != nil {

@@ -59,8 +59,12 @@ type Writer struct {
 	done      bool
 }
 
-// writeBytes is how much is collected before it is written.
-const writeBytes = 1 << 20
+// writeBytes is how much is collected before it is written; heldBytes is the most that is. The buffer grows up to that: most
+// segments of a small store are far smaller.
+const (
+	writeBytes = 1 << 20
+	heldBytes  = writeBytes + writeBytes/4
+)
 
 // Create begins a segment.
 func Create(o WriterOptions) (*Writer, error) {
@@ -71,7 +75,7 @@ func Create(o WriterOptions) (*Writer, error) {
 	w := &Writer{o: o, file: f}
 	w.index.lookups = o.Lookups
 	h := header{major: versionMajor, minor: versionMinor, required: requiredEncodings2 | requiredEncodings3, optional: optionalIndex, id: o.ID, table: o.TableID}
-	w.buf = h.append(make([]byte, 0, writeBytes+writeBytes/4))
+	w.buf = h.append(make([]byte, 0, 16<<10))
 	w.at = int64(len(w.buf))
 	return w, nil
 }
@@ -218,7 +222,7 @@ func (w *Writer) write(g *groupBuild, b []byte) (off uint32, err error) {
 // append gives bytes to the file: small ones are collected, what is large is written as it is.
 func (w *Writer) append(b []byte) error {
 	w.at += int64(len(b))
-	if len(w.buf)+len(b) <= cap(w.buf) {
+	if len(w.buf)+len(b) <= heldBytes {
 		w.buf = append(w.buf, b...)
 		if len(w.buf) < writeBytes {
 			return nil

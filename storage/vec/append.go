@@ -271,11 +271,11 @@ func fill[T int64 | float64](s []T, x T) {
 	}
 }
 
-// Room returns b with room for n more bytes, and no more if it had not enough: for buffers of megabytes, where half as much
-// again is too much to hold.
-func Room(b []byte, n int) []byte {
-	if cap(b)-len(b) >= n {
-		return b
+// Room returns s with room for n more elements, and no more if it had not enough: for buffers of megabytes, where half as much
+// again is too much to hold, and to get there by halves is to copy several times as much.
+func Room[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
 	}
-	return append(make([]byte, 0, len(b)+n), b...)
+	return append(make([]T, 0, len(s)+n), s...)
 }
