@@ -51,9 +51,15 @@ func (ev *Evaluator) selection(in *vec.Batch, sel vec.Bitmap) vec.Bitmap {
 
 // Eval evaluates e once, without keeping what compiling it costs: for constants and tests. out gets in.N flat rows.
 func Eval(ctx *Ctx, e Expr, in *vec.Batch, sel vec.Bitmap, out *vec.Vector) error {
-	v, err := Compile(e).Eval(ctx, in, sel)
+	ev := Compile(e)
+	v, err := ev.Eval(ctx, in, sel)
 	if err != nil {
 		return err
+	}
+	if n, ok := ev.root.(*callNode); ok && v == &n.out && in.N == 1 && v.Form != vec.Dict {
+		*out = *v // nobody else has its memory: a constant may be a text of megabytes
+		out.Form = vec.Flat
+		return nil
 	}
 	out.Reset(e.Type())
 	for i := range in.N {

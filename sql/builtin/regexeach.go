@@ -6,8 +6,8 @@ import (
 	"github.com/telemdb/telemdb/engine/expr"
 )
 
-// A text of megabytes may have millions of matches: they are found some at a time, and the statement is asked for between.
-// A single search cannot be interrupted: Go's engine takes about 30 ns a byte, so 2 s for the longest text (64 MiB).
+// A text of megabytes may have millions of matches: they are found some at a time, and the statement is asked for between. In
+// texts of regexLong each is searched by itself, and the search asks too.
 const (
 	regexPiece = 1000     // matches
 	regexShort = 64 << 10 // bytes; in shorter texts all are found at once
@@ -36,7 +36,16 @@ func looksBack(src string) bool {
 // each gives the bounds of the matches in s and of their groups to f, at most so many (times < 0: all). A pattern that looks
 // back is not interrupted before all its matches are found.
 func (p *pattern) each(ctx *expr.Ctx, s []byte, times int, f func(m []int) error) error {
-	if times >= 0 || len(s) < regexShort || p.back {
+	switch {
+	case times == 1:
+		m, err := p.search(ctx, s)
+		if m == nil || err != nil {
+			return err
+		}
+		return f(m)
+	case len(s) >= regexLong && !p.back && times < 0:
+		return p.eachLong(ctx, s, f)
+	case times >= 0 || len(s) < regexShort || p.back:
 		for k, m := range p.FindAllSubmatchIndex(s, times) {
 			if k%regexPiece == regexPiece-1 {
 				if err := canceled(ctx); err != nil {

@@ -23,10 +23,10 @@ func addRegexp(r *registry) {
 				WithHint("Use the regexp_matches function instead.")
 		}
 		s := args[0].Bytes(i)
-		m := re.FindSubmatchIndex(s)
-		if m == nil {
+		m, err := re.search(ctx, s)
+		if m == nil || err != nil {
 			out.AppendNull()
-			return nil
+			return err
 		}
 		var groups vec.Vector
 		matchGroups(s, m, &groups)
@@ -34,8 +34,9 @@ func addRegexp(r *registry) {
 		return nil
 	})
 	r.regex("regexp_like", 2, 2, tBool, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
-		out.AppendBool(re.Match(args[0].Bytes(i)))
-		return nil
+		ok, err := re.matches(ctx, args[0].Bytes(i))
+		out.AppendBool(ok)
+		return err
 	})
 	r.fn("regexp_replace", sig(tText, tText, tText), tText, evalReplace)
 	r.fn("regexp_replace", sig(tText, tText, tText, tText), tText, evalReplace)
@@ -55,26 +56,28 @@ func addRegexp(r *registry) {
 		return err
 	})
 	r.regex("regexp_substr", 2, 0, tText, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
-		appendMatch(out, args[0].Bytes(i), re.FindIndex(args[0].Bytes(i)))
-		return nil
+		m, err := re.search(ctx, args[0].Bytes(i))
+		appendMatch(out, args[0].Bytes(i), m)
+		return err
 	})
 	r.regex("regexp_instr", 2, 0, tInt4, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		at := int64(0)
-		if m := re.FindIndex(args[0].Bytes(i)); m != nil {
+		m, err := re.search(ctx, args[0].Bytes(i))
+		if m != nil {
 			at = int64(utf8.RuneCount(args[0].Bytes(i)[:m[0]])) + 1
 		}
 		out.AppendInt(at)
-		return nil
+		return err
 	})
 	// substring(s from pattern): the first group, or the whole match.
 	r.regex("substring", 2, 0, tText, func(ctx *expr.Ctx, re *pattern, _ regexFlags, args []*vec.Vector, i int, out *vec.Vector) error {
 		s := args[0].Bytes(i)
-		m := re.FindSubmatchIndex(s)
+		m, err := re.search(ctx, s)
 		if len(m) > 2 {
 			m = m[2:]
 		}
 		appendMatch(out, s, m)
-		return nil
+		return err
 	})
 	esc := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
 		e := []byte{'\\'}
@@ -108,7 +111,11 @@ func evalRegex(fold, negate bool) evalFunc {
 				}
 			}
 			text := s.Bytes(i)
-			if re.Match(text) != negate {
+			found, err := re.matches(ctx, text)
+			if err != nil {
+				return err
+			}
+			if found != negate {
 				bits.Set(i)
 			}
 			if work += rowWork + len(text); work > lookEvery {

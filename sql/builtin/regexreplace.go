@@ -96,10 +96,12 @@ func evalReplace(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *
 	var parts replacement
 	var err error
 	out.Off = append(out.Off[:0], 0)
+	room := roomOf(ctx)
 	work, prior := 0, 0 // as in byRow
 	for i := range n {
 		if !sel.Get(i) {
 			out.Off = append(out.Off, uint32(len(out.Data)))
+			out.N++
 			continue
 		}
 		if re == nil || !sameRegex(args, 3) {
@@ -123,17 +125,19 @@ func evalReplace(ctx *expr.Ctx, args []*vec.Vector, sel vec.Bitmap, n int, out *
 			return err
 		}
 		out.Off = append(out.Off, uint32(len(out.Data)))
+		out.N++
 		if work += rowWork + len(s) + len(out.Data) - before; work > lookEvery {
 			work = 0
 			if err := canceled(ctx); err != nil {
 				return err
 			}
 		}
-		if len(out.Data) > maxBatch {
-			return errTextSize()
+		if len(out.Data) > room.bytes {
+			if stop, err := room.full(out, i+1, n); stop || err != nil {
+				return err
+			}
 		}
 	}
-	out.N = n
 	return nil
 }
 

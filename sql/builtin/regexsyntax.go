@@ -65,32 +65,10 @@ var regexCache = struct {
 // pattern is a compiled pattern. whole is nil if it has no faster way to be matched.
 type pattern struct {
 	*regexp.Regexp
-	whole *wholePattern
-	back  bool // see looksBack
-}
-
-// Match tells whether s has a match.
-func (p *pattern) Match(s []byte) bool {
-	if p.whole != nil {
-		var room [16]int
-		if _, ok, decided := p.whole.find(s, room[:0]); decided {
-			return ok
-		}
-	}
-	return p.Regexp.Match(s)
-}
-
-// FindSubmatchIndex returns the bounds of the first match and its groups, nil for none.
-func (p *pattern) FindSubmatchIndex(s []byte) []int {
-	if p.whole != nil {
-		if m, ok, decided := p.whole.find(s, nil); decided {
-			if !ok {
-				return nil
-			}
-			return m
-		}
-	}
-	return p.Regexp.FindSubmatchIndex(s)
+	whole   *wholePattern
+	back    bool // see looksBack
+	longest bool // of the matches at a place the longest is taken
+	long    longPattern
 }
 
 type regexKey struct {
@@ -165,6 +143,7 @@ func buildRegex(p string, f regexFlags) (*pattern, error) {
 	out := &pattern{Regexp: re, back: looksBack(src)}
 	if !t.lazy {
 		re.Longest()
+		out.longest = true
 		out.whole = newWholePattern(src)
 	}
 	return out, nil

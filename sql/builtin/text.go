@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -273,13 +274,15 @@ func boolLen(found bool, n int) int {
 }
 
 func addPadding(r *registry) {
-	r.fn("repeat", sig(tText, tInt4), tText, byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+	r.fn("repeat", sig(tText, tInt4), tText, byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) (err error) {
 		s, n := args[0].Bytes(i), max(args[1].Int(i), 0)
 		if int64(len(s))*n > maxText {
 			return errTextSize()
 		}
-		out.AppendBytes(bytes.Repeat(s, int(n)))
-		return nil
+		out.AppendBytes(nil)
+		out.Data, err = appendRepeated(ctx, out.Data, s, int(n))
+		out.Off[len(out.Off)-1] = uint32(len(out.Data))
+		return err
 	}))
 	for _, left := range []bool{true, false} {
 		name := "rpad"
@@ -309,6 +312,29 @@ func addPadding(r *registry) {
 		}))
 	}
 }
+
+// appendRepeated appends s n times: what is there of it already, over and over, while that is short enough to be in the cache.
+func appendRepeated(ctx *expr.Ctx, dst, s []byte, n int) ([]byte, error) {
+	size := len(s) * n
+	if size == 0 {
+		return dst, nil
+	}
+	from, look := len(dst), watch{ctx: ctx}
+	dst = slices.Grow(dst, size)
+	dst = append(dst, s...)
+	for len(dst)-from < size {
+		done := len(dst) - from
+		most := max(repeatUnit/len(s), 1) * len(s) // whole times of s, so that each copy goes on where the one before ended
+		piece := min(done, size-done, most)
+		dst = append(dst, dst[from:from+piece]...)
+		if err := look.before(piece); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+const repeatUnit = 32 << 10
 
 // pad fills s up to n characters, or cuts it.
 func pad(s []byte, n int64, fill []byte, left bool) ([]byte, error) {
