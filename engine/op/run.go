@@ -50,6 +50,8 @@ type Env struct {
 	HashEqual, ForceSpill bool
 	// BatchRows is the most rows of a batch that a scan emits; 0: what is best. Tests set it.
 	BatchRows int
+	// TextPieces is the expressions' TextRoom. Tests set it.
+	TextPieces int
 	// ManyGroups is the number of groups from which an aggregation puts them together by partition; 0: 32,768. Tests set it.
 	ManyGroups int
 	// WorkerRows is how many rows of a table each worker of an aggregation with keys has to have; 0: any.
@@ -111,7 +113,7 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 	if env.Ctx != nil {
 		base = *env.Ctx
 	}
-	base.Context = ctx
+	base.Context, base.TextRoom = ctx, env.TextPieces
 	b := newBuilder(x, &base, nil)
 	rows, err := b.build(n)
 	if err != nil {

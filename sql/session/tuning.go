@@ -22,7 +22,7 @@ func (c *conn) tune(env *op.Env) {
 		env.BatchRows = n
 	}
 	if n, err := strconv.Atoi(c.set.value("telemdb.text_pieces")); err == nil {
-		env.Ctx.TextRoom = n
+		env.TextPieces = n
 	}
 	if n, err := strconv.Atoi(c.set.value("telemdb.many_groups")); err == nil {
 		env.ManyGroups = n
