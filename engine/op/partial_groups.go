@@ -142,13 +142,8 @@ func (m *partialMaker) begin(p int) error {
 		m.slots = make([]uint64, sizeFor(1024))
 	}
 	m.texts[0].empty()
-	m.states = m.states[:0]
-	for i := range m.g.l.calls {
-		s, err := agg.New(&m.g.l.n.Aggs[i])
-		if err != nil {
-			return err
-		}
-		m.states = append(m.states, s)
+	if err := m.beginStates(); err != nil {
+		return err
 	}
 	if m.g.turns == nil {
 		return nil
@@ -170,6 +165,21 @@ func (m *partialMaker) begin(p int) error {
 		}
 	}
 	return err
+}
+
+// beginStates makes the states empty. They keep the room of the partition before, whose groups have been given out.
+func (m *partialMaker) beginStates() error {
+	for _, s := range m.states {
+		s.(agg.Portable).Reset()
+	}
+	for i := len(m.states); i < len(m.g.l.calls); i++ {
+		s, err := agg.New(&m.g.l.n.Aggs[i])
+		if err != nil {
+			return err
+		}
+		m.states = append(m.states, s)
+	}
+	return nil
 }
 
 // errOtherFailed is the error of a worker that waits for another one, whose own is reported.
