@@ -28,7 +28,7 @@ type chunkParser struct {
 // chunkResult is what a chunk became.
 type chunkResult struct {
 	batches []*vec.Batch
-	records int    // that were read
+	lines   int64  // of the records that were read
 	bad     []byte // the record behind them, which is wrong; nil if there is none
 	ended   bool   // the record behind them ends the data
 }
@@ -59,7 +59,8 @@ func (p *chunkParser) parse(data []byte) (res chunkResult) {
 		p.mark(data)
 	}
 	slashes := !p.o.csv && bytes.IndexByte(data, '\\') >= 0
-	for from, k := 0, 0; from < len(data); res.records++ {
+	from, k := 0, 0
+	for from < len(data) {
 		if fast {
 			if next, to, ok := p.row(data, from, k, slashes); ok {
 				from, k = next, to
@@ -88,7 +89,7 @@ func (p *chunkParser) parse(data []byte) (res chunkResult) {
 		}
 	}
 	p.emit()
-	res.batches = p.out
+	res.batches, res.lines = p.out, int64(bytes.Count(data[:from], newline))
 	return res
 }
 

@@ -168,6 +168,27 @@ func TestCopyNamesTheLineWithoutAValue(t *testing.T) {
 	}
 }
 
+// Lines are those of the file, as an editor counts them, not records: a text in quotes may hold newlines, and the error is in the
+// last line of its record.
+func TestCopyCountsLinesOfTheFile(t *testing.T) {
+	const good = "1,,,,,,\"a\nb\nc\",,,\n"
+	for size := range 3 {
+		size := []int{1, 40, 1 << 20}[size]
+		for _, c := range []struct{ data, want string }{
+			{good + good + "x,,,,,,s,,,\n", `line 7, column i: "x"`},
+			{good + "1,,,,,,\"two\nlines\",toolong,,\n", `line 5, column v: "toolong"`},
+			{good + "1,,,,,,\"two\nlines\"\n", "line 5: \"1,,,,,,\"two\nlines\"\""},
+			{good + good + "1,,,,,,,,,\n" + good, "line 7"},
+			{good + "1,,,,,,\xff,,,\n", "line 4, column s"},
+			{good + "\"never", `line 4: ""never"`},
+		} {
+			if got := copyAll(t, "FORMAT csv", c.data, size, 1<<20, true); !strings.HasSuffix(got, " at COPY c, "+c.want) {
+				t.Errorf("chunks of %d: %q: got %s, want %s", size, c.data, got, c.want)
+			}
+		}
+	}
+}
+
 // FuzzRecordsEnd compares the end of the last whole record with that found by walking from record to record.
 func FuzzRecordsEnd(f *testing.F) {
 	for _, s := range []string{"", "a\n", "\"a\n\"\nb", "a\\\nb\n", "\"\\\"\n\"\n", "\\\\\n\\\n", "\"\"\"\n"} {

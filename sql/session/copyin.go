@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/telemdb/telemdb/engine/datum"
 	"github.com/telemdb/telemdb/engine/sqlstate"
@@ -27,9 +28,10 @@ type copyIn struct {
 	visible []types.Column
 	batch   *vec.Batch
 	buf     []byte
-	line    int64
-	ended   bool // \. or the binary end was seen
-	begun   bool // the binary header was read
+	line    int64  // lines before the record that is read; a record whose quotes hold newlines is several, in binary each is one
+	record  []byte // that is read: its text, nil in binary
+	ended   bool   // \. or the binary end was seen
+	begun   bool   // the binary header was read
 	format  *datum.Format
 	closed  bool
 	err     error
@@ -69,6 +71,9 @@ func (c *conn) copy(s *statementCtx, st *ast.Copy, params []types.Type, args []*
 	}
 	in := &copyIn{s: s, c: c, w: c.newWriter(s, t), o: o, format: k.format}
 	if err := in.chooseColumns(t, st.Cols); err != nil {
+		return nil, err
+	}
+	if err := o.checkForced(in.names); err != nil {
 		return nil, err
 	}
 	in.newBatch()
@@ -224,19 +229,31 @@ func (in *copyIn) stopChunks() {
 
 func (in *copyIn) bad(format string, args ...any) error {
 	e := sqlstate.New(sqlstate.BadCopyFormat, format, args...)
-	e.Where = fmt.Sprintf("COPY %s, line %d", in.w.t.Name, in.line+1)
+	e.Where = in.where()
+	if in.record != nil && utf8.Valid(in.record) {
+		e.Where += fmt.Sprintf(": \"%s\"", shorten(in.record))
+	}
 	return e
 }
 
+// where names the line in which the record ends that is read.
+func (in *copyIn) where() string {
+	return fmt.Sprintf("COPY %s, line %d", in.w.t.Name, in.line+1+int64(bytes.Count(in.record, newline)))
+}
+
+var newline = []byte("\n")
+
+// row reads a record and counts its lines.
 func (in *copyIn) row(line []byte) error {
 	if string(line) == `\.` {
 		in.ended = true
 		return nil
 	}
+	in.record = line
 	if err := in.split(line); err != nil {
 		return err
 	}
-	defer func() { in.line++ }()
+	defer func() { in.line += 1 + int64(bytes.Count(line, newline)) }()
 	if in.line == 0 && in.o.header {
 		return in.checkHeader()
 	}
@@ -277,7 +294,10 @@ func (in *copyIn) store() error {
 		}
 		if err := in.value(v, in.visible[c].Type, f.data); err != nil {
 			e := *sqlstate.Wrap(sqlstate.InvalidText, err)
-			e.Where = fmt.Sprintf("COPY %s, line %d, column %s: \"%s\"", in.w.t.Name, in.line+1, in.names[i], shorten(f.data))
+			e.Where = in.where() + ", column " + in.names[i]
+			if utf8.Valid(f.data) { // else no client could show it
+				e.Where += fmt.Sprintf(": \"%s\"", shorten(f.data))
+			}
 			return &e
 		}
 	}
@@ -326,13 +346,16 @@ func (in *copyIn) flush() error {
 	}
 	b := in.batch
 	in.newBatch()
-	if err := in.w.add(b); err != nil {
-		if e, ok := err.(*sqlstate.Error); ok && e.Code == sqlstate.NotNullViolation {
-			e.Where = fmt.Sprintf("COPY %s, line %d", in.w.t.Name, in.line)
-		}
-		return err
+	null := in.w.firstNull(b)
+	return in.nullAt(in.w.add(b), in.line+1-int64(b.N-max(null, 0)))
+}
+
+// nullAt says in err that the NULL which is not allowed is in a line; other errors stay as they are.
+func (in *copyIn) nullAt(err error, line int64) error {
+	if e, ok := err.(*sqlstate.Error); ok && e.Code == sqlstate.NotNullViolation {
+		e.Where = fmt.Sprintf("COPY %s, line %d", in.w.t.Name, line)
 	}
-	return nil
+	return err
 }
 
 // split takes a line apart into fields.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/telemdb/telemdb/engine/datum"
@@ -22,6 +23,7 @@ type copyOptions struct {
 	quoteAll   bool
 	forceNull  map[string]bool
 	notNull    map[string]bool
+	forced     []ast.Option // FORCE_…, whose columns are not known yet
 }
 
 func parseCopyOptions(os []ast.Option, from bool) (*copyOptions, error) {
@@ -76,8 +78,17 @@ func (o *copyOptions) apply(opt ast.Option, from bool) error {
 		*dst = opt.Value[0]
 		return nil
 	}
+	if err := o.fits(opt, from); err != nil {
+		return err
+	}
 	switch opt.Name {
-	case "format", "freeze", "encoding":
+	case "format", "freeze":
+		return nil
+	case "encoding":
+		if _, err := checkEncoding(opt.Value); err != nil {
+			return sqlstate.New(sqlstate.FeatureNotSupported, "COPY encoding \"%s\" is not supported", opt.Value).At(opt.Pos()).
+				WithHint("UTF8 is the only encoding. Convert the data, for example with iconv.")
+		}
 		return nil
 	case "delimiter":
 		return one("delimiter", &o.delim)
@@ -104,12 +115,47 @@ func (o *copyOptions) apply(opt ast.Option, from bool) error {
 	return sqlstate.New(sqlstate.Syntax, "option \"%s\" not recognized", opt.Name).At(opt.Pos())
 }
 
+// fits refuses an option of the csv format in another one, and one of the other direction.
+func (o *copyOptions) fits(opt ast.Option, from bool) error {
+	name := strings.ReplaceAll(opt.Name, "_", " ")
+	onlyFrom := opt.Name == "force_null" || opt.Name == "force_not_null"
+	switch {
+	case opt.Name != "quote" && opt.Name != "escape" && opt.Name != "force_quote" && !onlyFrom:
+		return nil
+	case !o.csv:
+		return sqlstate.New(sqlstate.FeatureNotSupported, "COPY %s available only in CSV mode", name).At(opt.Pos())
+	case onlyFrom && !from:
+		return sqlstate.New(sqlstate.FeatureNotSupported, "COPY %s only available using COPY FROM", name).At(opt.Pos())
+	case opt.Name == "force_quote" && from:
+		return sqlstate.New(sqlstate.FeatureNotSupported, "COPY force quote only available using COPY TO").At(opt.Pos())
+	}
+	if opt.Name != "quote" && opt.Name != "escape" {
+		o.forced = append(o.forced, opt)
+	}
+	return nil
+}
+
+// checkForced refuses FORCE_… of what is none of the columns that are copied.
+func (o *copyOptions) checkForced(columns []string) error {
+	for _, opt := range o.forced {
+		for _, name := range opt.List {
+			if !slices.Contains(columns, name) {
+				return sqlstate.New(sqlstate.InvalidColumnReference, "%s column \"%s\" not referenced by COPY", strings.ToUpper(opt.Name), name).At(opt.Pos())
+			}
+		}
+	}
+	return nil
+}
+
 func (o *copyOptions) headerOption(opt ast.Option, from bool) error {
 	if !opt.Has {
 		o.header = true
 		return nil
 	}
-	if strings.EqualFold(opt.Value, "match") && from {
+	if strings.EqualFold(opt.Value, "match") && !from {
+		return sqlstate.New(sqlstate.FeatureNotSupported, "cannot use \"match\" with HEADER in COPY TO").At(opt.Pos())
+	}
+	if strings.EqualFold(opt.Value, "match") {
 		o.header, o.match = true, true
 		return nil
 	}
@@ -139,6 +185,8 @@ func (o *copyOptions) check() error {
 		return sqlstate.New(sqlstate.InvalidParameter, "COPY delimiter cannot be \"%c\"", o.delim)
 	case o.csv && o.delim == o.quote:
 		return sqlstate.New(sqlstate.InvalidParameter, "COPY delimiter and quote must be different")
+	case o.csv && strings.IndexByte(o.null, o.quote) >= 0:
+		return sqlstate.New(sqlstate.FeatureNotSupported, "CSV quote character must not appear in the NULL specification")
 	case strings.IndexByte(o.null, o.delim) >= 0:
 		return sqlstate.New(sqlstate.FeatureNotSupported, "COPY delimiter must not appear in the NULL specification")
 	}

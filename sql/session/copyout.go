@@ -41,6 +41,13 @@ func (c *conn) copyOut(s *statementCtx, st *ast.Copy, o *copyOptions, params []t
 	if err := p.bindQuery(q); err != nil {
 		return nil, err
 	}
+	var names []string
+	for _, col := range p.cols {
+		names = append(names, col.Name)
+	}
+	if err := o.checkForced(names); err != nil {
+		return nil, err
+	}
 	r, err := c.run(s, p.plan, p.cols, args)
 	if err != nil {
 		return nil, err

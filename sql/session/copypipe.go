@@ -2,13 +2,11 @@ package session
 
 import (
 	"bytes"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/sqlstate"
-	"github.com/telemdb/telemdb/storage/vec"
 )
 
 // chunkPipe cuts the data of a COPY into chunks of whole records, has them read by as many goroutines as there are cores,
@@ -147,26 +145,27 @@ func (p *chunkPipe) take() error {
 	case <-p.in.s.Done():
 		return p.in.s.explain(p.in.s.Err())
 	}
-	err := p.hand(job.res)
+	err := p.hand(job.res, job.data)
 	p.free = append(p.free, job.data[:0])
 	return err
 }
 
-// hand gives the rows of a chunk to the writer, and reads the record again that is wrong, which tells what is wrong with
-// it and in which line.
-func (p *chunkPipe) hand(res chunkResult) error {
+// hand gives the rows of a chunk, which was read from data, to the writer, and reads the record again that is wrong, which tells
+// what is wrong with it and in which line.
+func (p *chunkPipe) hand(res chunkResult, data []byte) error {
 	in := p.in
 	if in.ended {
 		return nil
 	}
-	line := in.line
+	before := 0
 	for _, b := range res.batches {
-		if err := p.add(b, line); err != nil {
-			return err
+		null := in.w.firstNull(b)
+		if err := in.w.add(b); err != nil {
+			return in.nullAt(err, in.line+p.lines(data, before+max(null, 0)+1))
 		}
-		line += int64(b.N)
+		before += b.N
 	}
-	in.line += int64(res.records)
+	in.line += res.lines
 	in.ended = res.ended
 	if res.bad == nil {
 		return nil
@@ -177,14 +176,14 @@ func (p *chunkPipe) hand(res chunkResult) error {
 	return sqlstate.New(sqlstate.Internal, "line %d of COPY was wrong once and right then", in.line)
 }
 
-// add gives a batch to the writer; line is the number of lines before it.
-func (p *chunkPipe) add(b *vec.Batch, line int64) error {
-	null := p.in.w.firstNull(b)
-	err := p.in.w.add(b)
-	if e, ok := err.(*sqlstate.Error); ok && e.Code == sqlstate.NotNullViolation && null >= 0 {
-		e.Where = fmt.Sprintf("COPY %s, line %d", p.in.w.t.Name, line+int64(null)+1)
+// lines counts the lines of the first records of data.
+func (p *chunkPipe) lines(data []byte, records int) int64 {
+	end := 0
+	for range records {
+		_, next := p.in.o.recordEnd(data[end:])
+		end += next
 	}
-	return err
+	return int64(bytes.Count(data[:end], newline))
 }
 
 // finish reads what is left, of which the last line may lack its end, and ends the workers.
@@ -204,6 +203,7 @@ func (p *chunkPipe) finish() error {
 		return nil
 	}
 	if p.in.o.csv && p.in.o.openQuote(tail) {
+		p.in.record = tail
 		return p.in.bad("unterminated CSV quoted field")
 	}
 	return p.in.row(bytes.TrimSuffix(tail, []byte("\r")))
@@ -222,5 +222,5 @@ func (p *chunkPipe) last(chunk []byte) error {
 		}
 		chunk = chunk[n:]
 	}
-	return p.hand(newChunkParser(p.in, p.plain).parse(chunk))
+	return p.hand(newChunkParser(p.in, p.plain).parse(chunk), chunk)
 }
