@@ -180,7 +180,7 @@ func TestCopyCountsLinesOfTheFile(t *testing.T) {
 			{good + "1,,,,,,\"two\nlines\"\n", "line 5: \"1,,,,,,\"two\nlines\"\""},
 			{good + good + "1,,,,,,,,,\n" + good, "line 7"},
 			{good + "1,,,,,,\xff,,,\n", "line 4, column s"},
-			{good + "\"never", `line 4: ""never"`},
+			{good + "\"never\n1,,\n2,,\n", `line 4: ""never"`},
 		} {
 			if got := copyAll(t, "FORMAT csv", c.data, size, 1<<20, true); !strings.HasSuffix(got, " at COPY c, "+c.want) {
 				t.Errorf("chunks of %d: %q: got %s, want %s", size, c.data, got, c.want)

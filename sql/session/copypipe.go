@@ -203,7 +203,7 @@ func (p *chunkPipe) finish() error {
 		return nil
 	}
 	if p.in.o.csv && p.in.o.openQuote(tail) {
-		p.in.record = tail
+		p.in.record, _, _ = bytes.Cut(tail, newline) // where the quote may have been opened; the last line tells nothing
 		return p.in.bad("unterminated CSV quoted field")
 	}
 	return p.in.row(bytes.TrimSuffix(tail, []byte("\r")))
