@@ -115,7 +115,7 @@ func (c *conn) show(s *statementCtx, st *ast.Show) (Result, error) {
 	}
 	v, ok := c.set.get(st.Name)
 	if !ok {
-		return nil, sqlstate.New(sqlstate.UndefinedObject, "unrecognized configuration parameter \"%s\"", st.Name)
+		return nil, errUnknownSetting(st.Name)
 	}
 	return textRows(s, cols, "SHOW", [][]string{{v}}), nil
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,8 +55,8 @@ func (s *settings) set(name, value string, local bool) (string, error) {
 	key := strings.ToLower(name)
 	d, known := settingByName[key]
 	switch {
-	case !known && !strings.Contains(key, "."):
-		return "", sqlstate.New(sqlstate.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
+	case !known && !ownName(key):
+		return "", errUnknownSetting(name)
 	case known && d.readonly:
 		return "", sqlstate.New("55P02", "parameter \"%s\" cannot be changed", d.name)
 	case known && d.check != nil:
@@ -69,6 +70,21 @@ func (s *settings) set(name, value string, local bool) (string, error) {
 	s.values[key] = value
 	s.gen++
 	return value, nil
+}
+
+// ownName tells whether a program may keep a value of its own under a name: with a prefix that is not ours, so that a switch whose
+// name is mistaken is not taken for set.
+func ownName(key string) bool {
+	prefix, _, dot := strings.Cut(key, ".")
+	return dot && prefix != "telemdb"
+}
+
+func errUnknownSetting(name string) error {
+	e := sqlstate.New(sqlstate.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
+	if strings.HasPrefix(strings.ToLower(name), "telemdb.") {
+		e = e.WithHint("SELECT name, short_desc FROM pg_settings WHERE name LIKE 'telemdb.%%' lists those there are.")
+	}
+	return e
 }
 
 func badSetting(d *setting, value string, err error) error {
@@ -101,8 +117,8 @@ func (s *settings) remember(key string, local bool) {
 func (s *settings) reset(name string, base map[string]string) error {
 	key := strings.ToLower(name)
 	d, known := settingByName[key]
-	if !known && !strings.Contains(key, ".") {
-		return sqlstate.New(sqlstate.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
+	if !known && !ownName(key) {
+		return errUnknownSetting(name)
 	}
 	if known && d.readonly {
 		return sqlstate.New("55P02", "parameter \"%s\" cannot be changed", d.name)
@@ -158,7 +174,7 @@ func (h hintText) Error() string { return string(h) }
 func checkBool(v string) (string, error) {
 	b, ok := datum.ParseBool([]byte(strings.TrimSpace(v)))
 	if !ok {
-		return "", hintText("")
+		return "", hintText("The value must be on or off.")
 	}
 	if b {
 		return "on", nil
@@ -214,7 +230,10 @@ func millis(v string) (int64, error) {
 		return 0, hintText("")
 	}
 	x, err := strconv.ParseFloat(s, 64)
-	if err != nil || x < 0 || x*unit > 1<<31 {
+	if err == nil && (x < 0 || x*unit > math.MaxInt32) {
+		return 0, hintText("The value must be between 0 and 2147483647 ms.")
+	}
+	if err != nil {
 		return 0, hintText("Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".")
 	}
 	return int64(x*unit + 0.5), nil
