@@ -51,7 +51,7 @@ func TestCLUSTERMakesOneRunOfEachPartition(t *testing.T) {
 	before := one(t, db, "SELECT count(*), sum(a), count(DISTINCT b) FROM t")
 	for _, c := range []struct{ sql, want string }{
 		{"CLUSTER VERBOSE t", "CLUSTER\nINFO: table \"public.t\", partition 2016-01-01: 4 segments became 1 of 2000 rows"},
-		{"CLUSTER (VERBOSE) public.t", "CLUSTER\n"}, // nothing is left to do
+		{"CLUSTER (VERBOSE) public.t", "CLUSTER\nINFO: table \"public.t\": in order already, nothing was written\n"},
 		{"CLUSTER", "CLUSTER\n"},
 		{"CLUSTER none", `relation "none" does not exist`},
 		{"CLUSTER v", `"v" is not a stored table`},

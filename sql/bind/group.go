@@ -152,6 +152,9 @@ func (k *block) aggregate() error {
 		return err
 	}
 	g := k.newGrouping()
+	if err := g.directArgs(); err != nil {
+		return err
+	}
 	for i := range k.targets {
 		k.targets[i].e = g.overTarget(k.targets[i].e)
 	}
@@ -204,6 +207,22 @@ func (k *block) newGrouping() *grouping {
 	}
 	g.sets(k)
 	return g
+}
+
+// directArgs refuses direct arguments of ordered-set aggregates that may differ within a group: there is one percentile of a group.
+func (g *grouping) directArgs() error {
+	for _, call := range g.node.Aggs {
+		if !call.Fn.OrderedSet {
+			continue
+		}
+		for _, arg := range call.Args {
+			g.over(arg)
+		}
+		if e, ok := g.err.(*sqlstate.Error); ok {
+			return e.WithDetail("Direct arguments of an ordered-set aggregate must use only grouped columns.")
+		}
+	}
+	return nil
 }
 
 func (g *grouping) over(e expr.Expr) expr.Expr {

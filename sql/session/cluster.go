@@ -39,11 +39,21 @@ func (c *conn) cluster(s *statementCtx, st *ast.Cluster) (string, error) {
 	return "CLUSTER", c.ddl(s, "CLUSTER", func() error {
 		for _, t := range tables {
 			began := time.Now()
-			report := func(p Clustered) { c.reportCluster(t, p, st.Verbose, time.Since(began)) }
+			written := false
+			report := func(p Clustered) {
+				written = written || p.Before > 0
+				c.reportCluster(t, p, st.Verbose, time.Since(began))
+			}
 			progress := func(done, all int) { s.progress.Tell(int64(done), int64(all)) }
 			if err := db.Cluster(s, t, progress, report); err != nil {
 				return err
 			}
+			if st.Verbose && !written {
+				c.notice("INFO", "00000", fmt.Sprintf("table \"%s\": in order already, nothing was written", t))
+			}
+		}
+		if st.Verbose && len(tables) == 0 {
+			c.notice("INFO", "00000", "no table has a sort key")
 		}
 		return nil
 	})

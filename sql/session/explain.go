@@ -26,6 +26,7 @@ type explainOptions struct {
 func parseExplain(os []ast.Option) (explainOptions, error) {
 	o := explainOptions{costs: true, timing: true}
 	summary := false
+	var needs *ast.Option // tells nothing without ANALYZE
 	for _, opt := range os {
 		b := true
 		if opt.Has && opt.Name != "format" {
@@ -43,12 +44,18 @@ func parseExplain(os []ast.Option) (explainOptions, error) {
 		case "costs":
 			o.costs = b
 		case "timing":
-			o.timing = b
+			if o.timing = b; b {
+				needs = &opt
+			}
 		case "summary":
 			o.summary, summary = b, true
 		case "buffers":
 			o.buffers = b
-		case "settings", "wal", "generic_plan":
+		case "wal":
+			if b {
+				needs = &opt
+			}
+		case "settings", "generic_plan":
 		case "format":
 			switch strings.ToLower(opt.Value) {
 			case "text":
@@ -62,6 +69,9 @@ func parseExplain(os []ast.Option) (explainOptions, error) {
 		default:
 			return o, sqlstate.New(sqlstate.Syntax, "unrecognized EXPLAIN option \"%s\"", opt.Name).At(opt.Pos())
 		}
+	}
+	if needs != nil && !o.analyze {
+		return o, sqlstate.New(sqlstate.InvalidParameter, "EXPLAIN option %s requires ANALYZE", strings.ToUpper(needs.Name)).At(needs.Pos())
 	}
 	if !summary {
 		o.summary = o.analyze
