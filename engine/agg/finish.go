@@ -227,7 +227,7 @@ func modeFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 }
 
 // quantiles applies pick to the fraction, or to each of an array of fractions.
-func quantiles(call *plan.AggCall, ts []types.Type, pick func(v *vec.Vector, rows []uint32, q float64, out *vec.Vector) error) (finisher, int) {
+func quantiles(call *plan.AggCall, ts []types.Type, pick picker) (finisher, int) {
 	if len(ts) != 1 || len(call.Order) != 1 {
 		return nil, 0
 	}
@@ -239,7 +239,7 @@ func quantiles(call *plan.AggCall, ts []types.Type, pick func(v *vec.Vector, row
 		if err := s.sort(rows); err != nil {
 			return err
 		}
-		fraction := &s.cols[0]
+		fraction, at := &s.cols[0], func(i int) int { return int(rows[i]) }
 		if fraction.Null(int(rows[0])) {
 			out.AppendNull()
 			return nil
@@ -249,7 +249,7 @@ func quantiles(call *plan.AggCall, ts []types.Type, pick func(v *vec.Vector, row
 			if err := checkFraction(q); err != nil {
 				return err
 			}
-			return pick(&s.cols[1], rows, q, out)
+			return pick(&s.cols[1], len(rows), at, q, out)
 		}
 		var qs, vals vec.Vector
 		qs.Reset(types.Of(ts[0].Elem))
@@ -265,7 +265,7 @@ func quantiles(call *plan.AggCall, ts []types.Type, pick func(v *vec.Vector, row
 			if err := checkFraction(qs.Float(i)); err != nil {
 				return err
 			}
-			if err := pick(&s.cols[1], rows, qs.Float(i), &vals); err != nil {
+			if err := pick(&s.cols[1], len(rows), at, qs.Float(i), &vals); err != nil {
 				return err
 			}
 		}
@@ -281,16 +281,12 @@ func checkFraction(q float64) error {
 	return nil
 }
 
-// percentileDiscFinish picks the first value whose position is at least the fraction of the rows.
+// percentileDiscFinish is percentile_disc of any type.
 func percentileDiscFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
-	return quantiles(call, ts, func(v *vec.Vector, rows []uint32, q float64, out *vec.Vector) error {
-		i := int(math.Ceil(q*float64(len(rows)))) - 1
-		out.AppendFrom(v, int(rows[max(i, 0)]))
-		return nil
-	})
+	return quantiles(call, ts, discrete)
 }
 
-// percentileContFinish interpolates between the two values around the fraction.
+// percentileContFinish is percentile_cont of numbers and intervals.
 func percentileContFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 	if len(call.Order) != 1 {
 		return nil, 0
@@ -299,21 +295,7 @@ func percentileContFinish(call *plan.AggCall, ts []types.Type) (finisher, int) {
 	if t.Kind != types.Interval && t.Phys() != types.PhysFloat64 && t.Phys() != types.PhysInt64 && t.Kind != types.Numeric {
 		return nil, 0
 	}
-	return quantiles(call, ts, func(v *vec.Vector, rows []uint32, q float64, out *vec.Vector) error {
-		at := q * float64(len(rows)-1)
-		lo, hi := int(rows[int(math.Floor(at))]), int(rows[int(math.Ceil(at))])
-		share := at - math.Floor(at)
-		if t.Kind == types.Interval {
-			return interpolateInterval(v, lo, hi, share, out)
-		}
-		a, b := number(v, lo), number(v, hi)
-		if lo == hi || a == b {
-			out.AppendFloat(a)
-			return nil
-		}
-		out.AppendFloat(a + share*(b-a))
-		return nil
-	})
+	return quantiles(call, ts, interpolated(t))
 }
 
 func number(v *vec.Vector, i int) float64 {

@@ -28,7 +28,7 @@ type aggRows struct {
 	out   *groupRows     // the groups of one table, or
 	parts *partitions    // those of many, or
 	some  *partialGroups // those that were scattered,
-	in    plan.Rows      // which come from here unless a pipeline takes them
+	in    plan.Rows      // which come from here unless a pipeline takes them; or the aggregates computed apart
 	top   *partialTop    // of a top-N above; nil: there is none
 	used  []bool         // columns that are looked at; nil: all
 	nulls []bool         // columns of which only is asked whether they are NULL; nil: none
@@ -43,6 +43,9 @@ func (r *aggRows) Next() (b *vec.Batch, err error) {
 		if r.in == nil {
 			r.in = r.partialResult()
 		}
+		return r.in.Next()
+	}
+	if r.in != nil {
 		return r.in.Next()
 	}
 	if r.parts != nil {
@@ -92,8 +95,9 @@ func (r *aggRows) compute() error {
 	if err := p.prepare(); err != nil { // before it the morsels are not known
 		return err
 	}
+	whole := r.n
 	r.n = r.b.overDimensions(r.n, p)
-	m := &aggMerger{n: r.n, pending: map[int]*groupTable{}}
+	m := &aggMerger{n: r.n, pending: map[int]*groupTable{}, mayApart: r.b.mayApart(whole)}
 	r.m = m
 	for i := range r.n.Aggs {
 		m.ordered = m.ordered || agg.Ordered(&r.n.Aggs[i])
@@ -123,10 +127,13 @@ func (r *aggRows) compute() error {
 		m.mu.Unlock()
 		return e, nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = m.finish(r)
 	}
-	return m.finish(r)
+	if m.goesApart(err) {
+		return r.apart(whole)
+	}
+	return err
 }
 
 // reads tells which of n columns of the input the aggregation looks at.
@@ -168,6 +175,9 @@ type aggEnd struct {
 
 func (e *aggEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	if e.raw == nil && e.mustSpill() {
+		if e.divides() {
+			return errApart
+		}
 		e.m.mu.Lock()
 		if e.m.layout == nil {
 			e.m.layout = newRawLayout(e.n)
@@ -201,7 +211,10 @@ const unloadAfter = 16
 // second phase needs some too. Where the order of rows matters a morsel is not divided.
 func (e *aggEnd) mustSpill() bool {
 	x := e.w.x
-	if e.m.partial != nil || x.spill == nil || len(e.n.Keys) == 0 || (e.m.ordered && e.last == e.w.morsel) {
+	if len(e.n.Keys) == 0 {
+		return x.env.ForceSpill && e.m.mayApart
+	}
+	if e.m.partial != nil || x.spill == nil || (e.m.ordered && e.last == e.w.morsel) {
 		return false
 	}
 	if x.env.ForceSpill || e.m.spilling.Load() {
@@ -270,7 +283,9 @@ type aggMerger struct {
 	many     int            // groups from which scattered ones are put together by partition
 	soon     bool           // many is less than for other aggregations: see fewRows
 	spilling atomic.Bool
+	mayApart bool         // see agg_apart.go
 	held     atomic.Int64 // by total
+	groups   atomic.Int64 // in total
 	mu       sync.Mutex
 	ends     []*aggEnd
 	layout   *rawLayout
@@ -298,6 +313,7 @@ func (m *aggMerger) deliver(i int, t *groupTable) error {
 			return err
 		}
 		m.held.Store(m.total.mem.held)
+		m.groups.Store(int64(m.total.seen))
 	}
 }
 

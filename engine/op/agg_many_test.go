@@ -83,7 +83,9 @@ func aggsOfAllKinds(rng *rand.Rand) []plan.AggCall {
 
 func runEnv(t testing.TB, src column.Source, n plan.Node, env Env) ([]row, error) {
 	t.Helper()
-	env.Ctx = &expr.Ctx{}
+	if env.Ctx == nil {
+		env.Ctx = &expr.Ctx{}
+	}
 	env.Source = func(*types.Table) (column.Source, error) { return src, nil }
 	r, err := Run(&env, n)
 	if err != nil {

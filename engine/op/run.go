@@ -72,6 +72,8 @@ type Env struct {
 	NoJoinUnique bool
 	// NoJoinKeys makes semi and anti joins gather the rows of their other side, and not only the keys.
 	NoJoinKeys bool
+	// NoApart makes aggregations of few groups with many values each fail with error 53200 when they do not fit into Memory.
+	NoApart bool
 	// NoClusters makes windows sort their input row by row.
 	NoClusters bool
 	// Scan is what scans are to do without.

@@ -49,6 +49,7 @@ func (c *conn) tune(env *op.Env) {
 	env.NoRuns = c.set.value("telemdb.runs") == "off"
 	env.NoScatter = c.set.value("telemdb.scatter") == "off"
 	env.NoScatterTexts = c.set.value("telemdb.scatter_texts") == "off"
+	env.NoApart = c.set.value("telemdb.agg_apart") == "off"
 	env.NoScatterRows = c.set.value("telemdb.scatter_rows") == "off"
 	env.Scan = scan.Without{
 		Ahead:   c.set.value("telemdb.scan_ahead") == "off",
