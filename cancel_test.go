@@ -23,6 +23,7 @@ var longStatements = []struct{ name, sql string }{
 	{"window frame", "SELECT max(s) FROM (SELECT min(g) OVER (ORDER BY g ROWS BETWEEN 100000 PRECEDING AND 100000 FOLLOWING EXCLUDE CURRENT ROW) AS s FROM generate_series(1, 3000000) g) x"},
 	{"nested loop", "SELECT count(*) FROM generate_series(1, 300000) AS a(x), generate_series(1, 300000) AS b(y) WHERE x + y < 0"},
 	{"hash join", "SELECT count(*) FROM generate_series(1, 100000) AS a(x) JOIN generate_series(1, 100000) AS b(y) ON x % 3 = y % 3 WHERE x * y < 0"},
+	{"hash join on disk", "SELECT count(*) FROM generate_series(1, 4000000) a JOIN (SELECT md5(g::text) AS k, repeat('x', 1000) AS v FROM generate_series(1, 4000000) g) b ON md5(a::text) = k WHERE v < 'x'"},
 	{"recursion", "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 100000000) SELECT max(n) FROM r"},
 	{"union", "SELECT count(*) FROM (SELECT g FROM generate_series(1, 20000000) g UNION SELECT -g FROM generate_series(1, 20000000) g) x"},
 	{"subquery for each row", "SELECT count(*) FROM generate_series(1, 1000000) g WHERE (SELECT count(*) FROM generate_series(1, 1000) h WHERE h < g) < 0"},

@@ -37,6 +37,7 @@ type joinLayout struct {
 	cols  []plan.Col
 	keys  []int // column of each key
 	extra []expr.Expr
+	all   []plan.Col // cols, and what extra gives
 }
 
 func newJoinLayout(cols []plan.Col, ks []expr.Expr) joinLayout {
@@ -48,6 +49,10 @@ func newJoinLayout(cols []plan.Col, ks []expr.Expr) joinLayout {
 		}
 		l.keys = append(l.keys, len(cols)+len(l.extra))
 		l.extra = append(l.extra, k)
+	}
+	l.all = append(l.all, cols...)
+	for _, e := range l.extra {
+		l.all = append(l.all, plan.Col{Type: e.Type()})
 	}
 	return l
 }
@@ -185,10 +190,7 @@ func (d *joinDisk) newWriter(side int, l *joinLayout) *joinWriter {
 
 // add writes the rows sel of b, which is of the side's columns.
 func (w *joinWriter) add(ctx *expr.Ctx, b *vec.Batch, sel vec.Bitmap) error {
-	if len(w.l.cols) > 0 {
-		v := relabel(&vec.Batch{N: b.N, Cols: b.Cols[:len(w.l.cols)]}, w.l.cols, &w.view, &w.views)
-		w.cols = append(w.cols[:0], v.Cols...)
-	}
+	w.cols = append(w.cols[:0], b.Cols[:len(w.l.cols)]...)
 	for _, e := range w.evs {
 		v, err := e.Eval(ctx, b, sel)
 		if err != nil {
@@ -196,14 +198,13 @@ func (w *joinWriter) add(ctx *expr.Ctx, b *vec.Batch, sel vec.Bitmap) error {
 		}
 		w.cols = append(w.cols, v)
 	}
-	err := w.write(b.N, sel)
-	w.cols = w.cols[:0]
-	return err
+	out := relabel(&vec.Batch{N: b.N, Cols: w.cols}, w.l.all, &w.view, &w.views)
+	return w.write(out.Cols, b.N, sel)
 }
 
-// write writes the rows sel of w.cols.
-func (w *joinWriter) write(n int, sel vec.Bitmap) error {
-	w.keys = w.l.keysOf(w.cols, w.keys)
+// write writes the rows sel of cols.
+func (w *joinWriter) write(cols []*vec.Vector, n int, sel vec.Bitmap) error {
+	w.keys = w.l.keysOf(cols, w.keys)
 	if !w.loose {
 		w.alive = ownSelection(w.alive, sel, n)
 		for _, v := range w.keys {
@@ -211,7 +212,7 @@ func (w *joinWriter) write(n int, sel vec.Bitmap) error {
 		}
 		sel = w.alive
 	}
-	return w.rows.add(w.cols, w.keys, sel, n)
+	return w.rows.add(cols, w.keys, sel, n)
 }
 
 // cut ends the pipeline below a join that is on disk, the last stage that is prepared: what remains begins with the join's rows.

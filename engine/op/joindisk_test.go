@@ -245,6 +245,23 @@ func TestJoinsGoOnBeyondTheirMemory(t *testing.T) {
 	}
 }
 
+// A cross join whose gathered side does not fit in memory reads the other side once for each chunk of it.
+func TestCrossJoinsGoOnBeyondTheirMemory(t *testing.T) {
+	const memory = 3 << 20
+	s := newTwoTables(seeded(t), [2]int{5, 60_000}, 50_000, false)
+	for _, kind := range []plan.JoinKind{plan.Inner, plan.Left, plan.Full, plan.Semi, plan.Anti} {
+		j := s.join(kind, nil, true)
+		want, n, space := 0, 0, newSpace()
+		if _, err := s.run(t, context.Background(), j, Env{Workers: 1}, func(b *vec.Batch) { want += b.N }); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.run(t, context.Background(), j, Env{Workers: 2, Memory: memory, Spill: space}, func(b *vec.Batch) { n += b.N })
+		if err != nil || n != want || space.Written() == 0 {
+			t.Errorf("kind %v: %d rows, want %d, %d bytes spilled, %v", kind, n, want, space.Written(), err)
+		}
+	}
+}
+
 // cancelAt cancels an execution when it has written so many bytes.
 func (s *twoTables) cancelAt(t *testing.T, n plan.Node, env Env, bytes int64) {
 	t.Helper()

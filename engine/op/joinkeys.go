@@ -136,13 +136,13 @@ func (e *partnersEnd) toDisk() error {
 			return err
 		}
 		to := min(from+spillRows, e.table.Len())
-		e.out.cols = make([]*vec.Vector, len(e.d.types))
+		cols := make([]*vec.Vector, len(e.d.types))
 		for i, t := range e.d.types {
-			e.out.cols[i] = &vec.Vector{}
-			e.out.cols[i].Reset(t)
+			cols[i] = &vec.Vector{}
+			cols[i].Reset(t)
 		}
-		e.table.Append(from, to, e.out.cols)
-		if err := e.out.write(to-from, nil); err != nil {
+		e.table.Append(from, to, cols)
+		if err := e.out.write(cols, to-from, nil); err != nil {
 			return err
 		}
 	}

@@ -181,6 +181,44 @@ func TestAFileGivesBackTheRowsInTheirOrder(t *testing.T) {
 	}
 }
 
+// What a file's rows take in memory is told the same whatever batches they came in.
+func TestPlainBytesDoNotDependOnTheBatches(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	s := New(vfs.NewMem(), "/spill", 0)
+	for range 20 {
+		b := randomBatch(rng, 1+rng.IntN(1500))
+		whole, _ := s.Create()
+		few, _ := s.Create()
+		want := int64(0)
+		rows := b.Sel
+		if rows == nil {
+			for i := range b.N {
+				rows = append(rows, uint16(i))
+			}
+		}
+		for from := 0; from < len(rows); {
+			to := min(len(rows), from+1+rng.IntN(400))
+			if err := few.Write(&vec.Batch{N: b.N, Cols: b.Cols, Sel: rows[from:to]}); err != nil {
+				t.Fatal(err)
+			}
+			from = to
+		}
+		for _, i := range rows {
+			want += 8 + 8 + 4 + 1
+			if !b.Cols[2].Null(int(i)) {
+				want += int64(len(b.Cols[2].Bytes(int(i))))
+			}
+		}
+		if err := whole.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if whole.Plain() != want || few.Plain() != want {
+			t.Fatalf("%d and %d bytes, want %d", whole.Plain(), few.Plain(), want)
+		}
+		_, _ = whole.Close(), few.Close()
+	}
+}
+
 // big is a batch that s2 cannot compress.
 func big(rng *rand.Rand) *vec.Batch {
 	v := &vec.Vector{}
