@@ -51,6 +51,7 @@ func modes() []mode {
 		{name: "groups of few rows scattered, one thread, nothing fused", settings: []string{"telemdb.soon_groups = 100", "telemdb.workers = 1", "telemdb.fused = off"}},
 		{name: "groups of few rows as others", settings: []string{"telemdb.soon_groups = 0"}},
 		{name: "nothing asked for ahead", settings: []string{"telemdb.scan_ahead = off"}},
+		{name: "conditions one by one", settings: []string{"telemdb.scan_both = off"}},
 		{name: "row groups filtered block by block", settings: []string{"telemdb.scan_groups = off"}},
 		{name: "lookups one row group at a time", settings: []string{"telemdb.scan_lookup = off"}},
 		{name: "every row group opened", settings: []string{"telemdb.scan_prune = off"}},

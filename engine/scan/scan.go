@@ -124,6 +124,7 @@ type Worker struct {
 	passed  vec.Bitmap // the group's rows that are alive, as far as they have been filtered
 	wide    vec.Bitmap
 	near    near
+	pair    pair
 	group   column.Group
 	dead    vec.Bitmap // rows of the group that have been deleted; nil: none
 	base    int64      // types.ColRow of the group's first row

@@ -19,7 +19,8 @@ import (
 var flatTable = &types.Table{ID: 2, Schema: "public", Name: "flat", Kind: types.TableUser, Columns: []types.Column{
 	{Name: "channel", Type: tText}, {Name: "country", Type: tText}, {Name: "city", Type: tText}, {Name: "x", Type: tInt},
 	{Name: "at", Type: tInt}, {Name: "some", Type: tInt}, {Name: "wide", Type: tInt}, {Name: "run", Type: tInt}, {Name: "y", Type: tFloat},
-	{Name: "ok", Type: tBool}, {Name: "id", Type: tText}, {Name: "url", Type: tText}, {Name: "one", Type: tInt}, {Name: "few", Type: tInt}}}
+	{Name: "ok", Type: tBool}, {Name: "id", Type: tText}, {Name: "url", Type: tText}, {Name: "one", Type: tInt}, {Name: "few", Type: tInt},
+	{Name: "os", Type: tText}}}
 
 // flatSource is one table three times: as it lies in memory, in segments, and what it is made of.
 type flatSource struct{ morsels []column.Morsel }
@@ -69,6 +70,7 @@ func flatGroup(rng *rand.Rand, rows, first int) *column.Mem {
 	})
 	add("one", types.LeafInt, 0, func(v *vec.Vector, i int) { v.AppendInt(42) })
 	add("few", types.LeafInt, 9, func(v *vec.Vector, i int) { v.AppendInt(rng.Int64N(30) * 987654321) })
+	add("os", types.LeafText, 0, func(v *vec.Vector, i int) { v.AppendString(fmt.Sprintf("os %02d", rng.IntN(40))) })
 	return m
 }
 
@@ -137,6 +139,8 @@ func flatConjunct(rng *rand.Rand, c int, col plan.ScanCol) expr.Expr {
 		v.AppendString([]string{"release", "beta", "nope"}[rng.IntN(3)])
 	case "country":
 		v.AppendString(fmt.Sprintf("C%03d", rng.IntN(260)))
+	case "os":
+		v.AppendString(fmt.Sprintf("os %02d", rng.IntN(45)))
 	case "city":
 		v.AppendString(fmt.Sprintf("city %d", rng.IntN(900)))
 	case "x":

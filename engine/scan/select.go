@@ -5,6 +5,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
@@ -110,18 +111,26 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 		w.passed = w.passed[:n]
 	}
 	sel := w.passed[from/64 : (to+63)/64]
-	sel.Fill(to - from)
-	alive = to - from
-	if w.dead != nil {
-		w.undelete(from, sel)
-		if alive = sel.Count(); alive == 0 {
-			return 0, nil
+	alive, both, err := w.filterBoth(from, to, sel)
+	if err != nil {
+		return 0, err
+	}
+	if !both {
+		sel.Fill(to - from)
+		alive = to - from
+		if w.dead != nil {
+			w.undelete(from, sel)
+			alive = sel.Count()
 		}
 	}
+	if alive == 0 {
+		return 0, nil
+	}
+	first := true
 	var told *topState
 	for _, k := range w.order {
 		p := &w.preds[k]
-		if p.verdict == all || p.decoded() {
+		if p.verdict == all || p.decoded() || both && (k == w.pair.both[0] || k == w.pair.both[1]) {
 			continue
 		}
 		if w.s.top != nil && !w.s.without.TopFirst && p.rank() > topGuessed {
@@ -142,7 +151,10 @@ func (w *Worker) filter(from, to int) (alive int, err error) {
 		before := alive
 		alive = sel.Count()
 		w.judged(k, before, alive, time.Since(start))
-		if alive == 0 {
+		if first && !both {
+			w.pair.left(sel)
+		}
+		if first = false; alive == 0 {
 			return 0, nil
 		}
 	}
@@ -242,12 +254,7 @@ func (w *Worker) countBlocks(n, alive int) {
 		w.stats.BlocksSkipped += int64(blocks)
 		return
 	}
-	const words = vec.BlockRows / 64
-	for sel := w.passed; len(sel) > 0; sel = sel[min(words, len(sel)):] {
-		if !anyBit(sel[:min(words, len(sel))]) {
-			w.stats.BlocksSkipped++
-		}
-	}
+	w.stats.BlocksSkipped += int64(blocks - simd.FilledBlocks(w.passed))
 }
 
 // filterRange clears the bits of sel for rows of [from, to) that fail.

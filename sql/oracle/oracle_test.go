@@ -233,6 +233,7 @@ func allModes(r *rand.Rand) []mode {
 		{settings: []string{fmt.Sprintf("telemdb.soon_groups = %d", []int{1, 5, 20}[r.IntN(3)])}},
 		{settings: []string{"telemdb.runs = off"}},
 		{settings: []string{"telemdb.scan_groups = off"}},
+		{settings: []string{"telemdb.scan_both = off"}},
 		{settings: []string{"telemdb.scan_lookup = off"}},
 		{settings: []string{"telemdb.scan_prune = off"}},
 		{settings: []string{"telemdb.topn_pushdown = off"}},

@@ -78,6 +78,7 @@ var settingTable = []setting{
 	{name: "telemdb.scatter_rows", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations scatter rows that are hardly more than their groups one by one."},
 	{name: "telemdb.scatter_texts", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations scatter groups with texts among the keys."},
 	{name: "telemdb.scan_ahead", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans ask the disk for what they will read next."},
+	{name: "telemdb.scan_both", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans decide two conditions on two columns in one pass over both."},
 	{name: "telemdb.scan_groups", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans filter whole row groups, and aggregations take them; without it they go block by block."},
 	{name: "telemdb.scan_lookup", initial: "on", typ: "bool", check: checkBool, desc: "Lets a search for few rows go through many row groups at a time."},
 	{name: "telemdb.scan_prune", initial: "on", typ: "bool", check: checkBool, desc: "Lets scans leave row groups unopened whose statistics or filters rule them out."},

@@ -53,6 +53,7 @@ func (c *conn) tune(env *op.Env) {
 	env.NoScatterRows = c.set.value("telemdb.scatter_rows") == "off"
 	env.Scan = scan.Without{
 		Ahead:   c.set.value("telemdb.scan_ahead") == "off",
+		Both:    c.set.value("telemdb.scan_both") == "off",
 		Groups:  c.set.value("telemdb.scan_groups") == "off",
 		Lookup:  c.set.value("telemdb.scan_lookup") == "off",
 		Pruning: c.set.value("telemdb.scan_prune") == "off",

@@ -93,16 +93,8 @@ func (t tail) restore() { *t.word |= t.bits }
 
 // sparse reports whether most blocks have no row left.
 func sparse(sel vec.Bitmap) bool {
-	full, blocks := 0, 0
-	for len(sel) > 0 {
-		n := min(len(sel), blockValues/64)
-		if anyBit(sel[:n]) {
-			full++
-		}
-		blocks++
-		sel = sel[n:]
-	}
-	return 8*full < blocks
+	const words = blockValues / 64
+	return 8*simd.FilledBlocks(sel) < (len(sel)+words-1)/words
 }
 
 func anyBit(words []uint64) bool {

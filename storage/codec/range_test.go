@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/telemdb/telemdb/storage/column"
@@ -105,8 +106,10 @@ func requireRuns(t *testing.T, data []byte, c *Chunk, ref *vec.Vector, rg [2]int
 
 // TestManyBlocksAreFilteredAsTheirRowsAre compares with the plain form, for full, thin and nearly empty selections.
 func TestManyBlocksAreFilteredAsTheirRowsAre(t *testing.T) {
+	both := 0
 	eachChunk(t, []int{5000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
 		ref := v.flat()
+		var last *Filter
 		for _, p := range predicates(r, v) {
 			f, err := c.NewFilter(p)
 			if err != nil {
@@ -114,9 +117,44 @@ func TestManyBlocksAreFilteredAsTheirRowsAre(t *testing.T) {
 			}
 			for _, rg := range spans(r, v.Rows) {
 				requireRangeAgrees(t, r, f, p, data, ref, rg)
+				if last != nil {
+					both += requireBothAgree(t, r, f, last, data, rg)
+				}
 			}
+			last = f
 		}
 	})
+	if both < 50 {
+		t.Errorf("only %d times two filters in one pass", both)
+	}
+}
+
+// requireBothAgree compares two filters in one pass with one behind the other; it returns how many passes there were.
+func requireBothAgree(t *testing.T, r *rand.Rand, f, g *Filter, data []byte, rg [2]int) int {
+	t.Helper()
+	n := rg[1] - rg[0]
+	want, got := vec.MakeBitmap(n), vec.MakeBitmap(n)
+	want.Fill(n)
+	for i := range got {
+		got[i] = r.Uint64()
+	}
+	before := slices.Clone(got)
+	alive, ok := FilterBoth(f, data, g, data, rg[0], rg[1], got)
+	if !ok {
+		if !slices.Equal(before, got) {
+			t.Fatalf("%v: not done, and done", rg)
+		}
+		return 0
+	}
+	for _, x := range []*Filter{f, g} {
+		if err := x.FilterRange(data, rg[0], rg[1], want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if alive != want.Count() || !slices.Equal(want, got) {
+		t.Fatalf("rows %v, %+v and %+v: %d pass, not %d", rg, f.p, g.p, alive, want.Count())
+	}
+	return 1
 }
 
 func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref *vec.Vector, rg [2]int) {

@@ -44,6 +44,14 @@ type RangeFilter interface {
 	FilterRange(from, to int, p *Pred, sel vec.Bitmap) error
 }
 
+// PairFilter is what a Column has besides if it may filter by a predicate and another column by another in one pass.
+type PairFilter interface {
+	// FilterBoth makes sel the rows [from, to), which start and end as FilterRange's, for which p holds of the column and q of
+	// other, one of the same group, and returns their number. What sel was before does not matter, unless ok is false: then
+	// nothing has been done.
+	FilterBoth(from, to int, p *Pred, other Column, q *Pred, sel vec.Bitmap) (alive int, ok bool, err error)
+}
+
 // Decider is what a Column has besides if it knows more about a predicate than its Stats tell, or knows it faster.
 type Decider interface {
 	// Decide tells what is known of p over all rows: by presence and bounds, and where these do not decide, by the distinct

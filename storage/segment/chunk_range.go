@@ -46,6 +46,40 @@ func (c *chunkColumn) FilterRange(from, to int, p *column.Pred, sel vec.Bitmap) 
 	return c.filterZones(o, data, f, from, to, p, sel)
 }
 
+// FilterBoth implements column.PairFilter.
+func (c *chunkColumn) FilterBoth(from, to int, p *column.Pred, other column.Column, q *column.Pred, sel vec.Bitmap) (alive int, ok bool, err error) {
+	b, ok := other.(*chunkColumn)
+	if !ok || c.kind() == kindConst || b.kind() == kindConst {
+		return 0, false, nil
+	}
+	o, f, data, err := c.pinnedFilter(p)
+	if err != nil {
+		return 0, false, err
+	}
+	defer o.unpin()
+	r, g, more, err := b.pinnedFilter(q)
+	if err != nil {
+		return 0, false, err
+	}
+	defer r.unpin()
+	alive, ok = codec.FilterBoth(f, data, g, more, from, to, sel)
+	return alive, ok, nil
+}
+
+// pinnedFilter returns the opened chunk, p prepared for it, and its bytes.
+func (c *chunkColumn) pinnedFilter(p *column.Pred) (*openChunk, *codec.Filter, []byte, error) {
+	o, data, err := c.pinned()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	f, err := c.prepared(o.chunk, p)
+	if err != nil {
+		o.unpin()
+		return nil, nil, nil, c.located(err)
+	}
+	return o, f, data, nil
+}
+
 // filterZones filters what the zone map of the blocks leaves undecided, as many blocks at once as lie together.
 func (c *chunkColumn) filterZones(o *openChunk, data []byte, f *codec.Filter, from, to int, p *column.Pred, sel vec.Bitmap) error {
 	z, err := c.g.r.dir.openZones(c.g.dir, int(c.i))

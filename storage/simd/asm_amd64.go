@@ -102,6 +102,16 @@ func countAndRangeU8Z(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uin
 //go:noescape
 func countAndRangeU8Y(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uint8, bspan uint8) int
 
+// bothRangeU8Z sets a bit for each row of which both values are in their ranges, and counts them.
+//
+//go:noescape
+func bothRangeU8Z(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uint8, bspan uint8, out *uint64) int
+
+// bothRangeU8Y sets a bit for each row of which both values are in their ranges, and counts them.
+//
+//go:noescape
+func bothRangeU8Y(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uint8, bspan uint8, out *uint64) int
+
 // eqF64Z sets a bit for each value == c.
 //
 //go:noescape
@@ -246,6 +256,11 @@ func popcountZ(a *uint64, n int) int
 //
 //go:noescape
 func countAndZ(a *uint64, b *uint64, n int) int
+
+// filledBlocksZ counts the runs of 16 words that have a bit set.
+//
+//go:noescape
+func filledBlocksZ(a *uint64, n int) int
 
 // selectU16Z writes the indexes of the bits set in n words, any number, and counts them.
 //

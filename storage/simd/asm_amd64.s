@@ -1309,6 +1309,153 @@ done20:
 	VZEROUPPER
 	RET
 
+// func bothRangeU8Z(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uint8, bspan uint8, out *uint64) int
+// Requires: AVX, AVX512BW, POPCNT
+TEXT ·bothRangeU8Z(SB), NOSPLIT, $0-56
+	MOVQ         a+0(FP), AX
+	MOVQ         b+24(FP), CX
+	MOVQ         n+8(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVB         alo+16(FP), SI
+	XORQ         DI, DI
+	SUBQ         SI, DI
+	VPBROADCASTB DI, Z0
+	MOVB         aspan+17(FP), SI
+	VPBROADCASTB SI, Z1
+	MOVB         blo+32(FP), SI
+	XORQ         DI, DI
+	SUBQ         SI, DI
+	VPBROADCASTB DI, Z2
+	MOVB         bspan+33(FP), SI
+	VPBROADCASTB SI, Z3
+	XORQ         SI, SI
+
+wide21:
+	CMPQ    DX, $0x00000100
+	JL      narrow21
+	VPADDB  (AX), Z0, Z4
+	VPADDB  (CX), Z2, Z5
+	VPCMPUB $0x02, Z1, Z4, K1
+	VPCMPUB $0x02, Z3, Z5, K1, K1
+	KMOVQ   K1, DI
+	MOVQ    DI, (BX)
+	POPCNTQ DI, DI
+	ADDQ    DI, SI
+	VPADDB  64(AX), Z0, Z4
+	VPADDB  64(CX), Z2, Z5
+	VPCMPUB $0x02, Z1, Z4, K1
+	VPCMPUB $0x02, Z3, Z5, K1, K1
+	KMOVQ   K1, DI
+	MOVQ    DI, 8(BX)
+	POPCNTQ DI, DI
+	ADDQ    DI, SI
+	VPADDB  128(AX), Z0, Z4
+	VPADDB  128(CX), Z2, Z5
+	VPCMPUB $0x02, Z1, Z4, K1
+	VPCMPUB $0x02, Z3, Z5, K1, K1
+	KMOVQ   K1, DI
+	MOVQ    DI, 16(BX)
+	POPCNTQ DI, DI
+	ADDQ    DI, SI
+	VPADDB  192(AX), Z0, Z4
+	VPADDB  192(CX), Z2, Z5
+	VPCMPUB $0x02, Z1, Z4, K1
+	VPCMPUB $0x02, Z3, Z5, K1, K1
+	KMOVQ   K1, DI
+	MOVQ    DI, 24(BX)
+	POPCNTQ DI, DI
+	ADDQ    DI, SI
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x00000100, DX
+	JMP     wide21
+
+narrow21:
+	TESTQ   DX, DX
+	JZ      done21
+	VPADDB  (AX), Z0, Z4
+	VPADDB  (CX), Z2, Z5
+	VPCMPUB $0x02, Z1, Z4, K1
+	VPCMPUB $0x02, Z3, Z5, K1, K1
+	KMOVQ   K1, DI
+	MOVQ    DI, (BX)
+	POPCNTQ DI, DI
+	ADDQ    DI, SI
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x40, DX
+	JMP     narrow21
+
+done21:
+	MOVQ SI, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func bothRangeU8Y(a *uint8, n int, alo uint8, aspan uint8, b *uint8, blo uint8, bspan uint8, out *uint64) int
+// Requires: AVX, AVX2, POPCNT
+TEXT ·bothRangeU8Y(SB), NOSPLIT, $0-56
+	MOVQ         a+0(FP), AX
+	MOVQ         b+24(FP), CX
+	MOVQ         n+8(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVB         alo+16(FP), SI
+	XORQ         DI, DI
+	SUBQ         SI, DI
+	MOVB         aspan+17(FP), SI
+	VMOVQ        DI, X0
+	VPBROADCASTB X0, Y0
+	VMOVQ        SI, X1
+	VPBROADCASTB X1, Y1
+	MOVB         blo+32(FP), SI
+	XORQ         DI, DI
+	SUBQ         SI, DI
+	MOVB         bspan+33(FP), SI
+	VMOVQ        DI, X2
+	VPBROADCASTB X2, Y2
+	VMOVQ        SI, X3
+	VPBROADCASTB X3, Y3
+	XORQ         SI, SI
+
+narrow22:
+	TESTQ     DX, DX
+	JZ        done22
+	VPADDB    (AX), Y0, Y4
+	VPMINUB   Y1, Y4, Y5
+	VPCMPEQB  Y4, Y5, Y5
+	VPMOVMSKB Y5, DI
+	VPADDB    (CX), Y2, Y4
+	VPMINUB   Y3, Y4, Y5
+	VPCMPEQB  Y4, Y5, Y5
+	VPMOVMSKB Y5, R8
+	ANDL      R8, DI
+	MOVL      DI, (BX)
+	POPCNTL   DI, DI
+	ADDQ      DI, SI
+	VPADDB    32(AX), Y0, Y4
+	VPMINUB   Y1, Y4, Y5
+	VPCMPEQB  Y4, Y5, Y5
+	VPMOVMSKB Y5, DI
+	VPADDB    32(CX), Y2, Y4
+	VPMINUB   Y3, Y4, Y5
+	VPCMPEQB  Y4, Y5, Y5
+	VPMOVMSKB Y5, R8
+	ANDL      R8, DI
+	MOVL      DI, 4(BX)
+	POPCNTL   DI, DI
+	ADDQ      DI, SI
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x40, DX
+	JMP       narrow22
+
+done22:
+	MOVQ SI, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func eqF64Z(xs *float64, n int, c float64, out *uint64)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·eqF64Z(SB), NOSPLIT, $0-32
@@ -1318,9 +1465,9 @@ TEXT ·eqF64Z(SB), NOSPLIT, $0-32
 	MOVQ         c+16(FP), BX
 	VPBROADCASTQ BX, Z0
 
-wide21:
+wide23:
 	CMPQ    CX, $0x00000080
-	JL      narrow21
+	JL      narrow23
 	VMOVUPD (AX), Z1
 	VCMPPD  $0x00, Z0, Z1, K1
 	KMOVB   K1, (DX)
@@ -1372,11 +1519,11 @@ wide21:
 	ADDQ    $0x00000400, AX
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000080, CX
-	JMP     wide21
+	JMP     wide23
 
-narrow21:
+narrow23:
 	TESTQ   CX, CX
-	JZ      done21
+	JZ      done23
 	VMOVUPD (AX), Z1
 	VCMPPD  $0x00, Z0, Z1, K1
 	KMOVB   K1, (DX)
@@ -1404,9 +1551,9 @@ narrow21:
 	ADDQ    $0x00000200, AX
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x40, CX
-	JMP     narrow21
+	JMP     narrow23
 
-done21:
+done23:
 	VZEROUPPER
 	RET
 
@@ -1420,208 +1567,13 @@ TEXT ·eqF64Y(SB), NOSPLIT, $0-32
 	VMOVQ        BX, X0
 	VPBROADCASTQ X0, Y0
 
-narrow22:
-	TESTQ     CX, CX
-	JZ        done22
-	VMOVUPD   (AX), Y1
-	VMOVUPD   32(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, (DX)
-	VMOVUPD   64(AX), Y1
-	VMOVUPD   96(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 1(DX)
-	VMOVUPD   128(AX), Y1
-	VMOVUPD   160(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 2(DX)
-	VMOVUPD   192(AX), Y1
-	VMOVUPD   224(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 3(DX)
-	VMOVUPD   256(AX), Y1
-	VMOVUPD   288(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 4(DX)
-	VMOVUPD   320(AX), Y1
-	VMOVUPD   352(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 5(DX)
-	VMOVUPD   384(AX), Y1
-	VMOVUPD   416(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 6(DX)
-	VMOVUPD   448(AX), Y1
-	VMOVUPD   480(AX), Y2
-	VCMPPD    $0x00, Y0, Y1, Y1
-	VCMPPD    $0x00, Y0, Y2, Y2
-	VMOVMSKPD Y1, BX
-	VMOVMSKPD Y2, SI
-	SHLL      $0x04, SI
-	ORL       SI, BX
-	MOVB      BL, 7(DX)
-	ADDQ      $0x00000200, AX
-	ADDQ      $0x00000008, DX
-	SUBQ      $0x40, CX
-	JMP       narrow22
-
-done22:
-	VZEROUPPER
-	RET
-
-// func ltF64Z(xs *float64, n int, c float64, out *uint64)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·ltF64Z(SB), NOSPLIT, $0-32
-	MOVQ         xs+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         out+24(FP), DX
-	MOVQ         c+16(FP), BX
-	VPBROADCASTQ BX, Z0
-
-wide23:
-	CMPQ    CX, $0x00000080
-	JL      narrow23
-	VMOVUPD (AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, (DX)
-	VMOVUPD 64(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 1(DX)
-	VMOVUPD 128(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 2(DX)
-	VMOVUPD 192(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 3(DX)
-	VMOVUPD 256(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 4(DX)
-	VMOVUPD 320(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 5(DX)
-	VMOVUPD 384(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 6(DX)
-	VMOVUPD 448(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 7(DX)
-	VMOVUPD 512(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 8(DX)
-	VMOVUPD 576(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 9(DX)
-	VMOVUPD 640(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 10(DX)
-	VMOVUPD 704(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 11(DX)
-	VMOVUPD 768(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 12(DX)
-	VMOVUPD 832(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 13(DX)
-	VMOVUPD 896(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 14(DX)
-	VMOVUPD 960(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 15(DX)
-	ADDQ    $0x00000400, AX
-	ADDQ    $0x00000010, DX
-	SUBQ    $0x00000080, CX
-	JMP     wide23
-
-narrow23:
-	TESTQ   CX, CX
-	JZ      done23
-	VMOVUPD (AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, (DX)
-	VMOVUPD 64(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 1(DX)
-	VMOVUPD 128(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 2(DX)
-	VMOVUPD 192(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 3(DX)
-	VMOVUPD 256(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 4(DX)
-	VMOVUPD 320(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 5(DX)
-	VMOVUPD 384(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 6(DX)
-	VMOVUPD 448(AX), Z1
-	VCMPPD  $0x11, Z0, Z1, K1
-	KMOVB   K1, 7(DX)
-	ADDQ    $0x00000200, AX
-	ADDQ    $0x00000008, DX
-	SUBQ    $0x40, CX
-	JMP     narrow23
-
-done23:
-	VZEROUPPER
-	RET
-
-// func ltF64Y(xs *float64, n int, c float64, out *uint64)
-// Requires: AVX, AVX2
-TEXT ·ltF64Y(SB), NOSPLIT, $0-32
-	MOVQ         xs+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         out+24(FP), DX
-	MOVQ         c+16(FP), BX
-	VMOVQ        BX, X0
-	VPBROADCASTQ X0, Y0
-
 narrow24:
 	TESTQ     CX, CX
 	JZ        done24
 	VMOVUPD   (AX), Y1
 	VMOVUPD   32(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1629,8 +1581,8 @@ narrow24:
 	MOVB      BL, (DX)
 	VMOVUPD   64(AX), Y1
 	VMOVUPD   96(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1638,8 +1590,8 @@ narrow24:
 	MOVB      BL, 1(DX)
 	VMOVUPD   128(AX), Y1
 	VMOVUPD   160(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1647,8 +1599,8 @@ narrow24:
 	MOVB      BL, 2(DX)
 	VMOVUPD   192(AX), Y1
 	VMOVUPD   224(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1656,8 +1608,8 @@ narrow24:
 	MOVB      BL, 3(DX)
 	VMOVUPD   256(AX), Y1
 	VMOVUPD   288(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1665,8 +1617,8 @@ narrow24:
 	MOVB      BL, 4(DX)
 	VMOVUPD   320(AX), Y1
 	VMOVUPD   352(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1674,8 +1626,8 @@ narrow24:
 	MOVB      BL, 5(DX)
 	VMOVUPD   384(AX), Y1
 	VMOVUPD   416(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1683,8 +1635,8 @@ narrow24:
 	MOVB      BL, 6(DX)
 	VMOVUPD   448(AX), Y1
 	VMOVUPD   480(AX), Y2
-	VCMPPD    $0x11, Y0, Y1, Y1
-	VCMPPD    $0x11, Y0, Y2, Y2
+	VCMPPD    $0x00, Y0, Y1, Y1
+	VCMPPD    $0x00, Y0, Y2, Y2
 	VMOVMSKPD Y1, BX
 	VMOVMSKPD Y2, SI
 	SHLL      $0x04, SI
@@ -1699,9 +1651,9 @@ done24:
 	VZEROUPPER
 	RET
 
-// func leF64Z(xs *float64, n int, c float64, out *uint64)
+// func ltF64Z(xs *float64, n int, c float64, out *uint64)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·leF64Z(SB), NOSPLIT, $0-32
+TEXT ·ltF64Z(SB), NOSPLIT, $0-32
 	MOVQ         xs+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         out+24(FP), DX
@@ -1711,6 +1663,201 @@ TEXT ·leF64Z(SB), NOSPLIT, $0-32
 wide25:
 	CMPQ    CX, $0x00000080
 	JL      narrow25
+	VMOVUPD (AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, (DX)
+	VMOVUPD 64(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 1(DX)
+	VMOVUPD 128(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 2(DX)
+	VMOVUPD 192(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 3(DX)
+	VMOVUPD 256(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 4(DX)
+	VMOVUPD 320(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 5(DX)
+	VMOVUPD 384(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 6(DX)
+	VMOVUPD 448(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 7(DX)
+	VMOVUPD 512(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 8(DX)
+	VMOVUPD 576(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 9(DX)
+	VMOVUPD 640(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 10(DX)
+	VMOVUPD 704(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 11(DX)
+	VMOVUPD 768(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 12(DX)
+	VMOVUPD 832(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 13(DX)
+	VMOVUPD 896(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 14(DX)
+	VMOVUPD 960(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 15(DX)
+	ADDQ    $0x00000400, AX
+	ADDQ    $0x00000010, DX
+	SUBQ    $0x00000080, CX
+	JMP     wide25
+
+narrow25:
+	TESTQ   CX, CX
+	JZ      done25
+	VMOVUPD (AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, (DX)
+	VMOVUPD 64(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 1(DX)
+	VMOVUPD 128(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 2(DX)
+	VMOVUPD 192(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 3(DX)
+	VMOVUPD 256(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 4(DX)
+	VMOVUPD 320(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 5(DX)
+	VMOVUPD 384(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 6(DX)
+	VMOVUPD 448(AX), Z1
+	VCMPPD  $0x11, Z0, Z1, K1
+	KMOVB   K1, 7(DX)
+	ADDQ    $0x00000200, AX
+	ADDQ    $0x00000008, DX
+	SUBQ    $0x40, CX
+	JMP     narrow25
+
+done25:
+	VZEROUPPER
+	RET
+
+// func ltF64Y(xs *float64, n int, c float64, out *uint64)
+// Requires: AVX, AVX2
+TEXT ·ltF64Y(SB), NOSPLIT, $0-32
+	MOVQ         xs+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         out+24(FP), DX
+	MOVQ         c+16(FP), BX
+	VMOVQ        BX, X0
+	VPBROADCASTQ X0, Y0
+
+narrow26:
+	TESTQ     CX, CX
+	JZ        done26
+	VMOVUPD   (AX), Y1
+	VMOVUPD   32(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, (DX)
+	VMOVUPD   64(AX), Y1
+	VMOVUPD   96(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 1(DX)
+	VMOVUPD   128(AX), Y1
+	VMOVUPD   160(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 2(DX)
+	VMOVUPD   192(AX), Y1
+	VMOVUPD   224(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 3(DX)
+	VMOVUPD   256(AX), Y1
+	VMOVUPD   288(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 4(DX)
+	VMOVUPD   320(AX), Y1
+	VMOVUPD   352(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 5(DX)
+	VMOVUPD   384(AX), Y1
+	VMOVUPD   416(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 6(DX)
+	VMOVUPD   448(AX), Y1
+	VMOVUPD   480(AX), Y2
+	VCMPPD    $0x11, Y0, Y1, Y1
+	VCMPPD    $0x11, Y0, Y2, Y2
+	VMOVMSKPD Y1, BX
+	VMOVMSKPD Y2, SI
+	SHLL      $0x04, SI
+	ORL       SI, BX
+	MOVB      BL, 7(DX)
+	ADDQ      $0x00000200, AX
+	ADDQ      $0x00000008, DX
+	SUBQ      $0x40, CX
+	JMP       narrow26
+
+done26:
+	VZEROUPPER
+	RET
+
+// func leF64Z(xs *float64, n int, c float64, out *uint64)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·leF64Z(SB), NOSPLIT, $0-32
+	MOVQ         xs+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         out+24(FP), DX
+	MOVQ         c+16(FP), BX
+	VPBROADCASTQ BX, Z0
+
+wide27:
+	CMPQ    CX, $0x00000080
+	JL      narrow27
 	VMOVUPD (AX), Z1
 	VCMPPD  $0x12, Z0, Z1, K1
 	KMOVB   K1, (DX)
@@ -1762,11 +1909,11 @@ wide25:
 	ADDQ    $0x00000400, AX
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000080, CX
-	JMP     wide25
+	JMP     wide27
 
-narrow25:
+narrow27:
 	TESTQ   CX, CX
-	JZ      done25
+	JZ      done27
 	VMOVUPD (AX), Z1
 	VCMPPD  $0x12, Z0, Z1, K1
 	KMOVB   K1, (DX)
@@ -1794,9 +1941,9 @@ narrow25:
 	ADDQ    $0x00000200, AX
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x40, CX
-	JMP     narrow25
+	JMP     narrow27
 
-done25:
+done27:
 	VZEROUPPER
 	RET
 
@@ -1810,9 +1957,9 @@ TEXT ·leF64Y(SB), NOSPLIT, $0-32
 	VMOVQ        BX, X0
 	VPBROADCASTQ X0, Y0
 
-narrow26:
+narrow28:
 	TESTQ     CX, CX
-	JZ        done26
+	JZ        done28
 	VMOVUPD   (AX), Y1
 	VMOVUPD   32(AX), Y2
 	VCMPPD    $0x12, Y0, Y1, Y1
@@ -1888,9 +2035,9 @@ narrow26:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow26
+	JMP       narrow28
 
-done26:
+done28:
 	VZEROUPPER
 	RET
 
@@ -1914,124 +2061,6 @@ TEXT ·lookupU8Z(SB), NOSPLIT, $0-32
 	VMOVDQU64       bitOfCode<>+0(SB), Z1
 	MOVQ            out+24(FP), DX
 
-wide27:
-	CMPQ      CX, $0x00000100
-	JL        narrow27
-	VMOVDQU64 (AX), Z2
-	VPSRLW    $0x03, Z2, Z3
-	VPERMB    Z0, Z3, Z3
-	VPERMB    Z1, Z2, Z2
-	VPTESTMB  Z2, Z3, K1
-	KMOVQ     K1, (DX)
-	VMOVDQU64 64(AX), Z2
-	VPSRLW    $0x03, Z2, Z3
-	VPERMB    Z0, Z3, Z3
-	VPERMB    Z1, Z2, Z2
-	VPTESTMB  Z2, Z3, K1
-	KMOVQ     K1, 8(DX)
-	VMOVDQU64 128(AX), Z2
-	VPSRLW    $0x03, Z2, Z3
-	VPERMB    Z0, Z3, Z3
-	VPERMB    Z1, Z2, Z2
-	VPTESTMB  Z2, Z3, K1
-	KMOVQ     K1, 16(DX)
-	VMOVDQU64 192(AX), Z2
-	VPSRLW    $0x03, Z2, Z3
-	VPERMB    Z0, Z3, Z3
-	VPERMB    Z1, Z2, Z2
-	VPTESTMB  Z2, Z3, K1
-	KMOVQ     K1, 24(DX)
-	ADDQ      $0x00000100, AX
-	ADDQ      $0x00000020, DX
-	SUBQ      $0x00000100, CX
-	JMP       wide27
-
-narrow27:
-	TESTQ     CX, CX
-	JZ        done27
-	VMOVDQU64 (AX), Z2
-	VPSRLW    $0x03, Z2, Z3
-	VPERMB    Z0, Z3, Z3
-	VPERMB    Z1, Z2, Z2
-	VPTESTMB  Z2, Z3, K1
-	KMOVQ     K1, (DX)
-	ADDQ      $0x00000040, AX
-	ADDQ      $0x00000008, DX
-	SUBQ      $0x40, CX
-	JMP       narrow27
-
-done27:
-	VZEROUPPER
-	RET
-
-// func lookupU8Y(codes *uint8, n int, table *[32]uint8, out *uint64)
-// Requires: AVX, AVX2
-TEXT ·lookupU8Y(SB), NOSPLIT, $0-32
-	MOVQ           codes+0(FP), AX
-	MOVQ           n+8(FP), CX
-	MOVQ           table+16(FP), DX
-	VBROADCASTI128 (DX), Y0
-	VBROADCASTI128 16(DX), Y1
-	VMOVDQU        bitOfCode<>+0(SB), Y2
-	MOVQ           $0x0000008f, DX
-	VMOVQ          DX, X3
-	VPBROADCASTB   X3, Y3
-	MOVQ           $0x0000000f, DX
-	VMOVQ          DX, X4
-	VPBROADCASTB   X4, Y4
-	MOVQ           $0x00000080, DX
-	VMOVQ          DX, X5
-	VPBROADCASTB   X5, Y5
-	MOVQ           out+24(FP), DX
-
-narrow28:
-	TESTQ     CX, CX
-	JZ        done28
-	VMOVDQU   (AX), Y6
-	VPAND     Y3, Y6, Y7
-	VPXOR     Y5, Y7, Y8
-	VPSHUFB   Y7, Y0, Y7
-	VPSHUFB   Y8, Y1, Y8
-	VPOR      Y7, Y8, Y7
-	VPSRLW    $0x04, Y6, Y6
-	VPAND     Y4, Y6, Y6
-	VPSHUFB   Y6, Y2, Y6
-	VPAND     Y6, Y7, Y7
-	VPCMPEQB  Y6, Y7, Y7
-	VPMOVMSKB Y7, BX
-	MOVL      BX, (DX)
-	VMOVDQU   32(AX), Y6
-	VPAND     Y3, Y6, Y7
-	VPXOR     Y5, Y7, Y8
-	VPSHUFB   Y7, Y0, Y7
-	VPSHUFB   Y8, Y1, Y8
-	VPOR      Y7, Y8, Y7
-	VPSRLW    $0x04, Y6, Y6
-	VPAND     Y4, Y6, Y6
-	VPSHUFB   Y6, Y2, Y6
-	VPAND     Y6, Y7, Y7
-	VPCMPEQB  Y6, Y7, Y7
-	VPMOVMSKB Y7, BX
-	MOVL      BX, 4(DX)
-	ADDQ      $0x00000040, AX
-	ADDQ      $0x00000008, DX
-	SUBQ      $0x40, CX
-	JMP       narrow28
-
-done28:
-	VZEROUPPER
-	RET
-
-// func andLookupU8Z(codes *uint8, n int, table *[4]uint64, out *uint64)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
-TEXT ·andLookupU8Z(SB), NOSPLIT, $0-32
-	MOVQ            codes+0(FP), AX
-	MOVQ            n+8(FP), CX
-	MOVQ            table+16(FP), DX
-	VBROADCASTI64X4 (DX), Z0
-	VMOVDQU64       bitOfCode<>+0(SB), Z1
-	MOVQ            out+24(FP), DX
-
 wide29:
 	CMPQ      CX, $0x00000100
 	JL        narrow29
@@ -2039,29 +2068,25 @@ wide29:
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
 	VPERMB    Z1, Z2, Z2
-	KMOVQ     (DX), K1
-	VPTESTMB  Z2, Z3, K1, K1
+	VPTESTMB  Z2, Z3, K1
 	KMOVQ     K1, (DX)
 	VMOVDQU64 64(AX), Z2
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
 	VPERMB    Z1, Z2, Z2
-	KMOVQ     8(DX), K1
-	VPTESTMB  Z2, Z3, K1, K1
+	VPTESTMB  Z2, Z3, K1
 	KMOVQ     K1, 8(DX)
 	VMOVDQU64 128(AX), Z2
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
 	VPERMB    Z1, Z2, Z2
-	KMOVQ     16(DX), K1
-	VPTESTMB  Z2, Z3, K1, K1
+	VPTESTMB  Z2, Z3, K1
 	KMOVQ     K1, 16(DX)
 	VMOVDQU64 192(AX), Z2
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
 	VPERMB    Z1, Z2, Z2
-	KMOVQ     24(DX), K1
-	VPTESTMB  Z2, Z3, K1, K1
+	VPTESTMB  Z2, Z3, K1
 	KMOVQ     K1, 24(DX)
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000020, DX
@@ -2075,8 +2100,7 @@ narrow29:
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
 	VPERMB    Z1, Z2, Z2
-	KMOVQ     (DX), K1
-	VPTESTMB  Z2, Z3, K1, K1
+	VPTESTMB  Z2, Z3, K1
 	KMOVQ     K1, (DX)
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
@@ -2087,9 +2111,9 @@ done29:
 	VZEROUPPER
 	RET
 
-// func andLookupU8Y(codes *uint8, n int, table *[32]uint8, out *uint64)
+// func lookupU8Y(codes *uint8, n int, table *[32]uint8, out *uint64)
 // Requires: AVX, AVX2
-TEXT ·andLookupU8Y(SB), NOSPLIT, $0-32
+TEXT ·lookupU8Y(SB), NOSPLIT, $0-32
 	MOVQ           codes+0(FP), AX
 	MOVQ           n+8(FP), CX
 	MOVQ           table+16(FP), DX
@@ -2122,6 +2146,129 @@ narrow30:
 	VPAND     Y6, Y7, Y7
 	VPCMPEQB  Y6, Y7, Y7
 	VPMOVMSKB Y7, BX
+	MOVL      BX, (DX)
+	VMOVDQU   32(AX), Y6
+	VPAND     Y3, Y6, Y7
+	VPXOR     Y5, Y7, Y8
+	VPSHUFB   Y7, Y0, Y7
+	VPSHUFB   Y8, Y1, Y8
+	VPOR      Y7, Y8, Y7
+	VPSRLW    $0x04, Y6, Y6
+	VPAND     Y4, Y6, Y6
+	VPSHUFB   Y6, Y2, Y6
+	VPAND     Y6, Y7, Y7
+	VPCMPEQB  Y6, Y7, Y7
+	VPMOVMSKB Y7, BX
+	MOVL      BX, 4(DX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000008, DX
+	SUBQ      $0x40, CX
+	JMP       narrow30
+
+done30:
+	VZEROUPPER
+	RET
+
+// func andLookupU8Z(codes *uint8, n int, table *[4]uint64, out *uint64)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·andLookupU8Z(SB), NOSPLIT, $0-32
+	MOVQ            codes+0(FP), AX
+	MOVQ            n+8(FP), CX
+	MOVQ            table+16(FP), DX
+	VBROADCASTI64X4 (DX), Z0
+	VMOVDQU64       bitOfCode<>+0(SB), Z1
+	MOVQ            out+24(FP), DX
+
+wide31:
+	CMPQ      CX, $0x00000100
+	JL        narrow31
+	VMOVDQU64 (AX), Z2
+	VPSRLW    $0x03, Z2, Z3
+	VPERMB    Z0, Z3, Z3
+	VPERMB    Z1, Z2, Z2
+	KMOVQ     (DX), K1
+	VPTESTMB  Z2, Z3, K1, K1
+	KMOVQ     K1, (DX)
+	VMOVDQU64 64(AX), Z2
+	VPSRLW    $0x03, Z2, Z3
+	VPERMB    Z0, Z3, Z3
+	VPERMB    Z1, Z2, Z2
+	KMOVQ     8(DX), K1
+	VPTESTMB  Z2, Z3, K1, K1
+	KMOVQ     K1, 8(DX)
+	VMOVDQU64 128(AX), Z2
+	VPSRLW    $0x03, Z2, Z3
+	VPERMB    Z0, Z3, Z3
+	VPERMB    Z1, Z2, Z2
+	KMOVQ     16(DX), K1
+	VPTESTMB  Z2, Z3, K1, K1
+	KMOVQ     K1, 16(DX)
+	VMOVDQU64 192(AX), Z2
+	VPSRLW    $0x03, Z2, Z3
+	VPERMB    Z0, Z3, Z3
+	VPERMB    Z1, Z2, Z2
+	KMOVQ     24(DX), K1
+	VPTESTMB  Z2, Z3, K1, K1
+	KMOVQ     K1, 24(DX)
+	ADDQ      $0x00000100, AX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x00000100, CX
+	JMP       wide31
+
+narrow31:
+	TESTQ     CX, CX
+	JZ        done31
+	VMOVDQU64 (AX), Z2
+	VPSRLW    $0x03, Z2, Z3
+	VPERMB    Z0, Z3, Z3
+	VPERMB    Z1, Z2, Z2
+	KMOVQ     (DX), K1
+	VPTESTMB  Z2, Z3, K1, K1
+	KMOVQ     K1, (DX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000008, DX
+	SUBQ      $0x40, CX
+	JMP       narrow31
+
+done31:
+	VZEROUPPER
+	RET
+
+// func andLookupU8Y(codes *uint8, n int, table *[32]uint8, out *uint64)
+// Requires: AVX, AVX2
+TEXT ·andLookupU8Y(SB), NOSPLIT, $0-32
+	MOVQ           codes+0(FP), AX
+	MOVQ           n+8(FP), CX
+	MOVQ           table+16(FP), DX
+	VBROADCASTI128 (DX), Y0
+	VBROADCASTI128 16(DX), Y1
+	VMOVDQU        bitOfCode<>+0(SB), Y2
+	MOVQ           $0x0000008f, DX
+	VMOVQ          DX, X3
+	VPBROADCASTB   X3, Y3
+	MOVQ           $0x0000000f, DX
+	VMOVQ          DX, X4
+	VPBROADCASTB   X4, Y4
+	MOVQ           $0x00000080, DX
+	VMOVQ          DX, X5
+	VPBROADCASTB   X5, Y5
+	MOVQ           out+24(FP), DX
+
+narrow32:
+	TESTQ     CX, CX
+	JZ        done32
+	VMOVDQU   (AX), Y6
+	VPAND     Y3, Y6, Y7
+	VPXOR     Y5, Y7, Y8
+	VPSHUFB   Y7, Y0, Y7
+	VPSHUFB   Y8, Y1, Y8
+	VPOR      Y7, Y8, Y7
+	VPSRLW    $0x04, Y6, Y6
+	VPAND     Y4, Y6, Y6
+	VPSHUFB   Y6, Y2, Y6
+	VPAND     Y6, Y7, Y7
+	VPCMPEQB  Y6, Y7, Y7
+	VPMOVMSKB Y7, BX
 	ANDL      BX, (DX)
 	VMOVDQU   32(AX), Y6
 	VPAND     Y3, Y6, Y7
@@ -2139,9 +2286,9 @@ narrow30:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow30
+	JMP       narrow32
 
-done30:
+done32:
 	VZEROUPPER
 	RET
 
@@ -2155,9 +2302,9 @@ TEXT ·countLookupU8Z(SB), NOSPLIT, $0-32
 	VMOVDQU64       bitOfCode<>+0(SB), Z1
 	XORQ            DX, DX
 
-wide31:
+wide33:
 	CMPQ      CX, $0x00000100
-	JL        narrow31
+	JL        narrow33
 	VMOVDQU64 (AX), Z2
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
@@ -2192,11 +2339,11 @@ wide31:
 	ADDQ      BX, DX
 	ADDQ      $0x00000100, AX
 	SUBQ      $0x00000100, CX
-	JMP       wide31
+	JMP       wide33
 
-narrow31:
+narrow33:
 	TESTQ     CX, CX
-	JZ        done31
+	JZ        done33
 	VMOVDQU64 (AX), Z2
 	VPSRLW    $0x03, Z2, Z3
 	VPERMB    Z0, Z3, Z3
@@ -2207,9 +2354,9 @@ narrow31:
 	ADDQ      BX, DX
 	ADDQ      $0x00000040, AX
 	SUBQ      $0x40, CX
-	JMP       narrow31
+	JMP       narrow33
 
-done31:
+done33:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -2234,9 +2381,9 @@ TEXT ·countLookupU8Y(SB), NOSPLIT, $0-32
 	VPBROADCASTB   X5, Y5
 	XORQ           DX, DX
 
-narrow32:
+narrow34:
 	TESTQ     CX, CX
-	JZ        done32
+	JZ        done34
 	VMOVDQU   (AX), Y6
 	VPAND     Y3, Y6, Y7
 	VPXOR     Y5, Y7, Y8
@@ -2267,9 +2414,9 @@ narrow32:
 	ADDQ      BX, DX
 	ADDQ      $0x00000040, AX
 	SUBQ      $0x40, CX
-	JMP       narrow32
+	JMP       narrow34
 
-done32:
+done34:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -2290,9 +2437,9 @@ TEXT ·lookupU16SmallZ(SB), NOSPLIT, $0-32
 	VPBROADCASTW DX, Z4
 	MOVQ         out+24(FP), DX
 
-wide33:
+wide35:
 	CMPQ      CX, $0x00000080
-	JL        narrow33
+	JL        narrow35
 	VMOVDQU64 (AX), Z5
 	VPCMPUW   $0x02, Z2, Z5, K1
 	VPSRLW    $0x04, Z5, Z6
@@ -2328,11 +2475,11 @@ wide33:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000010, DX
 	SUBQ      $0x00000080, CX
-	JMP       wide33
+	JMP       wide35
 
-narrow33:
+narrow35:
 	TESTQ     CX, CX
-	JZ        done33
+	JZ        done35
 	VMOVDQU64 (AX), Z5
 	VPCMPUW   $0x02, Z2, Z5, K1
 	VPSRLW    $0x04, Z5, Z6
@@ -2352,9 +2499,9 @@ narrow33:
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow33
+	JMP       narrow35
 
-done33:
+done35:
 	VZEROUPPER
 	RET
 
@@ -2372,9 +2519,9 @@ TEXT ·lookupU16Z(SB), NOSPLIT, $0-40
 	VPBROADCASTD BX, Z2
 	MOVQ         out+32(FP), BX
 
-narrow34:
+narrow36:
 	TESTQ      CX, CX
-	JZ         done34
+	JZ         done36
 	VPMOVZXWD  (AX), Z3
 	VPSRLD     $0x05, Z3, Z4
 	VPCMPUD    $0x01, Z0, Z4, K1
@@ -2418,9 +2565,9 @@ narrow34:
 	ADDQ       $0x00000080, AX
 	ADDQ       $0x00000008, BX
 	SUBQ       $0x40, CX
-	JMP        narrow34
+	JMP        narrow36
 
-done34:
+done36:
 	VZEROUPPER
 	RET
 
@@ -2440,9 +2587,9 @@ TEXT ·andLookupU16SmallZ(SB), NOSPLIT, $0-32
 	VPBROADCASTW DX, Z4
 	MOVQ         out+24(FP), DX
 
-wide35:
+wide37:
 	CMPQ      CX, $0x00000080
-	JL        narrow35
+	JL        narrow37
 	VMOVDQU64 (AX), Z5
 	KMOVD     (DX), K1
 	VPCMPUW   $0x02, Z2, Z5, K1, K1
@@ -2482,11 +2629,11 @@ wide35:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000010, DX
 	SUBQ      $0x00000080, CX
-	JMP       wide35
+	JMP       wide37
 
-narrow35:
+narrow37:
 	TESTQ     CX, CX
-	JZ        done35
+	JZ        done37
 	VMOVDQU64 (AX), Z5
 	KMOVD     (DX), K1
 	VPCMPUW   $0x02, Z2, Z5, K1, K1
@@ -2508,9 +2655,9 @@ narrow35:
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow35
+	JMP       narrow37
 
-done35:
+done37:
 	VZEROUPPER
 	RET
 
@@ -2528,9 +2675,9 @@ TEXT ·andLookupU16Z(SB), NOSPLIT, $0-40
 	VPBROADCASTD BX, Z2
 	MOVQ         out+32(FP), BX
 
-narrow36:
+narrow38:
 	TESTQ      CX, CX
-	JZ         done36
+	JZ         done38
 	VPMOVZXWD  (AX), Z3
 	VPSRLD     $0x05, Z3, Z4
 	KMOVW      (BX), K1
@@ -2578,9 +2725,9 @@ narrow36:
 	ADDQ       $0x00000080, AX
 	ADDQ       $0x00000008, BX
 	SUBQ       $0x40, CX
-	JMP        narrow36
+	JMP        narrow38
 
-done36:
+done38:
 	VZEROUPPER
 	RET
 
@@ -2598,9 +2745,9 @@ TEXT ·lookupU32Z(SB), NOSPLIT, $0-40
 	VPBROADCASTD BX, Z2
 	MOVQ         out+32(FP), BX
 
-narrow37:
+narrow39:
 	TESTQ      CX, CX
-	JZ         done37
+	JZ         done39
 	VMOVDQU64  (AX), Z3
 	VPSRLD     $0x05, Z3, Z4
 	VPCMPUD    $0x01, Z0, Z4, K1
@@ -2644,9 +2791,9 @@ narrow37:
 	ADDQ       $0x00000100, AX
 	ADDQ       $0x00000008, BX
 	SUBQ       $0x40, CX
-	JMP        narrow37
+	JMP        narrow39
 
-done37:
+done39:
 	VZEROUPPER
 	RET
 
@@ -2664,9 +2811,9 @@ TEXT ·sumI64Z(SB), NOSPLIT, $0-32
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
 
-narrow38:
+narrow40:
 	TESTQ  CX, CX
-	JZ     done38
+	JZ     done40
 	VPADDQ (AX), Z4, Z4
 	VPSRAQ $0x20, (AX), Z8
 	VPADDQ Z8, Z0, Z0
@@ -2693,9 +2840,9 @@ narrow38:
 	VPADDQ Z8, Z3, Z3
 	ADDQ   $0x00000200, AX
 	SUBQ   $0x40, CX
-	JMP    narrow38
+	JMP    narrow40
 
-done38:
+done40:
 	VPADDQ        Z1, Z0, Z0
 	VPADDQ        Z2, Z0, Z0
 	VPADDQ        Z3, Z0, Z0
@@ -2739,9 +2886,9 @@ TEXT ·sumI64Y(SB), NOSPLIT, $0-32
 	VPXOR        Y7, Y7, Y7
 	VPXOR        Y8, Y8, Y8
 
-narrow39:
+narrow41:
 	TESTQ  CX, CX
-	JZ     done39
+	JZ     done41
 	VPADDQ (AX), Y5, Y5
 	VPXOR  (AX), Y0, Y9
 	VPSRLQ $0x20, Y9, Y9
@@ -2808,9 +2955,9 @@ narrow39:
 	VPADDQ Y9, Y4, Y4
 	ADDQ   $0x00000200, AX
 	SUBQ   $0x40, CX
-	JMP    narrow39
+	JMP    narrow41
 
-done39:
+done41:
 	VPADDQ       Y2, Y1, Y1
 	VPADDQ       Y3, Y1, Y1
 	VPADDQ       Y4, Y1, Y1
@@ -2939,9 +3086,9 @@ TEXT ·sumRangeI64Z(SB), NOSPLIT, $0-48
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
 
-narrow40:
+narrow42:
 	TESTQ     CX, CX
-	JZ        done40
+	JZ        done42
 	VMOVDQU64 (AX), Z11
 	VPADDQ    Z11, Z0, Z12
 	VPCMPUQ   $0x02, Z1, Z12, K1
@@ -2984,9 +3131,9 @@ narrow40:
 	VPADDQ    Z2, Z10, K1, Z10
 	ADDQ      $0x00000200, AX
 	SUBQ      $0x40, CX
-	JMP       narrow40
+	JMP       narrow42
 
-done40:
+done42:
 	VPADDQ        Z4, Z3, Z3
 	VPADDQ        Z5, Z3, Z3
 	VPADDQ        Z6, Z3, Z3
@@ -3034,9 +3181,9 @@ TEXT ·sumRangeI64Y(SB), NOSPLIT, $0-48
 	VPXOR        Y6, Y6, Y6
 	VPXOR        Y7, Y7, Y7
 
-narrow41:
+narrow43:
 	TESTQ    CX, CX
-	JZ       done41
+	JZ       done43
 	VMOVDQU  (AX), Y8
 	VPADDQ   Y8, Y0, Y9
 	VPCMPGTQ Y1, Y9, Y9
@@ -3135,9 +3282,9 @@ narrow41:
 	VPADDQ   Y9, Y5, Y5
 	ADDQ     $0x00000200, AX
 	SUBQ     $0x40, CX
-	JMP      narrow41
+	JMP      narrow43
 
-done41:
+done43:
 	VPADDQ       Y3, Y2, Y2
 	VPADDQ       Y4, Y2, Y2
 	VPADDQ       Y5, Y2, Y2
@@ -3173,9 +3320,9 @@ TEXT ·minMaxI64Z(SB), NOSPLIT, $0-48
 	VPBROADCASTQ BX, Z6
 	VPBROADCASTQ BX, Z7
 
-narrow42:
+narrow44:
 	TESTQ     CX, CX
-	JZ        done42
+	JZ        done44
 	VMOVDQU64 (AX), Z8
 	VPMINSQ   Z8, Z0, Z0
 	VPMAXSQ   Z8, Z4, Z4
@@ -3202,9 +3349,9 @@ narrow42:
 	VPMAXSQ   Z8, Z7, Z7
 	ADDQ      $0x00000200, AX
 	SUBQ      $0x40, CX
-	JMP       narrow42
+	JMP       narrow44
 
-done42:
+done44:
 	VPMINSQ       Z1, Z0, Z0
 	VPMINSQ       Z2, Z0, Z0
 	VPMINSQ       Z3, Z0, Z0
@@ -3316,9 +3463,9 @@ TEXT ·andZ(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-narrow43:
+narrow45:
 	TESTQ     DX, DX
-	JZ        done43
+	JZ        done45
 	VMOVDQU64 (CX), Z0
 	VPANDQ    (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -3346,9 +3493,9 @@ narrow43:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, CX
 	SUBQ      $0x40, DX
-	JMP       narrow43
+	JMP       narrow45
 
-done43:
+done45:
 	VZEROUPPER
 	RET
 
@@ -3359,9 +3506,9 @@ TEXT ·andNotZ(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-narrow44:
+narrow46:
 	TESTQ     DX, DX
-	JZ        done44
+	JZ        done46
 	VMOVDQU64 (CX), Z0
 	VPANDNQ   (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -3389,9 +3536,9 @@ narrow44:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, CX
 	SUBQ      $0x40, DX
-	JMP       narrow44
+	JMP       narrow46
 
-done44:
+done46:
 	VZEROUPPER
 	RET
 
@@ -3402,9 +3549,9 @@ TEXT ·orZ(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-narrow45:
+narrow47:
 	TESTQ     DX, DX
-	JZ        done45
+	JZ        done47
 	VMOVDQU64 (CX), Z0
 	VPORQ     (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -3432,9 +3579,9 @@ narrow45:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, CX
 	SUBQ      $0x40, DX
-	JMP       narrow45
+	JMP       narrow47
 
-done45:
+done47:
 	VZEROUPPER
 	RET
 
@@ -3448,9 +3595,9 @@ TEXT ·popcountZ(SB), NOSPLIT, $0-24
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
 
-narrow46:
+narrow48:
 	TESTQ    CX, CX
-	JZ       done46
+	JZ       done48
 	VPOPCNTQ (AX), Z4
 	VPADDQ   Z4, Z0, Z0
 	VPOPCNTQ 64(AX), Z4
@@ -3469,9 +3616,9 @@ narrow46:
 	VPADDQ   Z4, Z3, Z3
 	ADDQ     $0x00000200, AX
 	SUBQ     $0x40, CX
-	JMP      narrow46
+	JMP      narrow48
 
-done46:
+done48:
 	VPADDQ        Z1, Z0, Z0
 	VPADDQ        Z2, Z0, Z0
 	VPADDQ        Z3, Z0, Z0
@@ -3497,9 +3644,9 @@ TEXT ·countAndZ(SB), NOSPLIT, $0-32
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
 
-narrow47:
+narrow49:
 	TESTQ     DX, DX
-	JZ        done47
+	JZ        done49
 	VMOVDQU64 (AX), Z4
 	VPANDQ    (CX), Z4, Z4
 	VPOPCNTQ  Z4, Z4
@@ -3535,9 +3682,9 @@ narrow47:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, CX
 	SUBQ      $0x40, DX
-	JMP       narrow47
+	JMP       narrow49
 
-done47:
+done49:
 	VPADDQ        Z1, Z0, Z0
 	VPADDQ        Z2, Z0, Z0
 	VPADDQ        Z3, Z0, Z0
@@ -3549,6 +3696,53 @@ done47:
 	VPADDQ        X0, X1, X1
 	VMOVQ         X1, AX
 	MOVQ          AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func filledBlocksZ(a *uint64, n int) int
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·filledBlocksZ(SB), NOSPLIT, $0-24
+	MOVQ a+0(FP), AX
+	MOVQ n+8(FP), CX
+	XORQ DX, DX
+
+narrow50:
+	TESTQ     CX, CX
+	JZ        done50
+	VMOVDQU64 (AX), Z0
+	VPORQ     64(AX), Z0, Z0
+	VPTESTMQ  Z0, Z0, K1
+	XORQ      BX, BX
+	KORTESTB  K1, K1
+	SETNE     BL
+	ADDQ      BX, DX
+	VMOVDQU64 128(AX), Z0
+	VPORQ     192(AX), Z0, Z0
+	VPTESTMQ  Z0, Z0, K1
+	XORQ      BX, BX
+	KORTESTB  K1, K1
+	SETNE     BL
+	ADDQ      BX, DX
+	VMOVDQU64 256(AX), Z0
+	VPORQ     320(AX), Z0, Z0
+	VPTESTMQ  Z0, Z0, K1
+	XORQ      BX, BX
+	KORTESTB  K1, K1
+	SETNE     BL
+	ADDQ      BX, DX
+	VMOVDQU64 384(AX), Z0
+	VPORQ     448(AX), Z0, Z0
+	VPTESTMQ  Z0, Z0, K1
+	XORQ      BX, BX
+	KORTESTB  K1, K1
+	SETNE     BL
+	ADDQ      BX, DX
+	ADDQ      $0x00000200, AX
+	SUBQ      $0x40, CX
+	JMP       narrow50
+
+done50:
+	MOVQ DX, ret+16(FP)
 	VZEROUPPER
 	RET
 
@@ -3645,9 +3839,9 @@ TEXT ·widenU8Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-wide48:
+wide51:
 	CMPQ      DX, $0x00000080
-	JL        narrow48
+	JL        narrow51
 	VPMOVZXBD (CX), Z0
 	VMOVDQU64 Z0, (AX)
 	VPMOVZXBD 16(CX), Z0
@@ -3667,11 +3861,11 @@ wide48:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000080, CX
 	SUBQ      $0x00000080, DX
-	JMP       wide48
+	JMP       wide51
 
-narrow48:
+narrow51:
 	TESTQ     DX, DX
-	JZ        done48
+	JZ        done51
 	VPMOVZXBD (CX), Z0
 	VMOVDQU64 Z0, (AX)
 	VPMOVZXBD 16(CX), Z0
@@ -3683,9 +3877,9 @@ narrow48:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000040, CX
 	SUBQ      $0x40, DX
-	JMP       narrow48
+	JMP       narrow51
 
-done48:
+done51:
 	VZEROUPPER
 	RET
 
@@ -3696,9 +3890,9 @@ TEXT ·widenU16Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-wide49:
+wide52:
 	CMPQ      DX, $0x00000080
-	JL        narrow49
+	JL        narrow52
 	VPMOVZXWD (CX), Z0
 	VMOVDQU64 Z0, (AX)
 	VPMOVZXWD 32(CX), Z0
@@ -3718,11 +3912,11 @@ wide49:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000100, CX
 	SUBQ      $0x00000080, DX
-	JMP       wide49
+	JMP       wide52
 
-narrow49:
+narrow52:
 	TESTQ     DX, DX
-	JZ        done49
+	JZ        done52
 	VPMOVZXWD (CX), Z0
 	VMOVDQU64 Z0, (AX)
 	VPMOVZXWD 32(CX), Z0
@@ -3734,9 +3928,9 @@ narrow49:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000080, CX
 	SUBQ      $0x40, DX
-	JMP       narrow49
+	JMP       narrow52
 
-done49:
+done52:
 	VZEROUPPER
 	RET
 
@@ -3748,24 +3942,24 @@ TEXT ·topU8Z(SB), NOSPLIT, $0-24
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 
-wide50:
+wide53:
 	CMPQ    CX, $0x00000080
-	JL      narrow50
+	JL      narrow53
 	VPMAXUB (AX), Z0, Z0
 	VPMAXUB 64(AX), Z1, Z1
 	ADDQ    $0x00000080, AX
 	SUBQ    $0x00000080, CX
-	JMP     wide50
+	JMP     wide53
 
-narrow50:
+narrow53:
 	TESTQ   CX, CX
-	JZ      done50
+	JZ      done53
 	VPMAXUB (AX), Z0, Z0
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x40, CX
-	JMP     narrow50
+	JMP     narrow53
 
-done50:
+done53:
 	VPMAXUB       Z1, Z0, Z0
 	VEXTRACTI64X4 $0x01, Z0, Y1
 	VPMAXUB       Y0, Y1, Y1
@@ -3786,27 +3980,27 @@ TEXT ·topU16Z(SB), NOSPLIT, $0-24
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 
-wide51:
+wide54:
 	CMPQ    CX, $0x00000080
-	JL      narrow51
+	JL      narrow54
 	VPMAXUW (AX), Z0, Z0
 	VPMAXUW 64(AX), Z1, Z1
 	VPMAXUW 128(AX), Z1, Z1
 	VPMAXUW 192(AX), Z0, Z0
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000080, CX
-	JMP     wide51
+	JMP     wide54
 
-narrow51:
+narrow54:
 	TESTQ   CX, CX
-	JZ      done51
+	JZ      done54
 	VPMAXUW (AX), Z0, Z0
 	VPMAXUW 64(AX), Z1, Z1
 	ADDQ    $0x00000080, AX
 	SUBQ    $0x40, CX
-	JMP     narrow51
+	JMP     narrow54
 
-done51:
+done54:
 	VPMAXUW       Z1, Z0, Z0
 	VEXTRACTI64X4 $0x01, Z0, Y1
 	VPMAXUW       Y0, Y1, Y1
@@ -3827,9 +4021,9 @@ TEXT ·topU32Z(SB), NOSPLIT, $0-24
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 
-wide52:
+wide55:
 	CMPQ    CX, $0x00000080
-	JL      narrow52
+	JL      narrow55
 	VPMAXUD (AX), Z0, Z0
 	VPMAXUD 64(AX), Z1, Z1
 	VPMAXUD 128(AX), Z0, Z0
@@ -3840,20 +4034,20 @@ wide52:
 	VPMAXUD 448(AX), Z0, Z0
 	ADDQ    $0x00000200, AX
 	SUBQ    $0x00000080, CX
-	JMP     wide52
+	JMP     wide55
 
-narrow52:
+narrow55:
 	TESTQ   CX, CX
-	JZ      done52
+	JZ      done55
 	VPMAXUD (AX), Z0, Z0
 	VPMAXUD 64(AX), Z1, Z1
 	VPMAXUD 128(AX), Z0, Z0
 	VPMAXUD 192(AX), Z1, Z1
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x40, CX
-	JMP     narrow52
+	JMP     narrow55
 
-done52:
+done55:
 	VPMAXUD       Z1, Z0, Z0
 	VEXTRACTI64X4 $0x01, Z0, Y1
 	VPMAXUD       Y0, Y1, Y1
@@ -3875,9 +4069,9 @@ TEXT ·expandI64Z(SB), NOSPLIT, $0-40
 	MOVQ presence+24(FP), BX
 	MOVQ CX, SI
 
-narrow53:
+narrow56:
 	TESTQ       DX, DX
-	JZ          done53
+	JZ          done56
 	MOVBQZX     (BX), DI
 	KMOVB       (BX), K1
 	VPEXPANDQ.Z (SI), K1, Z0
@@ -3929,9 +4123,9 @@ narrow53:
 	ADDQ        $0x00000200, AX
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x40, DX
-	JMP         narrow53
+	JMP         narrow56
 
-done53:
+done56:
 	SUBQ CX, SI
 	SHRQ $0x03, SI
 	MOVQ SI, ret+32(FP)
@@ -3947,9 +4141,9 @@ TEXT ·expandF64Z(SB), NOSPLIT, $0-40
 	MOVQ presence+24(FP), BX
 	MOVQ CX, SI
 
-narrow54:
+narrow57:
 	TESTQ       DX, DX
-	JZ          done54
+	JZ          done57
 	MOVBQZX     (BX), DI
 	KMOVB       (BX), K1
 	VPEXPANDQ.Z (SI), K1, Z0
@@ -4001,9 +4195,9 @@ narrow54:
 	ADDQ        $0x00000200, AX
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x40, DX
-	JMP         narrow54
+	JMP         narrow57
 
-done54:
+done57:
 	SUBQ CX, SI
 	SHRQ $0x03, SI
 	MOVQ SI, ret+32(FP)
@@ -4019,9 +4213,9 @@ TEXT ·expandU32Z(SB), NOSPLIT, $0-40
 	MOVQ presence+24(FP), BX
 	MOVQ CX, SI
 
-narrow55:
+narrow58:
 	TESTQ       DX, DX
-	JZ          done55
+	JZ          done58
 	MOVWQZX     (BX), DI
 	KMOVW       (BX), K1
 	VPEXPANDD.Z (SI), K1, Z0
@@ -4049,9 +4243,9 @@ narrow55:
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x40, DX
-	JMP         narrow55
+	JMP         narrow58
 
-done55:
+done58:
 	SUBQ CX, SI
 	SHRQ $0x02, SI
 	MOVQ SI, ret+32(FP)
@@ -4065,9 +4259,9 @@ TEXT ·maxU8Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-wide56:
+wide59:
 	CMPQ      DX, $0x00000100
-	JL        narrow56
+	JL        narrow59
 	VMOVDQU64 (CX), Z0
 	VPMAXUB   (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -4083,20 +4277,20 @@ wide56:
 	ADDQ      $0x00000100, AX
 	ADDQ      $0x00000100, CX
 	SUBQ      $0x00000100, DX
-	JMP       wide56
+	JMP       wide59
 
-narrow56:
+narrow59:
 	TESTQ     DX, DX
-	JZ        done56
+	JZ        done59
 	VMOVDQU64 (CX), Z0
 	VPMAXUB   (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000040, CX
 	SUBQ      $0x40, DX
-	JMP       narrow56
+	JMP       narrow59
 
-done56:
+done59:
 	VZEROUPPER
 	RET
 
@@ -4107,9 +4301,9 @@ TEXT ·addU32U64Z(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
-narrow57:
+narrow60:
 	TESTQ     DX, DX
-	JZ        done57
+	JZ        done60
 	VPMOVZXDQ (CX), Z0
 	VPADDQ    (AX), Z0, Z0
 	VMOVDQU64 Z0, (AX)
@@ -4137,9 +4331,9 @@ narrow57:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000100, CX
 	SUBQ      $0x40, DX
-	JMP       narrow57
+	JMP       narrow60
 
-done57:
+done60:
 	VZEROUPPER
 	RET
 
@@ -4156,9 +4350,9 @@ TEXT ·hashU64Z(SB), NOSPLIT, $0-24
 	MOVQ         $0x94d049bb133111eb, BX
 	VPBROADCASTQ BX, Z2
 
-narrow58:
+narrow61:
 	TESTQ     CX, CX
-	JZ        done58
+	JZ        done61
 	VPADDQ    (AX), Z0, Z3
 	VPSRLQ    $0x1e, Z3, Z4
 	VPXORQ    Z4, Z3, Z3
@@ -4242,9 +4436,9 @@ narrow58:
 	ADDQ      $0x00000200, AX
 	ADDQ      $0x00000200, DX
 	SUBQ      $0x40, CX
-	JMP       narrow58
+	JMP       narrow61
 
-done58:
+done61:
 	VZEROUPPER
 	RET
 
@@ -4261,9 +4455,9 @@ TEXT ·matchAny3Z(SB), NOSPLIT, $0-32
 	VPBROADCASTB DX, Z2
 	MOVQ         out+24(FP), DX
 
-wide59:
+wide62:
 	CMPQ      CX, $0x00000080
-	JL        narrow59
+	JL        narrow62
 	VMOVDQU64 (AX), Z3
 	VPCMPEQB  Z0, Z3, K1
 	VPCMPEQB  Z1, Z3, K2
@@ -4281,11 +4475,11 @@ wide59:
 	ADDQ      $0x00000080, AX
 	ADDQ      $0x00000010, DX
 	SUBQ      $0x00000080, CX
-	JMP       wide59
+	JMP       wide62
 
-narrow59:
+narrow62:
 	TESTQ     CX, CX
-	JZ        done59
+	JZ        done62
 	VMOVDQU64 (AX), Z3
 	VPCMPEQB  Z0, Z3, K1
 	VPCMPEQB  Z1, Z3, K2
@@ -4296,9 +4490,9 @@ narrow59:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow59
+	JMP       narrow62
 
-done59:
+done62:
 	VZEROUPPER
 	RET
 
@@ -4318,9 +4512,9 @@ TEXT ·matchAny3Y(SB), NOSPLIT, $0-32
 	VPBROADCASTB X2, Y2
 	MOVQ         out+24(FP), DX
 
-narrow60:
+narrow63:
 	TESTQ     CX, CX
-	JZ        done60
+	JZ        done63
 	VMOVDQU   (AX), Y3
 	VPCMPEQB  Y0, Y3, Y4
 	VPCMPEQB  Y1, Y3, Y5
@@ -4340,9 +4534,9 @@ narrow60:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x40, CX
-	JMP       narrow60
+	JMP       narrow63
 
-done60:
+done63:
 	VZEROUPPER
 	RET
 
@@ -4358,9 +4552,9 @@ TEXT ·matchPairsZ(SB), NOSPLIT, $0-48
 	VPBROADCASTB BX, Z1
 	MOVQ         out+40(FP), BX
 
-wide61:
+wide64:
 	CMPQ     CX, $0x00000100
-	JL       narrow61
+	JL       narrow64
 	VPCMPEQB (AX), Z0, K1
 	VPCMPEQB (DX), Z1, K1, K1
 	KMOVQ    K1, (BX)
@@ -4377,11 +4571,11 @@ wide61:
 	ADDQ     $0x00000100, DX
 	ADDQ     $0x00000020, BX
 	SUBQ     $0x00000100, CX
-	JMP      wide61
+	JMP      wide64
 
-narrow61:
+narrow64:
 	TESTQ    CX, CX
-	JZ       done61
+	JZ       done64
 	VPCMPEQB (AX), Z0, K1
 	VPCMPEQB (DX), Z1, K1, K1
 	KMOVQ    K1, (BX)
@@ -4389,9 +4583,9 @@ narrow61:
 	ADDQ     $0x00000040, DX
 	ADDQ     $0x00000008, BX
 	SUBQ     $0x40, CX
-	JMP      narrow61
+	JMP      narrow64
 
-done61:
+done64:
 	VZEROUPPER
 	RET
 
@@ -4409,9 +4603,9 @@ TEXT ·matchPairsY(SB), NOSPLIT, $0-48
 	VPBROADCASTB X1, Y1
 	MOVQ         out+40(FP), BX
 
-narrow62:
+narrow65:
 	TESTQ     CX, CX
-	JZ        done62
+	JZ        done65
 	VPCMPEQB  (AX), Y0, Y2
 	VPCMPEQB  (DX), Y1, Y3
 	VPAND     Y2, Y3, Y3
@@ -4426,9 +4620,9 @@ narrow62:
 	ADDQ      $0x00000040, DX
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x40, CX
-	JMP       narrow62
+	JMP       narrow65
 
-done62:
+done65:
 	VZEROUPPER
 	RET
 
@@ -5849,9 +6043,9 @@ TEXT ·unpackAddZ(SB), NOSPLIT, $0-40
 	MOVQ         base+32(FP), SI
 	VPBROADCASTQ SI, Z3
 
-narrow63:
+narrow66:
 	TESTQ      BX, BX
-	JZ         done63
+	JZ         done66
 	VMOVDQU8.Z (AX), K1, Z4
 	ADDQ       CX, AX
 	VPERMB     Z4, Z0, Z4
@@ -5910,9 +6104,9 @@ narrow63:
 	VMOVDQU64  Z4, 448(DX)
 	ADDQ       $0x00000200, DX
 	SUBQ       $0x40, BX
-	JMP        narrow63
+	JMP        narrow66
 
-done63:
+done66:
 	VZEROUPPER
 	RET
 
@@ -5936,9 +6130,9 @@ TEXT ·unpack32Z(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DX
 	MOVQ         n+16(FP), BX
 
-narrow64:
+narrow67:
 	TESTQ      BX, BX
-	JZ         done64
+	JZ         done67
 	VMOVDQU8.Z (AX), K1, Z3
 	ADDQ       CX, AX
 	VPERMB     Z3, Z0, Z3
@@ -5965,9 +6159,9 @@ narrow64:
 	VMOVDQU64  Z3, 192(DX)
 	ADDQ       $0x00000100, DX
 	SUBQ       $0x40, BX
-	JMP        narrow64
+	JMP        narrow67
 
-done64:
+done67:
 	VZEROUPPER
 	RET
 
@@ -5997,9 +6191,9 @@ TEXT ·rangePackedZ(SB), NOSPLIT, $0-40
 	MOVL         span+28(FP), SI
 	VPBROADCASTD SI, Z4
 
-wide65:
+wide68:
 	CMPQ       DX, $0x00000080
-	JL         narrow65
+	JL         narrow68
 	VMOVDQU8.Z (AX), K1, Z5
 	ADDQ       CX, AX
 	VPERMB     Z5, Z0, Z5
@@ -6066,11 +6260,11 @@ wide65:
 	KMOVW      K2, 14(BX)
 	ADDQ       $0x00000010, BX
 	SUBQ       $0x00000080, DX
-	JMP        wide65
+	JMP        wide68
 
-narrow65:
+narrow68:
 	TESTQ      DX, DX
-	JZ         done65
+	JZ         done68
 	VMOVDQU8.Z (AX), K1, Z5
 	ADDQ       CX, AX
 	VPERMB     Z5, Z0, Z5
@@ -6105,9 +6299,9 @@ narrow65:
 	KMOVW      K2, 6(BX)
 	ADDQ       $0x00000008, BX
 	SUBQ       $0x40, DX
-	JMP        narrow65
+	JMP        narrow68
 
-done65:
+done68:
 	VZEROUPPER
 	RET
 
@@ -6155,9 +6349,9 @@ chunk:
 	CMOVQLT DX, BX
 	SUBQ    BX, DX
 
-narrow66:
+narrow69:
 	TESTQ      BX, BX
-	JZ         done66
+	JZ         done69
 	VMOVDQU8.Z (AX), K1, Z14
 	ADDQ       CX, AX
 	VPERMB     Z14, Z0, Z14
@@ -6195,9 +6389,9 @@ narrow66:
 	VPADDD     Z14, Z12, K2, Z12
 	VPADDD     Z5, Z13, K2, Z13
 	SUBQ       $0x40, BX
-	JMP        narrow66
+	JMP        narrow69
 
-done66:
+done69:
 	VPANDQ Z6, Z9, Z14
 	VPADDQ Z14, Z7, Z7
 	VPSRLQ $0x20, Z9, Z14
@@ -7488,9 +7682,9 @@ TEXT ·unpackAddY(SB), NOSPLIT, $0-40
 	MOVQ         144(SI), R9
 	MOVQ         152(SI), SI
 
-narrow67:
+narrow70:
 	TESTQ          DX, DX
-	JZ             done67
+	JZ             done70
 	VBROADCASTI128 (CX)(DI*1), Y6
 	VINSERTI128    $0x01, (CX)(R8*1), Y6, Y6
 	VPSHUFB        Y2, Y6, Y6
@@ -7613,9 +7807,9 @@ narrow67:
 	ADDQ           BX, CX
 	ADDQ           $0x00000200, AX
 	SUBQ           $0x40, DX
-	JMP            narrow67
+	JMP            narrow70
 
-done67:
+done70:
 	VZEROUPPER
 	RET
 
@@ -7630,24 +7824,24 @@ TEXT ·repeatU8Z(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next68:
+next71:
 	CMPQ         DI, BX
-	JGE          done68
+	JGE          done71
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done68
+	JHI          done71
 	VPBROADCASTB (CX)(DI*4), Z0
 
-store68:
+store71:
 	VMOVDQU64 Z0, (AX)(R8*1)
 	ADDQ      $0x40, R8
 	CMPQ      R8, R9
-	JLT       store68
+	JLT       store71
 	MOVQ      R9, R8
 	INCQ      DI
-	JMP       next68
+	JMP       next71
 
-done68:
+done71:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7663,24 +7857,24 @@ TEXT ·repeatU8Y(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next69:
+next72:
 	CMPQ         DI, BX
-	JGE          done69
+	JGE          done72
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done69
+	JHI          done72
 	VPBROADCASTB (CX)(DI*4), Y0
 
-store69:
+store72:
 	VMOVDQU Y0, (AX)(R8*1)
 	ADDQ    $0x20, R8
 	CMPQ    R8, R9
-	JLT     store69
+	JLT     store72
 	MOVQ    R9, R8
 	INCQ    DI
-	JMP     next69
+	JMP     next72
 
-done69:
+done72:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7696,24 +7890,24 @@ TEXT ·repeatU16Z(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next70:
+next73:
 	CMPQ         DI, BX
-	JGE          done70
+	JGE          done73
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done70
+	JHI          done73
 	VPBROADCASTW (CX)(DI*4), Z0
 
-store70:
+store73:
 	VMOVDQU64 Z0, (AX)(R8*2)
 	ADDQ      $0x20, R8
 	CMPQ      R8, R9
-	JLT       store70
+	JLT       store73
 	MOVQ      R9, R8
 	INCQ      DI
-	JMP       next70
+	JMP       next73
 
-done70:
+done73:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7729,24 +7923,24 @@ TEXT ·repeatU16Y(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next71:
+next74:
 	CMPQ         DI, BX
-	JGE          done71
+	JGE          done74
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done71
+	JHI          done74
 	VPBROADCASTW (CX)(DI*4), Y0
 
-store71:
+store74:
 	VMOVDQU Y0, (AX)(R8*2)
 	ADDQ    $0x10, R8
 	CMPQ    R8, R9
-	JLT     store71
+	JLT     store74
 	MOVQ    R9, R8
 	INCQ    DI
-	JMP     next71
+	JMP     next74
 
-done71:
+done74:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7762,24 +7956,24 @@ TEXT ·repeatU32Z(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next72:
+next75:
 	CMPQ         DI, BX
-	JGE          done72
+	JGE          done75
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done72
+	JHI          done75
 	VPBROADCASTD (CX)(DI*4), Z0
 
-store72:
+store75:
 	VMOVDQU64 Z0, (AX)(R8*4)
 	ADDQ      $0x10, R8
 	CMPQ      R8, R9
-	JLT       store72
+	JLT       store75
 	MOVQ      R9, R8
 	INCQ      DI
-	JMP       next72
+	JMP       next75
 
-done72:
+done75:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7795,24 +7989,24 @@ TEXT ·repeatU32Y(SB), NOSPLIT, $0-48
 	XORQ DI, DI
 	XORQ R8, R8
 
-next73:
+next76:
 	CMPQ         DI, BX
-	JGE          done73
+	JGE          done76
 	MOVL         (DX)(DI*4), R9
 	CMPL         R9, SI
-	JHI          done73
+	JHI          done76
 	VPBROADCASTD (CX)(DI*4), Y0
 
-store73:
+store76:
 	VMOVDQU Y0, (AX)(R8*4)
 	ADDQ    $0x08, R8
 	CMPQ    R8, R9
-	JLT     store73
+	JLT     store76
 	MOVQ    R9, R8
 	INCQ    DI
-	JMP     next73
+	JMP     next76
 
-done73:
+done76:
 	MOVQ DI, ret+40(FP)
 	VZEROUPPER
 	RET
@@ -7828,9 +8022,9 @@ TEXT ·divideByZ(SB), NOSPLIT, $0-40
 	MOVSD        inverse+32(FP), X1
 	VBROADCASTSD X1, Z1
 
-narrow74:
+narrow77:
 	TESTQ        DX, DX
-	JZ           done74
+	JZ           done77
 	VCVTQQ2PD    (CX), Z2
 	VMULPD       Z1, Z2, Z3
 	VFNMADD231PD Z0, Z3, Z2
@@ -7874,9 +8068,9 @@ narrow74:
 	ADDQ         $0x00000200, AX
 	ADDQ         $0x00000200, CX
 	SUBQ         $0x40, DX
-	JMP          narrow74
+	JMP          narrow77
 
-done74:
+done77:
 	VZEROUPPER
 	RET
 
@@ -7888,9 +8082,9 @@ TEXT ·ratioI64Z(SB), NOSPLIT, $0-32
 	MOVQ den+16(FP), DX
 	MOVQ n+24(FP), BX
 
-narrow75:
+narrow78:
 	TESTQ     BX, BX
-	JZ        done75
+	JZ        done78
 	VCVTQQ2PD (CX), Z0
 	VCVTQQ2PD (DX), Z1
 	VDIVPD    Z1, Z0, Z0
@@ -7927,9 +8121,9 @@ narrow75:
 	ADDQ      $0x00000200, CX
 	ADDQ      $0x00000200, DX
 	SUBQ      $0x40, BX
-	JMP       narrow75
+	JMP       narrow78
 
-done75:
+done78:
 	VZEROUPPER
 	RET
 
@@ -7944,9 +8138,9 @@ TEXT ·ratioSmallZ(SB), NOSPLIT, $0-32
 	VPBROADCASTQ SI, Z0
 	VCVTQQ2PD    Z0, Z0
 
-narrow76:
+narrow79:
 	TESTQ        BX, BX
-	JZ           done76
+	JZ           done79
 	VCVTQQ2PD    (CX), Z1
 	VCVTQQ2PD    (DX), Z2
 	VRCP14PD     Z2, Z3
@@ -8055,8 +8249,8 @@ narrow76:
 	ADDQ         $0x00000200, CX
 	ADDQ         $0x00000200, DX
 	SUBQ         $0x40, BX
-	JMP          narrow76
+	JMP          narrow79
 
-done76:
+done79:
 	VZEROUPPER
 	RET

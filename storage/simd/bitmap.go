@@ -48,6 +48,24 @@ func CountAnd(a, b []uint64) int {
 	return count
 }
 
+// blockWords is the words of a bitmap that are a block of 1,024 rows.
+const blockWords = 16
+
+// FilledBlocks returns how many blocks of 1,024 bits, of which the last may be shorter, have a bit that is set.
+func FilledBlocks(b []uint64) int {
+	n, count := filledBlocks(b)
+	for b = b[n:]; len(b) > 0; b = b[min(blockWords, len(b)):] {
+		or := uint64(0)
+		for _, w := range b[:min(blockWords, len(b))] {
+			or |= w
+		}
+		if or != 0 {
+			count++
+		}
+	}
+	return count
+}
+
 // SelectU16 writes the indexes of the set bits to out, in order, and returns their number. The bitmap has at most 1,024
 // words, and out has room for an index per bit of the bitmap, 64 for each word: what is behind the returned number is
 // overwritten too.

@@ -69,6 +69,21 @@ func CountAndRangeU8(a []uint8, alo, ahi uint8, b []uint8, blo, bhi uint8) int {
 	return count
 }
 
+// BothWithinU8 sets bit i of out where a[i]-alo is at most aspan and b[i]-blo at most bspan, modulo 256 and without sign, clears
+// it elsewhere, and returns the number of those that are set. A complement is a range too: it begins behind the end of what it
+// leaves out. b has at least as many rows as a.
+func BothWithinU8(a []uint8, alo, aspan uint8, b []uint8, blo, bspan uint8, out []uint64) int {
+	b, out = b[:len(a)], out[:words(len(a))]
+	n, count := bothWithinU8(a, alo, aspan, b, blo, bspan, out)
+	a, b, out = a[n:], b[n:], out[n>>6:]
+	rangeGo(a, alo, aspan, out)
+	andRangeGo(b, blo, bspan, out)
+	for _, w := range out {
+		count += bits.OnesCount64(w)
+	}
+	return count
+}
+
 // EqU16 is EqU8 for codes of two bytes.
 func EqU16(xs []uint16, c uint16, out []uint64) { RangeU16(xs, c, c, out) }
 

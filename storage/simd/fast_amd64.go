@@ -62,6 +62,17 @@ func countAndRangeU8(a []uint8, alo, aspan uint8, b []uint8, blo, bspan uint8) (
 	return 0, 0
 }
 
+func bothWithinU8(a []uint8, alo, aspan uint8, b []uint8, blo, bspan uint8, out []uint64) (int, int) {
+	n, l := whole(len(a))
+	switch l {
+	case AVX512:
+		return n, bothRangeU8Z(&a[0], n, alo, aspan, &b[0], blo, bspan, &out[0])
+	case AVX2:
+		return n, bothRangeU8Y(&a[0], n, alo, aspan, &b[0], blo, bspan, &out[0])
+	}
+	return 0, 0
+}
+
 func rangeU16(xs []uint16, lo, span uint16, out []uint64) int {
 	n, l := whole(len(xs))
 	switch l {
@@ -364,6 +375,14 @@ func popcount(b []uint64) (int, int) {
 		return 0, 0
 	}
 	return n, popcountZ(&b[0], n)
+}
+
+func filledBlocks(b []uint64) (int, int) {
+	n, l := whole(len(b))
+	if l != AVX512 {
+		return 0, 0
+	}
+	return n, filledBlocksZ(&b[0], n)
 }
 
 func countAnd(a, b []uint64) (int, int) {

@@ -9,25 +9,29 @@ func rangeU8([]uint8, uint8, uint8, []uint64) int                             { 
 func andRangeU8([]uint8, uint8, uint8, []uint64) int                          { return 0 }
 func countRangeU8([]uint8, uint8, uint8) (int, int)                           { return 0, 0 }
 func countAndRangeU8([]uint8, uint8, uint8, []uint8, uint8, uint8) (int, int) { return 0, 0 }
-func rangeU16([]uint16, uint16, uint16, []uint64) int                         { return 0 }
-func andRangeU16([]uint16, uint16, uint16, []uint64) int                      { return 0 }
-func countRangeU16([]uint16, uint16, uint16) (int, int)                       { return 0, 0 }
-func rangeU32([]uint32, uint32, uint32, []uint64) int                         { return 0 }
-func rangeI64([]int64, int64, int64, []uint64) int                            { return 0 }
-func andRangeI64([]int64, int64, int64, []uint64) int                         { return 0 }
-func eqF64([]float64, float64, []uint64) int                                  { return 0 }
-func ltF64([]float64, float64, []uint64) int                                  { return 0 }
-func leF64([]float64, float64, []uint64) int                                  { return 0 }
-func lookupU8([]uint8, *[4]uint64, []uint64) int                              { return 0 }
-func andLookupU8([]uint8, *[4]uint64, []uint64) int                           { return 0 }
-func countLookupU8([]uint8, *[4]uint64) (int, int)                            { return 0, 0 }
-func lookupU16([]uint16, []uint64, []uint64) int                              { return 0 }
-func andLookupU16([]uint16, []uint64, []uint64) int                           { return 0 }
-func lookupU32([]uint32, []uint64, []uint64) int                              { return 0 }
-func sumI64([]int64) (int, int64, uint64)                                     { return 0, 0, 0 }
-func sumI64Bits([]int64, []uint64) (int, int64, uint64)                       { return 0, 0, 0 }
-func sumRangeI64([]int64, int64, uint64) (int, int64, uint64, int)            { return 0, 0, 0, 0 }
-func minMaxI64(_ []int64, least, most int64) (int, int64, int64)              { return 0, least, most }
+func bothWithinU8([]uint8, uint8, uint8, []uint8, uint8, uint8, []uint64) (int, int) {
+	return 0, 0
+}
+func filledBlocks([]uint64) (int, int)                             { return 0, 0 }
+func rangeU16([]uint16, uint16, uint16, []uint64) int              { return 0 }
+func andRangeU16([]uint16, uint16, uint16, []uint64) int           { return 0 }
+func countRangeU16([]uint16, uint16, uint16) (int, int)            { return 0, 0 }
+func rangeU32([]uint32, uint32, uint32, []uint64) int              { return 0 }
+func rangeI64([]int64, int64, int64, []uint64) int                 { return 0 }
+func andRangeI64([]int64, int64, int64, []uint64) int              { return 0 }
+func eqF64([]float64, float64, []uint64) int                       { return 0 }
+func ltF64([]float64, float64, []uint64) int                       { return 0 }
+func leF64([]float64, float64, []uint64) int                       { return 0 }
+func lookupU8([]uint8, *[4]uint64, []uint64) int                   { return 0 }
+func andLookupU8([]uint8, *[4]uint64, []uint64) int                { return 0 }
+func countLookupU8([]uint8, *[4]uint64) (int, int)                 { return 0, 0 }
+func lookupU16([]uint16, []uint64, []uint64) int                   { return 0 }
+func andLookupU16([]uint16, []uint64, []uint64) int                { return 0 }
+func lookupU32([]uint32, []uint64, []uint64) int                   { return 0 }
+func sumI64([]int64) (int, int64, uint64)                          { return 0, 0, 0 }
+func sumI64Bits([]int64, []uint64) (int, int64, uint64)            { return 0, 0, 0 }
+func sumRangeI64([]int64, int64, uint64) (int, int64, uint64, int) { return 0, 0, 0, 0 }
+func minMaxI64(_ []int64, least, most int64) (int, int64, int64)   { return 0, least, most }
 func minMaxI64Bits(_ []int64, _ []uint64, least, most int64) (int, int64, int64) {
 	return 0, least, most
 }

@@ -49,6 +49,8 @@ func everything(data []byte, a, b uint64, first int, width uint) (said []uint64)
 	bitsOf(n8 / 2)
 	say(uint64(CountRangeU8(data, uint8(a), uint8(b))), uint64(CountLookupU8(data, &table)), uint64(TopU8(data)), uint64(TopU16(data[:2*n16])))
 	say(uint64(CountAndRangeU8(data[:n8/2], uint8(a), uint8(b), data[n8/2:], uint8(b>>8), uint8(a>>8))))
+	say(uint64(BothWithinU8(data[:n8/2], uint8(a), uint8(b), data[n8/2:], uint8(b>>8), uint8(a>>8), out)))
+	bitsOf(n8 / 2)
 	RangeU16(u16, uint16(a), uint16(b), out)
 	bitsOf(n16)
 	AndRangeU16(u16, uint16(b), uint16(a), out)
@@ -127,7 +129,7 @@ func everything(data []byte, a, b uint64, first int, width uint) (said []uint64)
 		f(dst, u64[n64/2:])
 		say(dst...)
 	}
-	say(uint64(Popcount(u64)), uint64(CountAnd(u64[:n64/2], u64[n64/2:])))
+	say(uint64(Popcount(u64)), uint64(FilledBlocks(u64)), uint64(CountAnd(u64[:n64/2], u64[n64/2:])))
 	some := u64[:min(n64, 1024)]
 	pos := make([]uint16, 64*len(some))
 	for _, p := range pos[:SelectU16(some, pos)] {

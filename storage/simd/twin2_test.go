@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -178,6 +179,21 @@ func TestBitmapsAgree(t *testing.T) {
 			out.check(t, "bitmap")
 			if Popcount(a) != count || CountAnd(a, b) != both {
 				t.Fatalf("Popcount, CountAnd at %v, %d bits: %d %d, want %d %d", Active(), n, Popcount(a), CountAnd(a, b), count, both)
+			}
+			few := slices.Clone(a)
+			filled := 0
+			for at := 0; at < len(few); at += 16 {
+				part := few[at:min(at+16, len(few))]
+				if r.IntN(2) == 0 {
+					clear(part)
+					part[r.IntN(len(part))] = uint64(r.IntN(2)) << r.IntN(64)
+				}
+				if slices.ContainsFunc(part, func(w uint64) bool { return w != 0 }) {
+					filled++
+				}
+			}
+			if got := FilledBlocks(few); got != filled {
+				t.Fatalf("FilledBlocks at %v, %d words: %d, want %d", Active(), len(few), got, filled)
 			}
 			pos := guard(r, 64*len(a), func() uint16 { return uint16(r.Uint32()) })
 			k := SelectU16(a, pos.s)

@@ -215,6 +215,12 @@ func TestEqualityIsARangeOfOne(t *testing.T) {
 			if got := CountAndEqU8(a.s, 1, a.s, 1); got != one || CountEqU8(a.s, 1) != one {
 				t.Fatalf("CountAndEqU8 at %v, %d rows: %d, want %d", Active(), n, got, one)
 			}
+			lo, span := uint8(r.IntN(256)), uint8(r.IntN(256))
+			both := BothWithinU8(a.s, 1, 0, b.s, lo, span, out)
+			wantBits(t, "BothWithinU8", n, out, func(i int) bool { return is(i) && b.s[i]-lo <= span })
+			if both != Popcount(out) || BothWithinU8(a.s, lo, span, a.s, 1, 0, out) != Popcount(out) {
+				t.Fatalf("BothWithinU8 at %v, %d rows, counts %d", Active(), n, both)
+			}
 			if CountAndRangeU8(a.s, 2, 1, b.s, 0, 255) != 0 {
 				t.Fatal("an empty range counts")
 			}

@@ -12,6 +12,7 @@ func bitmaps() {
 	combineZ("andNotZ", "clears the bits of dst that src has.", VPANDNQ)
 	combineZ("orZ", "sets the bits of dst that src has.", VPORQ)
 	popcountZ()
+	filledZ()
 	selectZ()
 	deposit()
 }
@@ -66,6 +67,27 @@ func popcountZ() {
 		Store(totalZ(counts), ReturnIndex(0))
 		end()
 	}
+}
+
+// filledZ takes 16 words at a time.
+func filledZ() {
+	kernel("filledBlocksZ", "(a *uint64, n int) int", "counts the runs of 16 words that have a bit set.")
+	a, n := load("a"), load("n")
+	total := zeroR()
+	blocks(n, 1, func(int) {
+		for v := range 4 {
+			z, k, r := ZMM(), K(), GP64()
+			VMOVDQU64(at(a, 128*v), z)
+			VPORQ(at(a, 128*v+64), z, z)
+			VPTESTMQ(z, z, k)
+			XORQ(r, r)
+			KORTESTB(k, k)
+			SETNE(r.As8())
+			ADDQ(r, total)
+		}
+	}, func(k int) { advance(a, 512*k) })
+	Store(total, ReturnIndex(0))
+	end()
 }
 
 // selectZ compresses the row numbers of each half word. A store writes 32 numbers whatever their count: the room for 64 per

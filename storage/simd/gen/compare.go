@@ -35,6 +35,8 @@ func compares() {
 	}
 	countAndZ()
 	countAndY()
+	bothZ()
+	bothY()
 	floats()
 }
 
@@ -320,6 +322,59 @@ func countAndY() {
 	}, func(k int) {
 		advance(a, 64*k)
 		advance(b, 64*k)
+	})
+	Store(total, ReturnIndex(0))
+	end()
+}
+
+const bothSignature = "(a *uint8, n int, alo, aspan uint8, b *uint8, blo, bspan uint8, out *uint64) int"
+
+// bothZ reads both columns at once: two streams keep more of the memory busy than one, and neither waits for the bits of the other.
+func bothZ() {
+	kernel("bothRangeU8Z", bothSignature, "sets a bit for each row of which both values are in their ranges, and counts them.")
+	a, b, n, out := load("a"), load("b"), load("n"), load("out")
+	anegative, aspan := broadcastZ(1, negative("alo", 1)), broadcastZ(1, loadParam("aspan", 1))
+	bnegative, bspan := broadcastZ(1, negative("blo", 1)), broadcastZ(1, loadParam("bspan", 1))
+	total := zeroR()
+	blocks(n, 4, func(i int) {
+		x, y, k, both, r := ZMM(), ZMM(), K(), K(), GP64()
+		VPADDB(at(a, 64*i), anegative, x)
+		VPADDB(at(b, 64*i), bnegative, y)
+		belowZ(1, aspan, x, nil, k)
+		belowZ(1, bspan, y, k, both)
+		KMOVQ(both, r)
+		MOVQ(r, at(out, 8*i))
+		POPCNTQ(r, r)
+		ADDQ(r, total)
+	}, func(k int) {
+		advance(a, 64*k)
+		advance(b, 64*k)
+		advance(out, 8*k)
+	})
+	Store(total, ReturnIndex(0))
+	end()
+}
+
+func bothY() {
+	kernel("bothRangeU8Y", bothSignature, "sets a bit for each row of which both values are in their ranges, and counts them.")
+	a, b, n, out := load("a"), load("b"), load("n"), load("out")
+	anegative, aspan := boundsY(1, "alo", "aspan")
+	bnegative, bspan := boundsY(1, "blo", "bspan")
+	total := zeroR()
+	blocks(n, 1, func(int) {
+		for v := range 2 {
+			r, s := GP64(), GP64()
+			withinY(1, a, 32*v, anegative, aspan, r)
+			withinY(1, b, 32*v, bnegative, bspan, s)
+			ANDL(s.As32(), r.As32())
+			MOVL(r.As32(), at(out, 4*v))
+			POPCNTL(r.As32(), r.As32())
+			ADDQ(r, total)
+		}
+	}, func(k int) {
+		advance(a, 64*k)
+		advance(b, 64*k)
+		advance(out, 8*k)
 	})
 	Store(total, ReturnIndex(0))
 	end()
