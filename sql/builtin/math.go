@@ -142,7 +142,7 @@ func addPowers(r *registry) {
 	r.fn("log", sig(tNumeric), tNumeric, log10)
 	r.fn("log10", sig(tNumeric), tNumeric, log10)
 	r.fn("log", sig(tNumeric, tNumeric), tNumeric, numericPair((*datum.Numeric).Log))
-	factorial := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+	factorial := byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
 		n := args[0].Int(i)
 		if n < 0 {
 			return sqlstate.New(sqlstate.NumericOutOfRange, "factorial of a negative number is undefined")
@@ -156,6 +156,11 @@ func addPowers(r *registry) {
 			k.SetInt64(j)
 			if err := z.Mul(&z, &k); err != nil {
 				return err
+			}
+			if j%256 == 0 {
+				if err := canceled(ctx); err != nil {
+					return err
+				}
 			}
 		}
 		datum.AppendNumeric(out, &z)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/sqlstate"
+	"github.com/telemdb/telemdb/storage/vec"
 )
 
 var longPatterns = []string{"a", "a*", "a*?", "", "(a)|(b)?", "b?", "a+b", "ab.*c", "ab(c|a)*é", "a(b|aé)", "aab.*?c", "ab c", "a$", "c|$", "^a", `\yab`, "(?n)^.", "[^a]*", "(b|c)a[^b]", "zzz", "(?i)AB", "éa+"}
@@ -108,4 +109,34 @@ func TestRepeatedTextsAreWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Functions that take long for one value ask on the way.
+func TestOneLongValueEndsWhenItIsCancelled(t *testing.T) {
+	text := bytes.Repeat([]byte("abcdefghij"), 200_000)
+	for name, call := range map[string]func(ctx *expr.Ctx) error{
+		"split": func(ctx *expr.Ctx) error {
+			return splitText(ctx, vectorsOf(text, []byte("c")), 0, &vec.Vector{Type: tText})
+		},
+		"repeat": func(ctx *expr.Ctx) error { _, err := appendRepeated(ctx, nil, text, 10); return err },
+		"factorial": func(ctx *expr.Ctx) error {
+			n := vec.Vector{Type: tInt8, N: 1, I64: []int64{5000}}
+			return Scalars("factorial")[0].Eval(ctx, []*vec.Vector{&n}, vec.Bitmap{1}, 1, &vec.Vector{Type: tNumeric})
+		},
+	} {
+		c := &endsLater{Context: t.Context(), after: 3}
+		if err := call(&expr.Ctx{Context: c}); sqlstate.Code(err) != sqlstate.QueryCanceled {
+			t.Errorf("%s: %v after %d times that it asked", name, err, c.asked)
+		}
+	}
+}
+
+// vectorsOf makes a vector of one row of each text.
+func vectorsOf(texts ...[]byte) (out []*vec.Vector) {
+	for _, s := range texts {
+		v := &vec.Vector{Type: tText}
+		v.AppendBytes(s)
+		out = append(out, v)
+	}
+	return out
 }

@@ -74,14 +74,16 @@ next:
 }
 
 func addSplitting(r *registry) {
-	split := byRow(func(_ *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
+	split := byRow(func(ctx *expr.Ctx, args []*vec.Vector, i int, out *vec.Vector) error {
 		if args[0].Null(i) {
 			out.AppendNull()
 			return nil
 		}
 		var parts vec.Vector
 		parts.Reset(tText)
-		splitText(args, i, &parts)
+		if err := splitText(ctx, args, i, &parts); err != nil {
+			return err
+		}
 		out.AppendBytes(datum.EncodeArray(nil, &parts, 0, parts.N))
 		return nil
 	})
@@ -110,38 +112,48 @@ func addSplitting(r *registry) {
 
 // splitText appends the parts of a string: no separator (NULL) splits into characters, an empty one does not split; parts
 // equal to the third argument become NULL.
-func splitText(args []*vec.Vector, i int, parts *vec.Vector) {
-	s := args[0].Bytes(i)
-	add := func(p []byte) {
+func splitText(ctx *expr.Ctx, args []*vec.Vector, i int, parts *vec.Vector) error {
+	s, look := args[0].Bytes(i), watch{ctx: ctx}
+	add := func(p []byte) error {
+		if err := makeRoom(ctx, parts, len(p)); err != nil {
+			return err
+		}
 		if len(args) > 2 && !args[2].Null(i) && string(p) == string(args[2].Bytes(i)) {
 			parts.AppendNull()
-			return
+		} else {
+			parts.AppendBytes(p)
 		}
-		parts.AppendBytes(p)
+		return look.before(len(p) + partWork)
 	}
-	switch {
-	case len(s) == 0:
-	case args[1].Null(i):
+	if len(s) == 0 {
+		return nil
+	}
+	if args[1].Null(i) {
 		for len(s) > 0 {
 			_, n := utf8.DecodeRune(s)
-			add(s[:n])
+			if err := add(s[:n]); err != nil {
+				return err
+			}
 			s = s[n:]
 		}
-	case len(args[1].Bytes(i)) == 0:
-		add(s)
-	default:
-		sep := args[1].Bytes(i)
-		for {
-			at := bytes.Index(s, sep)
-			if at < 0 {
-				add(s)
-				return
-			}
-			add(s[:at])
-			s = s[at+len(sep):]
-		}
+		return nil
 	}
+	sep := args[1].Bytes(i)
+	for len(sep) > 0 {
+		at := bytes.Index(s, sep)
+		if at < 0 {
+			break
+		}
+		if err := add(s[:at]); err != nil {
+			return err
+		}
+		s = s[at+len(sep):]
+	}
+	return add(s)
 }
+
+// partWork is what a part counts besides its bytes: see watch.
+const partWork = 16
 
 func joinArray(a *datum.Array, sep, null []byte, hasNull bool, f *datum.Format) []byte {
 	var elems vec.Vector
@@ -169,13 +181,13 @@ func joinArray(a *datum.Array, sep, null []byte, hasNull bool, f *datum.Format) 
 }
 
 func addTextSets(r *registry) {
-	call := func(_ *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+	call := func(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
 		if args[0].Null(i) {
 			return 0, nil
 		}
 		before := out[0].N
-		splitText(args, i, out[0])
-		return out[0].N - before, nil
+		err := splitText(ctx, args, i, out[0])
+		return out[0].N - before, err
 	}
 	for _, args := range [][]types.Type{sig(tText, tText), sig(tText, tText, tText)} {
 		r.set("string_to_table", args, tText, nil).Call = call
