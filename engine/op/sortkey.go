@@ -227,6 +227,9 @@ func appendNumericKey(dst, b []byte) []byte {
 	exp := len(whole)
 	if exp == 0 {
 		digits := bytes.TrimLeft(frac, "0")
+		if len(digits) == 0 && neg { // no stored number is; it comes where datum.Compare has it
+			return append(dst, 2, 0xff, 0xff, 0xff, 0xff, 0xff)
+		}
 		if len(digits) == 0 {
 			return append(dst, 3)
 		}
