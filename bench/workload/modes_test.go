@@ -34,6 +34,7 @@ func modes() []mode {
 		{name: "a worker for few rows", settings: []string{"telemdb.worker_rows = 131072"}},
 		{name: "all spilled", settings: []string{"telemdb.force_spill = on"}},
 		{name: "all spilled, no aggregate apart", settings: []string{"telemdb.force_spill = on", "telemdb.agg_apart = off"}},
+		{name: "CASE copies texts", settings: []string{"telemdb.case_codes = off"}},
 		{name: "nothing fused", settings: []string{"telemdb.fused = off"}},
 		{name: "windows sort", settings: []string{"telemdb.window_clusters = off"}},
 		{name: "semi joins gather rows", settings: []string{"telemdb.join_keys = off"}},

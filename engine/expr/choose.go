@@ -12,6 +12,10 @@ type chooser struct {
 	out  vec.Vector
 	view vec.Vector
 	of   []uint16
+
+	plain bool // texts are copied: Ctx.PlainCase
+	dict  chosenDict
+	codes []uint32 // of the arms that are constants
 }
 
 type arm struct {
@@ -19,7 +23,7 @@ type arm struct {
 	sel vec.Bitmap
 }
 
-func (c *chooser) reset(t types.Type) { c.t, c.arms = t, c.arms[:0] }
+func (c *chooser) reset(ctx *Ctx, t types.Type) { c.t, c.arms, c.plain = t, c.arms[:0], ctx.PlainCase }
 
 // add gives an arm its rows. sel is copied; v has to stay as it is until result.
 func (c *chooser) add(v *vec.Vector, sel vec.Bitmap) {
@@ -58,7 +62,9 @@ func (c *chooser) result(n int) *vec.Vector {
 	case types.PhysFloat64:
 		c.each(valid, func(v *vec.Vector, i int) { c.out.F64[i] = v.Float(i) })
 	default:
-		c.gatherBytes(valid, n)
+		if c.plain || !c.coded(valid, n) {
+			c.gatherBytes(valid, n)
+		}
 	}
 	c.out.Valid = valid
 	if valid.Count() == n {
@@ -115,7 +121,7 @@ func compileCase(e *Case) node {
 }
 
 func (n *caseNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, error) {
-	n.c.reset(n.t)
+	n.c.reset(ctx, n.t)
 	n.rem = append(n.rem[:0], sel...)
 	for k, then := range n.thens {
 		if isEmpty(n.rem) {
@@ -159,7 +165,7 @@ func compileCoalesce(e *Coalesce) node {
 }
 
 func (n *coalesceNode) eval(ctx *Ctx, in *vec.Batch, sel vec.Bitmap) (*vec.Vector, error) {
-	n.c.reset(n.t)
+	n.c.reset(ctx, n.t)
 	n.rem = append(n.rem[:0], sel...)
 	for _, a := range n.args {
 		if isEmpty(n.rem) {

@@ -194,6 +194,8 @@ type Ctx struct {
 	// TextRoom is how many bytes of text one call makes before what is above it takes them, and the rows that are left come
 	// after that: see Pieces. 0: what is best; below 0: all rows at once.
 	TextRoom int
+	// PlainCase makes CASE and COALESCE copy texts that they could give as codes of a dictionary.
+	PlainCase bool
 
 	piece *Pieces // the rows under evaluation, where they may end early
 	offer *Pieces // the same for the call under evaluation, if it makes texts of it

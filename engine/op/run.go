@@ -80,6 +80,8 @@ type Env struct {
 	Scan scan.Without
 	// NoFused makes every aggregation take the general path, batch by batch.
 	NoFused bool
+	// NoCaseCodes is the expressions' PlainCase.
+	NoCaseCodes bool
 	// NoRuns keeps fused aggregations from numbering the runs of rows with equal keys.
 	NoRuns bool
 	// NoScatter keeps aggregations with many groups from scattering them without a table of all.
@@ -115,7 +117,7 @@ func Run(env *Env, n plan.Node) (plan.Rows, error) {
 	if env.Ctx != nil {
 		base = *env.Ctx
 	}
-	base.Context, base.TextRoom = ctx, env.TextPieces
+	base.Context, base.TextRoom, base.PlainCase = ctx, env.TextPieces, env.NoCaseCodes
 	b := newBuilder(x, &base, nil)
 	rows, err := b.build(n)
 	if err != nil {

@@ -231,6 +231,7 @@ func allModes(r *rand.Rand) []mode {
 		{settings: []string{"telemdb.many_groups = 1", "telemdb.scatter_rows = off"}},
 		{settings: []string{"telemdb.soon_groups = 0"}},
 		{settings: []string{fmt.Sprintf("telemdb.soon_groups = %d", []int{1, 5, 20}[r.IntN(3)])}},
+		{settings: []string{"telemdb.case_codes = off"}},
 		{settings: []string{"telemdb.runs = off"}},
 		{settings: []string{"telemdb.scan_groups = off"}},
 		{settings: []string{"telemdb.scan_both = off"}},

@@ -63,6 +63,7 @@ var settingTable = []setting{
 		check: checkEnum("on", "off", "local", "remote_write", "remote_apply")},
 	{name: "telemdb.agg_apart", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations of few groups with many values each, when they do not fit in query_memory, read their input once for each such aggregate."},
 	{name: "telemdb.batch_rows", initial: "0", typ: "integer", check: checkInt(0, 4096), desc: "For tests: most rows of a batch that a scan puts out; 0 is what is best."},
+	{name: "telemdb.case_codes", initial: "on", typ: "bool", check: checkBool, desc: "Lets CASE and COALESCE give texts of one dictionary and constants without copying them."},
 	{name: "telemdb.force_spill", initial: "off", typ: "bool", check: checkBool, desc: "For tests: operators spill as if they had no memory."},
 	{name: "telemdb.fused", initial: "on", typ: "bool", check: checkBool, desc: "Lets aggregations over a table take row groups whole."},
 	{name: "telemdb.hash_equal", initial: "off", typ: "bool", check: checkBool, desc: "For tests: all hashes of keys are equal."},

@@ -46,6 +46,7 @@ func (c *conn) tune(env *op.Env) {
 	env.NoJoinKeys = c.set.value("telemdb.join_keys") == "off"
 	env.NoJoinUnique = c.set.value("telemdb.join_unique") == "off"
 	env.NoTopPush = c.set.value("telemdb.topn_pushdown") == "off"
+	env.NoCaseCodes = c.set.value("telemdb.case_codes") == "off"
 	env.NoRuns = c.set.value("telemdb.runs") == "off"
 	env.NoScatter = c.set.value("telemdb.scatter") == "off"
 	env.NoScatterTexts = c.set.value("telemdb.scatter_texts") == "off"

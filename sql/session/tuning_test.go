@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/op"
 )
 
@@ -44,12 +43,9 @@ func TestEverySwitchOfTheOperatorsHasASettingOfItsOwn(t *testing.T) {
 		if _, err := c.set.set(d.name, value, false); err != nil {
 			t.Fatal(err)
 		}
-		env := op.Env{Ctx: &expr.Ctx{}}
+		var env op.Env
 		c.tune(&env)
 		n := 0
-		if env.Ctx.TextRoom != 0 { // of a context that has more than switches
-			n++
-		}
 		knobs(reflect.ValueOf(env), "", func(name string, zero bool) {
 			if !zero {
 				by[name] = d.name
