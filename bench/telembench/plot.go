@@ -140,9 +140,9 @@ func tickLabel(ns float64) string {
 func (r *report) plots() map[string]string {
 	out := map[string]string{}
 	subtitle := fmt.Sprintf("%s rows, %d threads each, %s, commit %s", thousands(r.Main.Rows), r.Threads, r.Machine.CPU, r.Commit)
-	out[r.Workload+"-warm.svg"] = r.Main.dotPlot(r.Workload+", warm", fmt.Sprintf("median of %d quiet rounds; %s", r.Rounds, subtitle), warmOf)
+	out[r.Workload+"-warm.svg"] = r.Main.dotPlot(r.Workload+", warm", fmt.Sprintf("median of %d quiet rounds, logarithmic scale; %s", r.Rounds, subtitle), warmOf)
 	if r.Main.hasCold() {
-		out[r.Workload+"-cold.svg"] = r.Main.dotPlot(r.Workload+", cold", "engine restarted, its files out of memory, first run; "+subtitle, coldOf)
+		out[r.Workload+"-cold.svg"] = r.Main.dotPlot(r.Workload+", cold", "engine restarted, its files out of memory, first run; logarithmic scale; "+subtitle, coldOf)
 	}
 	out[r.Workload+"-geomean.svg"] = r.Main.barPlot(r.Workload+", geometric means", subtitle)
 	return out
