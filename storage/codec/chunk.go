@@ -236,7 +236,7 @@ func (c *Chunk) spread(dst *vec.Vector, valid vec.Bitmap, present int) {
 		simd.ExpandU32(dst.Codes, sc.codes[:present], valid)
 	case c.leaf.Phys() == types.PhysBool:
 		copy(sc.bits[:], dst.Bits)
-		deposit(dst.Bits, valid, sc.bits[:])
+		simd.DepositBits(dst.Bits, valid, sc.bits[:], 0)
 	case c.leaf.Phys() == types.PhysInt64:
 		copy(sc.a[:present], dst.I64)
 		simd.ExpandI64(dst.I64, sc.a[:present], valid)

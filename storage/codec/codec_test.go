@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -216,9 +217,9 @@ func inPredicate(leaf types.Leaf, consts *vec.Vector) *column.Pred {
 	slices.SortFunc(idx, func(a, b int) int {
 		switch leaf.Phys() {
 		case types.PhysBool:
-			return signOf(boolInt(consts.Bool(a)), boolInt(consts.Bool(b)))
+			return cmp.Compare(boolInt(consts.Bool(a)), boolInt(consts.Bool(b)))
 		case types.PhysInt64:
-			return signOf(consts.Int(a), consts.Int(b))
+			return cmp.Compare(consts.Int(a), consts.Int(b))
 		case types.PhysFloat64:
 			return column.CompareFloat(consts.Float(a), consts.Float(b))
 		}

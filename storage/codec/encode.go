@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -202,7 +203,7 @@ func (e *Encoder) intDict(dst []byte, vals []int64, simple intsPlan, o Options) 
 	for _, first := range e.seen.firsts {
 		e.nums = append(e.nums, vals[first])
 	}
-	e.sortDict(n, func(a, b uint32) int { return signOf(e.nums[a], e.nums[b]) })
+	e.sortDict(n, func(a, b uint32) int { return cmp.Compare(e.nums[a], e.nums[b]) })
 	sorted := make([]int64, n)
 	for i, d := range e.order {
 		sorted[i] = e.nums[d]
@@ -352,7 +353,7 @@ func (e *Encoder) floatDict(dst []byte, vals []float64, o Options) []byte {
 		if c := column.CompareFloat(x, y); c != 0 {
 			return c
 		}
-		return signOf(int64(math.Float64bits(x)), int64(math.Float64bits(y)))
+		return cmp.Compare(int64(math.Float64bits(x)), int64(math.Float64bits(y)))
 	})
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for _, d := range e.order {

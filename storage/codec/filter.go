@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/telemdb/telemdb/storage/column"
+	"github.com/telemdb/telemdb/storage/simd"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
 )
@@ -232,23 +234,13 @@ func (f *Filter) passRange(d *vec.Vector) {
 func (f *Filter) compareDict(d *vec.Vector) func(i int) int {
 	switch d.Type.Phys() {
 	case types.PhysBool:
-		return func(i int) int { return signOf(boolInt(d.Bits.Get(i)), f.p.I) }
+		return func(i int) int { return cmp.Compare(boolInt(d.Bits.Get(i)), f.p.I) }
 	case types.PhysInt64:
-		return func(i int) int { return signOf(d.I64[i], f.p.I) }
+		return func(i int) int { return cmp.Compare(d.I64[i], f.p.I) }
 	case types.PhysFloat64:
 		return func(i int) int { return column.CompareFloat(d.F64[i], f.p.F) }
 	}
 	return func(i int) int { return bytes.Compare(d.Bytes(i), f.p.B) }
-}
-
-func signOf(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func boolInt(b bool) int64 {
@@ -323,7 +315,7 @@ func (f *Filter) Filter(data []byte, from, to int, sel vec.Bitmap) error {
 		sel.And(vec.Bitmap(out))
 		return nil
 	}
-	deposit(valid, valid, vec.Bitmap(out))
+	simd.DepositBits(valid, valid, out, 0)
 	sel.And(valid)
 	return nil
 }
@@ -387,7 +379,7 @@ func (f *Filter) eval(data []byte, a, b int, out bitset) error {
 
 // boolBits turns values into outcomes: what false and true give decides between four bitmaps.
 func (f *Filter) boolBits(out bitset, n int) {
-	onFalse, onTrue := f.p.Op.Holds(signOf(0, f.p.I)), f.p.Op.Holds(signOf(1, f.p.I))
+	onFalse, onTrue := f.p.Op.Holds(cmp.Compare(0, f.p.I)), f.p.Op.Holds(cmp.Compare(1, f.p.I))
 	switch {
 	case onFalse && onTrue:
 		clear(out)

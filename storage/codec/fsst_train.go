@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/telemdb/telemdb/storage/vec"
@@ -161,11 +162,11 @@ func (t *trainer) best() []symbol {
 	slices.SortFunc(t.found, func(a, b candidate) int {
 		switch {
 		case a.gain != b.gain:
-			return signOf(int64(b.gain), int64(a.gain))
+			return cmp.Compare(int64(b.gain), int64(a.gain))
 		case a.sym.len != b.sym.len:
 			return int(b.sym.len) - int(a.sym.len)
 		}
-		return signOf(int64(a.sym.val), int64(b.sym.val))
+		return cmp.Compare(int64(a.sym.val), int64(b.sym.val))
 	})
 	syms := make([]symbol, 0, fsstSymbols)
 	for _, c := range t.found[:min(len(t.found), fsstSymbols)] {

@@ -236,30 +236,6 @@ func (p *presence) bits(data []byte, from, to, first int, valid vec.Bitmap) {
 	}
 }
 
-// deposit spreads the low bits of packed, in order, over the set bits of mask, and writes the result to dst, which may
-// be packed's own memory only if it is mask's: bit i of packed goes to the i-th set bit of mask.
-func deposit(dst, mask, packed vec.Bitmap) {
-	k := uint(0)
-	for i, m := range mask {
-		out := uint64(0)
-		switch {
-		case m == 0:
-		case m == ^uint64(0):
-			out = packed[k>>6] >> (k & 63)
-			if k&63 != 0 {
-				out |= packed[k>>6+1] << (64 - k&63)
-			}
-			k += 64
-		default:
-			for ; m != 0; m &= m - 1 {
-				out |= packed[k>>6] >> (k & 63) & 1 << uint(bits.TrailingZeros64(m))
-				k++
-			}
-		}
-		dst[i] = out
-	}
-}
-
 // spreadOffsets turns the offsets at the front of off into len(off), a row without a value being empty. packed is room
 // for them.
 func spreadOffsets(off []uint32, valid vec.Bitmap, packed []uint32) {

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sort"
@@ -319,23 +320,13 @@ func compareValues(a *vec.Vector, i int, b *vec.Vector, k int) int {
 	}
 	switch a.Type.Phys() {
 	case types.PhysBool:
-		return compareInts(boolInt(a.Bool(i)), boolInt(b.Bool(k)))
+		return cmp.Compare(boolInt(a.Bool(i)), boolInt(b.Bool(k)))
 	case types.PhysInt64:
-		return compareInts(a.Int(i), b.Int(k))
+		return cmp.Compare(a.Int(i), b.Int(k))
 	case types.PhysFloat64:
 		return column.CompareFloat(a.Float(i), b.Float(k))
 	}
 	return bytes.Compare(a.Bytes(i), b.Bytes(k))
-}
-
-func compareInts(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func boolInt(b bool) int64 {
