@@ -25,6 +25,7 @@ type joinStage struct {
 	unique   bool            // rows are put out in place: see oneEach
 	absorbed bool            // the scan does what the join is for
 	matched  []atomic.Uint64 // Full: rows of the gathered side that have met one
+	notIn    *notIn          // what is known of the gathered side; nil: the join is not such a one
 	disk     *joinDisk       // the gathered side does not fit in memory: see joinDisk; nil: it does
 	mem      account
 }
@@ -48,6 +49,9 @@ func (s *joinStage) sides() (build plan.Node, buildKeys, probeKeys []expr.Expr) 
 func (s *joinStage) prepare(b *builder) error {
 	s.mem = b.x.account("hash join", s.n)
 	s.mem.soft = b.x.spill != nil
+	if s.n.NotIn {
+		s.notIn = &notIn{}
+	}
 	if s.keysOnly(b) {
 		if err := s.gatherKeys(b); err != nil || s.disk != nil {
 			return err
@@ -383,6 +387,9 @@ func (p *probe) finish(b *vec.Batch, sel vec.Bitmap) error {
 	lone := ownSelection(p.sel, sel, b.N)
 	p.sel = lone
 	lone.AndNot(p.met)
+	if p.s.notIn != nil {
+		p.s.notIn.keep(lone, p.alive)
+	}
 	n := lone.Count()
 	if n == 0 {
 		return nil

@@ -230,6 +230,9 @@ const pairsAtOnce = 4
 
 // begin writes the rows to probe with, and returns the number of pairs.
 func (d *joinDisk) begin() (int, error) {
+	if d.s.notIn != nil && d.s.notIn.null.Load() {
+		return 1, nil // no row is put out, whatever there is
+	}
 	err := d.in.drive(func(w *worker) (terminal, error) {
 		return &scatterEnd{w: w, out: d.newWriter(1, &d.probe)}, nil
 	})

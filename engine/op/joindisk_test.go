@@ -103,6 +103,46 @@ func (s *twoTables) join(kind plan.JoinKind, by []int, cond bool) *plan.Join {
 	return j
 }
 
+// NOT IN asks whether any gathered key is NULL and whether there is any, over all workers and partitions.
+func TestNotInKnowsNullsAndNothing(t *testing.T) {
+	rng := seeded(t)
+	for round := range 12 {
+		s := newTwoTables(rng, [2]int{400, []int{0, 1, 5, 300}[round%4]}, 500, false)
+		null := round/4 == 1
+		for k := range s.rows[1] {
+			if s.rows[1][k][0] == nil {
+				s.rows[1][k][0] = int64(7)
+			}
+		}
+		if null && len(s.rows[1]) > 0 {
+			s.rows[1][rng.IntN(len(s.rows[1]))][0] = nil
+		}
+		s.src[1] = newSource(s.t[1], s.rows[1], 1+rng.IntN(100))
+		in := map[any]bool{}
+		for _, r := range s.rows[1] {
+			in[r[0]] = true
+		}
+		var want []row
+		for _, r := range s.rows[0] {
+			if len(in) == 0 || !in[nil] && r[0] != nil && !in[r[0]] {
+				want = append(want, r)
+			}
+		}
+		j := s.join(plan.Anti, []int{0}, false)
+		j.NotIn = true
+		for _, e := range []Env{{Workers: 1}, {Workers: 3}, {Workers: 2, NoJoinKeys: true, BatchRows: 3}, {Workers: 2, ForceSpill: true, Spill: newSpace()},
+			{Workers: 1, ForceSpill: true, HashEqual: true, Spill: newSpace()}} {
+			got, err := s.run(t, context.Background(), j, e, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(sortedLines(got), sortedLines(want)) {
+				t.Fatalf("round %d, %d gathered rows, a NULL among them %v, %d workers, forced %v: %d rows, want %d", round, len(s.rows[1]), null, e.Workers, e.ForceSpill, len(got), len(want))
+			}
+		}
+	}
+}
+
 // plusOne makes a key that is no column.
 func plusOne(e expr.Expr) expr.Expr {
 	add := &expr.Func{Name: "plus one", Args: []types.Type{tInt}, Ret: tInt, Eval: func(_ *expr.Ctx, a []*vec.Vector, sel vec.Bitmap, n int, out *vec.Vector) error {

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/keys"
@@ -18,7 +19,33 @@ import (
 
 // keysOnly reports whether the join is such a one.
 func (s *joinStage) keysOnly(b *builder) bool {
-	return !b.x.env.NoJoinKeys && (s.n.Kind == plan.Semi || s.n.Kind == plan.Anti) && s.n.Cond == nil && len(s.n.LeftKeys) > 0
+	return (!b.x.env.NoJoinKeys || s.n.NotIn) && (s.n.Kind == plan.Semi || s.n.Kind == plan.Anti) && s.n.Cond == nil && len(s.n.LeftKeys) > 0
+}
+
+// notIn is what NOT IN has to know of the rows it is asked about, beside their keys. Workers tell it.
+type notIn struct{ some, null atomic.Bool }
+
+// look takes note of the rows sel of n, of which alive have a key that is not NULL.
+func (i *notIn) look(sel, alive vec.Bitmap, n int) {
+	if sel != nil {
+		n = sel.Count()
+	}
+	if n > 0 && !i.some.Load() {
+		i.some.Store(true)
+	}
+	if alive.Count() < n && !i.null.Load() {
+		i.null.Store(true)
+	}
+}
+
+// keep takes those rows out of lone, which have no partner, of which NOT IN is not true. alive are those whose key is not NULL.
+func (i *notIn) keep(lone, alive vec.Bitmap) {
+	switch {
+	case i.null.Load():
+		clear(lone)
+	case i.some.Load():
+		lone.And(alive)
+	}
 }
 
 // gatherKeys fills the table. The gathered side has no rows then.
@@ -161,6 +188,9 @@ func (e *partnersEnd) push(b *vec.Batch, sel vec.Bitmap) error {
 	alive, err := evalKeys(e.w.ctx, e.exprs, b, sel, e.vecs, &e.sel)
 	if err != nil {
 		return err
+	}
+	if i := e.d.s.notIn; i != nil {
+		i.look(sel, alive, b.N)
 	}
 	if cap(e.ids) < b.N {
 		e.ids = make([]uint32, b.N)

@@ -242,7 +242,7 @@ func (m *pairMaker) chunks(p *joinPart) error {
 // stage is to be closed, also after an error.
 func (m *pairMaker) load(in *joinReader, limit int64) (s *joinStage, last bool, err error) {
 	d, x := m.d, m.w.x
-	s = &joinStage{n: d.s.n, swapped: d.s.swapped, table: newKeys(x, d.types), mem: x.account("hash join", d.s.n)}
+	s = &joinStage{n: d.s.n, swapped: d.s.swapped, notIn: d.s.notIn, table: newKeys(x, d.types), mem: x.account("hash join", d.s.n)}
 	s.build = d.b.newRelation(d.build.cols, "hash join", d.s.n)
 	s.mem.soft, s.build.mem.soft = true, true
 	mapper := s.table.NewMapper()

@@ -206,6 +206,9 @@ type Join struct {
 	L, R                Node
 	LeftKeys, RightKeys []expr.Expr
 	Cond                expr.Expr
+	// NotIn makes an anti join by one key and without Cond x NOT IN (R): if R has rows, a NULL key of L is not put out, and if one
+	// of R's keys is NULL nothing is.
+	NotIn bool
 }
 
 // Apply runs R once for every row of L, R seeing L's row as expr.Outer depth 1 (LATERAL). Kind is Inner or Left.

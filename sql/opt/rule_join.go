@@ -33,7 +33,7 @@ func sinkJoin(n *plan.Join, conds []expr.Expr) plan.Node {
 	if kind == plan.Right && rejectsNull(conds, func(i int) bool { return i < lw }) {
 		kind = plan.Inner
 	}
-	j := &plan.Join{Kind: kind, LeftKeys: n.LeftKeys, RightKeys: n.RightKeys}
+	j := &plan.Join{Kind: kind, NotIn: n.NotIn, LeftKeys: n.LeftKeys, RightKeys: n.RightKeys}
 	var toL, toR, own, above []expr.Expr
 	for _, c := range conds {
 		switch s := sideOf(c, lw); {

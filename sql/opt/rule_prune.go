@@ -646,7 +646,7 @@ func pruneJoin(n *plan.Join, d *need) (plan.Node, *mapping) {
 	lc, lm := pruneNode(n.L, l)
 	rc, rm := pruneNode(n.R, r)
 	m := lm.join(rm, lw, len(lc.Cols()))
-	c := &plan.Join{Kind: n.Kind, L: lc, R: rc, LeftKeys: lm.exprs(n.LeftKeys), RightKeys: rm.exprs(n.RightKeys)}
+	c := &plan.Join{Kind: n.Kind, NotIn: n.NotIn, L: lc, R: rc, LeftKeys: lm.exprs(n.LeftKeys), RightKeys: rm.exprs(n.RightKeys)}
 	if n.Cond != nil {
 		c.Cond = m.expr(n.Cond)
 	}

@@ -6,8 +6,7 @@ import (
 	"github.com/telemdb/telemdb/sql/opt/tree"
 )
 
-// unnest turns the conjuncts x IN (subquery) and [NOT] EXISTS (subquery) of a filter into semi and anti joins. NOT IN
-// stays: a NULL among its rows makes it unknown, which no join says.
+// unnest turns the conjuncts x [NOT] IN (subquery) and [NOT] EXISTS (subquery) of a filter into semi and anti joins.
 func unnest(n plan.Node) plan.Node {
 	n = tree.Children(n, func(c plan.Node, _ bool) plan.Node { return unnest(c) })
 	f, ok := n.(*plan.Filter)
@@ -47,11 +46,15 @@ func asJoin(in plan.Node, c expr.Expr) plan.Node {
 	}
 	switch s.Kind {
 	case expr.SubIn:
-		if s.Negate || negate || tree.Free(p) || tree.HasSubplan(s.Arg) || s.Arg.Type() != p.Cols()[0].Type {
+		if tree.Free(p) || tree.HasSubplan(s.Arg) || s.Arg.Type() != p.Cols()[0].Type {
 			return nil
 		}
 		right := &expr.Col{T: p.Cols()[0].Type, Name: p.Cols()[0].Name}
-		return &plan.Join{Kind: plan.Semi, L: in, R: unnest(p), LeftKeys: []expr.Expr{s.Arg}, RightKeys: []expr.Expr{right}}
+		j := &plan.Join{Kind: plan.Semi, L: in, R: unnest(p), LeftKeys: []expr.Expr{s.Arg}, RightKeys: []expr.Expr{right}}
+		if s.Negate != negate {
+			j.Kind, j.NotIn = plan.Anti, true
+		}
+		return j
 	case expr.SubExists:
 		kind := plan.Semi
 		if s.Negate != negate {

@@ -239,6 +239,9 @@ func (o *Node) join(n *plan.Join, in []string) {
 	}
 	o.fact("Hash Cond", strings.Join(conds, " AND "))
 	o.fact("Join Filter", Expr(n.Cond, in))
+	if n.NotIn {
+		o.fact("Null Keys", "match all")
+	}
 	o.Names = in
 	if n.Kind == plan.Semi || n.Kind == plan.Anti {
 		o.Names = in[:lw]
