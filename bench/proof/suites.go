@@ -67,6 +67,11 @@ var suites = []suite{
 		ci: amount{10, 3}, full: amount{120, 30}, asked: ">= 8 h a target", special: fuzz,
 	},
 	{
+		name: "samples", about: "tests of fast paths beside slow ones that play some of their rounds at every change play all",
+		packages: []string{"./engine/op", "./storage/codec"}, run: "ScatteredGroups|SemiJoinsThatTheScan|MergedChunk", tags: true,
+		ci: amount{1, 0}, full: amount{1, 0}, asked: "always",
+	},
+	{
 		name: "sql", about: "statements recorded from PostgreSQL, asked over the wire",
 		packages: []string{"./sql/sqltest"}, run: ".",
 		ci: amount{1, 0}, full: amount{1, 0}, asked: "all",

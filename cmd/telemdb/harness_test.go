@@ -139,6 +139,34 @@ func (p *process) psql(t testing.TB, query string) string {
 	return out
 }
 
+// psqlQuestion is a statement and what is made of its answer.
+type psqlQuestion struct {
+	query string
+	check func(answer string)
+}
+
+// askAll has one psql run all statements, and looks at each answer.
+func (p *process) askAll(t testing.TB, all []psqlQuestion) {
+	t.Helper()
+	const end = "-- that was the answer --"
+	var script strings.Builder
+	for _, q := range all {
+		fmt.Fprintf(&script, "%s;\n\\echo '%s'\n", q.query, end)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", p.pg, "-f", "-")
+	cmd.Stdin = strings.NewReader(script.String())
+	out, err := cmd.CombinedOutput()
+	answers := strings.SplitAfter(string(out), end+"\n")
+	if err != nil || len(answers) != len(all)+1 || answers[len(all)] != "" {
+		t.Fatalf("psql: %v, %d answers to %d statements; the last is %.1000q", err, len(answers)-1, len(all), answers[len(answers)-1])
+	}
+	for i, q := range all {
+		q.check(strings.TrimRight(strings.TrimSuffix(answers[i], end+"\n"), "\n"))
+	}
+}
+
 func (p *process) tryPsql(query string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

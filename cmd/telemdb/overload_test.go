@@ -129,9 +129,9 @@ func TestASlowSenderIsCutOff(t *testing.T) {
 
 // The demo shows what it does, its queries have answers, and at its end nothing is left behind.
 func TestTheDemoCleansUp(t *testing.T) {
-	tmp := t.TempDir()
+	tmp, bin := t.TempDir(), telemdbBinary(t) // built before, or it is left behind
 	t.Setenv("TMPDIR", tmp)
-	p, err := startProcess(telemdbBinary(t), "demo", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0")
+	p, err := startProcess(bin, "demo", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,36 +105,41 @@ func TestSamplesComeOutAsTheyWentIn(t *testing.T) {
 		if sealed {
 			p.psql(t, "SELECT telemdb.flush()")
 		}
+		var asked []psqlQuestion
 		for _, s := range samples {
-			checkSample(t, p, conn, s)
+			asked = append(asked, checkSample(t, conn, s)...)
 		}
+		p.askAll(t, asked)
 	}
 	p.stop(t)
 }
 
-func checkSample(t *testing.T, p *process, conn *pgx.Conn, s sample) {
+// checkSample reads a sample's document by pgx, and returns what is to be asked by psql.
+func checkSample(t *testing.T, conn *pgx.Conn, s sample) []psqlQuestion {
 	t.Helper()
 	var text string
-	eventually(t, 10*time.Second, s.file+" is visible", func() bool {
+	eventually(t, time.Minute, s.file+" is visible", func() bool {
 		err := conn.QueryRow(context.Background(), "SELECT _document::text FROM "+s.table()+" WHERE document_id = $1", s.id).Scan(&text)
 		return err == nil
 	})
 	sameJSON(t, s.file+" by pgx", text, string(s.body))
-	sameJSON(t, s.file+" by psql", p.psql(t, fmt.Sprintf("SELECT _document FROM %s WHERE document_id = '%s'", s.table(), s.id)), string(s.body))
+	from := fmt.Sprintf(" FROM %s WHERE document_id = '%s'", s.table(), s.id)
+	out := []psqlQuestion{{"SELECT _document" + from, func(got string) { sameJSON(t, s.file+" by psql", got, string(s.body)) }}}
 	for member, column := range map[string]string{"payload": "payload", "environment": "environment", "application": "application"} {
 		if v, ok := s.doc[member]; ok {
 			want, err := json.Marshal(v)
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameJSON(t, s.file+" "+member, p.psql(t, fmt.Sprintf("SELECT %s FROM %s WHERE document_id = '%s'", column, s.table(), s.id)), string(want))
+			out = append(out, psqlQuestion{"SELECT " + column + from, func(got string) { sameJSON(t, s.file+" "+member, got, string(want)) }})
 		}
 	}
-	got := p.psql(t, fmt.Sprintf(`SELECT document_type, coalesce(client_id, '-'), coalesce(sample_id, -1), coalesce(normalized_channel, '-'),
-		submission_date = submission_timestamp::date, coalesce(app_build_id, '-') FROM %s WHERE document_id = '%s'`, s.table(), s.id))
-	if want := s.envelope(); got != want {
-		t.Errorf("%s: envelope %s, want %s", s.file, got, want)
-	}
+	return append(out, psqlQuestion{`SELECT document_type, coalesce(client_id, '-'), coalesce(sample_id, -1), coalesce(normalized_channel, '-'),
+		submission_date = submission_timestamp::date, coalesce(app_build_id, '-')` + from, func(got string) {
+		if want := s.envelope(); got != want {
+			t.Errorf("%s: envelope %s, want %s", s.file, got, want)
+		}
+	}})
 }
 
 // envelope is what the columns must say, by the rules of the ingestion reference, written down anew here.

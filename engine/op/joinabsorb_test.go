@@ -7,6 +7,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/types"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestSemiJoinsThatTheScanDecidesKeepTheirRows(t *testing.T) {
 	rng := seeded(t)
 	absorbed := 0
-	for round := range 40 {
+	for round := range prove.Rounds(16, 40) {
 		src, order := shapedSource(rng, round%2 == 0)
 		n := randomFusable(rng, order)
 		var joins []*plan.Join

@@ -116,20 +116,20 @@ func sameValue(a *vec.Vector, i int, b *vec.Vector, k int) bool {
 
 func TestFilterAgreesWithApply(t *testing.T) {
 	eachChunk(t, []int{3, 2500}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
-		ref := v.flat()
+		ref, part := v.flat(), &vec.Vector{}
 		for _, p := range predicates(r, v) {
 			f, err := c.NewFilter(p)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, rg := range ranges(r, v.Rows) {
-				requireFilterAgrees(t, r, f, p, data, ref, rg)
+				requireFilterAgrees(t, r, f, p, data, ref, part, rg)
 			}
 		}
 	})
 }
 
-func requireFilterAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref *vec.Vector, rg [2]int) {
+func requireFilterAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref, part *vec.Vector, rg [2]int) {
 	t.Helper()
 	n := rg[1] - rg[0]
 	sel := vec.MakeBitmap(n)
@@ -138,7 +138,6 @@ func requireFilterAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, 
 		sel.SetTo(i, r.IntN(4) > 0 && (dense || r.IntN(8) == 0))
 	}
 	want := slices.Clone(sel)
-	part := &vec.Vector{}
 	part.Reset(ref.Type)
 	for i := rg[0]; i < rg[1]; i++ {
 		part.AppendFrom(ref, i)

@@ -119,7 +119,7 @@ func TestAnyTextsComeBackFromSymbols(t *testing.T) {
 				rt.Fatal(err)
 			}
 			if n <= blockValues {
-				requireFilterAgrees(t, r, f, p, data, &v.Vec, [2]int{0, n})
+				requireFilterAgrees(t, r, f, p, data, &v.Vec, &vec.Vector{}, [2]int{0, n})
 			}
 		}
 	})
@@ -284,7 +284,7 @@ func TestRareValuesAreListedWithinTheirBudget(t *testing.T) {
 			t.Errorf("%s: looked up in a list: %v", lit, rare)
 		}
 		for _, rg := range ranges(r, v.Rows) {
-			requireFilterAgrees(t, r, f, p, data, &v.Vec, rg)
+			requireFilterAgrees(t, r, f, p, data, &v.Vec, &vec.Vector{}, rg)
 		}
 	}
 	list := emptyOf(v.Leaf)
@@ -295,7 +295,7 @@ func TestRareValuesAreListedWithinTheirBudget(t *testing.T) {
 	if err != nil || len(f.rare) != 2 {
 		t.Fatalf("%v, %d lists", err, len(f.rare))
 	}
-	requireFilterAgrees(t, r, f, p, data, &v.Vec, [2]int{1024, 2048})
+	requireFilterAgrees(t, r, f, p, data, &v.Vec, &vec.Vector{}, [2]int{1024, 2048})
 }
 
 // TestARememberedChoiceIsKeptUntilItDrifts: seven groups go by the first one's choice, and a group unlike them does not.

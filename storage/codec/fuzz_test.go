@@ -149,7 +149,7 @@ func FuzzSymbols(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		requireFilterAgrees(t, newRand(1), flt, p, data, &v.Vec, [2]int{0, v.Rows})
+		requireFilterAgrees(t, newRand(1), flt, p, data, &v.Vec, &vec.Vector{}, [2]int{0, v.Rows})
 	})
 }
 

@@ -249,7 +249,7 @@ func TestGoldenChunksAreRead(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					requireFilterAgrees(t, r, f, p, data, ref, [2]int{0, min(v.Rows, blockValues)})
+					requireFilterAgrees(t, r, f, p, data, ref, &vec.Vector{}, [2]int{0, min(v.Rows, blockValues)})
 				}
 			}
 			if len(rest) != 0 {

@@ -108,7 +108,7 @@ func requireRuns(t *testing.T, data []byte, c *Chunk, ref *vec.Vector, rg [2]int
 func TestManyBlocksAreFilteredAsTheirRowsAre(t *testing.T) {
 	both := 0
 	eachChunk(t, []int{5000}, func(t *testing.T, s *shape, v *Values, data []byte, c *Chunk, r *rand.Rand) {
-		ref := v.flat()
+		ref, part := v.flat(), &vec.Vector{}
 		var last *Filter
 		for _, p := range predicates(r, v) {
 			f, err := c.NewFilter(p)
@@ -116,7 +116,7 @@ func TestManyBlocksAreFilteredAsTheirRowsAre(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, rg := range spans(r, v.Rows) {
-				requireRangeAgrees(t, r, f, p, data, ref, rg)
+				requireRangeAgrees(t, r, f, p, data, ref, part, rg)
 				if last != nil {
 					both += requireBothAgree(t, r, f, last, data, rg)
 				}
@@ -157,7 +157,7 @@ func requireBothAgree(t *testing.T, r *rand.Rand, f, g *Filter, data []byte, rg 
 	return 1
 }
 
-func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref *vec.Vector, rg [2]int) {
+func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, data []byte, ref, part *vec.Vector, rg [2]int) {
 	t.Helper()
 	n := rg[1] - rg[0]
 	sel := vec.MakeBitmap(n)
@@ -174,14 +174,13 @@ func requireRangeAgrees(t *testing.T, r *rand.Rand, f *Filter, p *column.Pred, d
 	if n&63 != 0 {
 		sel[n>>6] |= ^uint64(0) << (n & 63) // rows behind the range: not to be touched
 	}
-	var part vec.Vector
 	part.Reset(ref.Type)
 	part.AppendRange(ref, rg[0], rg[1])
 	want := append(vec.Bitmap(nil), sel...)
 	if n&63 != 0 {
 		want[n>>6] &= 1<<(n&63) - 1
 	}
-	if err := p.Apply(&part, want); err != nil {
+	if err := p.Apply(part, want); err != nil {
 		t.Fatal(err)
 	}
 	if n&63 != 0 {

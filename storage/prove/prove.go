@@ -50,6 +50,14 @@ func Seeds(t testing.TB, suite string, few int) iter.Seq[uint64] {
 // All reports whether a test that samples by default is to try everything.
 func All() bool { return os.Getenv(EnvCount) != "" }
 
+// Rounds is how many rounds a test plays that samples by default: few then, and all where everything is to be tried.
+func Rounds(few, all int) int {
+	if All() {
+		return all
+	}
+	return few
+}
+
 // Tally states that a suite has done n of something.
 func Tally(t testing.TB, what string, n int64) {
 	t.Helper()
