@@ -71,17 +71,19 @@ func (r *Reader) filters(name string, leaf types.Leaf, list []Filter) (*cacheEnt
 	return e, first, err
 }
 
-// extentOf returns the range of the file that filters lie in.
+// extentOf returns the range of the file that filters lie in, which is in the order of the row groups.
 func extentOf(list []Filter) (first, end int64) {
-	for i := range list {
-		if f := &list[i]; f.Bytes > 0 {
-			if end == 0 {
-				first = f.Offset
-			}
-			end = f.Offset + int64(f.Bytes)
-		}
+	for len(list) > 0 && list[0].Bytes == 0 {
+		list = list[1:]
 	}
-	return first, end
+	for len(list) > 0 && list[len(list)-1].Bytes == 0 {
+		list = list[:len(list)-1]
+	}
+	if len(list) == 0 {
+		return 0, 0
+	}
+	last := &list[len(list)-1]
+	return list[0].Offset, last.Offset + int64(last.Bytes)
 }
 
 func (r *Reader) verifyFilters(b []byte, first int64, name string, leaf types.Leaf, list []Filter) error {
