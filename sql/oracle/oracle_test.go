@@ -217,6 +217,7 @@ func allModes(r *rand.Rand) []mode {
 		{settings: []string{"telemdb.workers = 5"}},
 		{settings: []string{fmt.Sprintf("telemdb.batch_rows = %d", []int{1, 2, 3, 7, 1000}[r.IntN(5)])}},
 		{settings: []string{"telemdb.force_spill = on"}},
+		{settings: []string{"telemdb.force_spill = on", "telemdb.agg_apart = off"}},
 		{settings: []string{"telemdb.hash_equal = on"}},
 		{settings: []string{"telemdb.fused = off", "telemdb.workers = 1", "telemdb.force_spill = on"}},
 		{settings: []string{"telemdb.window_clusters = off"}},
