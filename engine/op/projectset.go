@@ -77,6 +77,9 @@ func (s *setSink) reset() {
 
 // row appends what the functions give for row i, the shorter sets padded with NULLs.
 func (s *setSink) row(b *vec.Batch, i int) error {
+	if len(s.sets) == 1 && s.sets[0].set.Fn.Part != nil {
+		return s.parts(b, i, &s.sets[0])
+	}
 	longest, before := 0, len(s.rows)
 	for k := range s.sets {
 		c := &s.sets[k]
@@ -99,18 +102,62 @@ func (s *setSink) row(b *vec.Batch, i int) error {
 	if longest > 0xffff {
 		s.rows, s.ord = vec.Room(s.rows, longest), vec.Room(s.ord, longest)
 	}
-	for k := range longest {
+	if err := s.number(i, 0, longest); err != nil {
+		return err
+	}
+	if len(s.rows) < vec.BatchRows {
+		return nil
+	}
+	return s.flushed(b)
+}
+
+// number tells that n rows are there of row i, after so many before.
+func (s *setSink) number(i, from, n int) error {
+	for k := range n {
 		if k&0xffff == 0xffff {
 			if err := expr.Canceled(s.w.ctx); err != nil {
 				return err
 			}
 		}
 		s.rows = append(s.rows, uint16(i))
-		s.ord = append(s.ord, int64(k+1))
+		s.ord = append(s.ord, int64(from+k+1))
 	}
-	if len(s.rows) < vec.BatchRows {
-		return nil
+	return nil
+}
+
+// parts is row for one set that is made part by part: the same batches, but one at a time.
+func (s *setSink) parts(b *vec.Batch, i int, c *setCall) error {
+	full := false
+	for from, more := 0, true; more; {
+		n, rest, err := c.set.Fn.Part(s.w.ctx, c.vecs, i, from, vec.BatchRows-len(s.rows), c.out)
+		if err != nil {
+			return err
+		}
+		if more = rest; n == 0 && from == 0 && s.n.KeepEmpty {
+			for _, v := range c.out {
+				v.AppendNull()
+			}
+			n = 1
+		}
+		if err := s.number(i, from, n); err != nil {
+			return err
+		}
+		from += n
+		if len(s.rows) >= vec.BatchRows {
+			full = true
+			if err := s.flushed(b); err != nil {
+				return err
+			}
+		}
 	}
+	if full {
+		return s.flushed(b)
+	}
+	return nil
+}
+
+// flushed puts out what has been gathered and begins anew.
+func (s *setSink) flushed(b *vec.Batch) error {
 	if err := s.flush(b); err != nil {
 		return err
 	}

@@ -108,6 +108,9 @@ type TableFunc struct {
 	Ret      []Col // of one column for a scalar set
 	// Call appends the rows for row i of the arguments to out, whose columns have been Reset; it returns their number.
 	Call func(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error)
+	// Part, if it is set, appends no more than most of the same rows, from a row on, and reports whether there are more after
+	// them: so long sets need not be there at once.
+	Part func(ctx *expr.Ctx, args []*vec.Vector, i, from, most int, out []*vec.Vector) (n int, more bool, err error)
 	// Cols resolves Ret for polymorphic functions; nil if Ret is fixed.
 	Cols func(args []types.Type) []Col
 	OID  uint32

@@ -8,7 +8,7 @@ import (
 	"github.com/telemdb/telemdb/storage/vec"
 )
 
-// maxSeries bounds one call: the rows of a call are made at once.
+// maxSeries bounds one call: beside other sets the rows of a call are made at once.
 const maxSeries = 1 << 25
 
 // seriesLook is the number of rows after which a series asks whether the statement is still wanted.
@@ -22,8 +22,8 @@ func errStepZero() error { return errParam("step size cannot equal zero") }
 
 func addSeries(r *registry) {
 	for _, t := range []types.Type{tInt4, tInt8} {
-		r.set("generate_series", sig(t, t), t, intSeries)
-		r.set("generate_series", sig(t, t, t), t, intSeries)
+		r.set("generate_series", sig(t, t), t, intSeries).Part = intSeriesPart
+		r.set("generate_series", sig(t, t, t), t, intSeries).Part = intSeriesPart
 	}
 	r.set("generate_series", sig(tNumeric, tNumeric), tNumeric, numericSeries)
 	r.set("generate_series", sig(tNumeric, tNumeric, tNumeric), tNumeric, numericSeries)
@@ -31,17 +31,17 @@ func addSeries(r *registry) {
 	r.set("generate_series", sig(tTimestamptz, tTimestamptz, tInterval), tTimestamptz, timeSeries)
 }
 
-// intSeries stops before it would overflow.
-func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+// intBounds are a series' first number, its step and the number of its rows. It stops before it would overflow.
+func intBounds(args []*vec.Vector, i int) (x, step int64, rows int, err error) {
 	x, end, step := args[0].Int(i), args[1].Int(i), int64(1)
 	if len(args) > 2 {
 		step = args[2].Int(i)
 	}
 	if step == 0 {
-		return 0, errStepZero()
+		return 0, 0, 0, errStepZero()
 	}
 	if step > 0 && x > end || step < 0 && x < end {
-		return 0, nil
+		return x, step, 0, nil
 	}
 	var span, width uint64
 	if step > 0 {
@@ -49,14 +49,22 @@ func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int
 	} else {
 		span, width = uint64(x)-uint64(end), -uint64(step)
 	}
-	rows := span / width
-	if rows >= maxSeries {
-		return 0, errSeriesSize()
+	steps := span / width
+	if steps >= maxSeries {
+		return 0, 0, 0, errSeriesSize()
+	}
+	return x, step, int(steps) + 1, nil
+}
+
+func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
+	x, step, rows, err := intBounds(args, i)
+	if err != nil {
+		return 0, err
 	}
 	if rows >= seriesLook {
-		out[0].I64 = vec.Room(out[0].I64, int(rows)+1)
+		out[0].I64 = vec.Room(out[0].I64, rows)
 	}
-	for n := uint64(0); n <= rows; n++ {
+	for n := range rows {
 		if n%seriesLook == 0 {
 			if err := canceled(ctx); err != nil {
 				return 0, err
@@ -65,7 +73,27 @@ func intSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int
 		out[0].AppendInt(x)
 		x += step
 	}
-	return int(rows) + 1, nil
+	return rows, nil
+}
+
+// intSeriesPart is intSeries part by part.
+func intSeriesPart(_ *expr.Ctx, args []*vec.Vector, i, from, most int, out []*vec.Vector) (n int, more bool, err error) {
+	for _, a := range args {
+		if a.Null(i) {
+			return 0, false, nil
+		}
+	}
+	x, step, rows, err := intBounds(args, i)
+	if err != nil {
+		return 0, false, err
+	}
+	x += int64(from) * step // what overflows on the way has come back where the row is
+	n = min(most, rows-from)
+	for range n {
+		out[0].AppendInt(x)
+		x += step
+	}
+	return n, from+n < rows, nil
 }
 
 func numericSeries(ctx *expr.Ctx, args []*vec.Vector, i int, out []*vec.Vector) (int, error) {
