@@ -258,6 +258,7 @@ type CTE struct {
 type CTEScan struct {
 	ID      int
 	Name    string
+	Alias   string // what the query calls it; "": its name
 	Out     []Col
 	Working bool
 }

@@ -131,7 +131,7 @@ func named(r *relation, schema, name, alias string, cols []string, pos int) (*re
 func (b *binder) tableRef(t *ast.TableRef, o outerEnv) (*relation, error) {
 	if t.Schema == "" {
 		if def := o.ctes.find(t.Name); def != nil {
-			return named(def.scan(), "", t.Name, t.Alias, t.Cols, t.Pos())
+			return named(def.scan(t.Alias), "", t.Name, t.Alias, t.Cols, t.Pos())
 		}
 	}
 	rel, ok := b.cat.Relation(t.Schema, t.Name)

@@ -35,9 +35,9 @@ func (e *cteEnv) find(name string) *cteDef {
 	return nil
 }
 
-func (d *cteDef) scan() *relation {
+func (d *cteDef) scan(alias string) *relation {
 	d.refs++
-	return newRelation(&plan.CTEScan{ID: d.id, Name: d.name, Out: d.cols, Working: d.working})
+	return newRelation(&plan.CTEScan{ID: d.id, Name: d.name, Alias: alias, Out: d.cols, Working: d.working})
 }
 
 // withClause is a bound WITH.

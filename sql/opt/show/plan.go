@@ -132,6 +132,16 @@ func (o *Node) node(n plan.Node, in []string) {
 		if n.Working {
 			o.Kind = "WorkTable Scan"
 		}
+		if n.Alias != "" && n.Alias != n.Name {
+			o.On += " " + n.Alias
+		}
+		for _, c := range n.Out {
+			name := c.Name
+			if o.qualify {
+				name = cmp.Or(n.Alias, n.Name) + "." + name
+			}
+			o.Names = append(o.Names, name)
+		}
 	default:
 		o.Kind = strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan.")
 	}
