@@ -23,7 +23,8 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "telemdb")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	// Without what debuggers read it is linked in half the time.
+	out, err := exec.Command("go", "build", "-ldflags=-s", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
