@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"regexp/syntax"
 	"unicode/utf8"
@@ -23,6 +24,8 @@ type wholePattern struct {
 type wholePart struct {
 	kind wholeKind
 	text []byte    // of wholeLiteral and wholeMaybe
+	word uint64    // the same in one word
+	mask uint64    // which of its bytes are the text's; 0: it is longer, or empty
 	set  [4]uint64 // of wholeSet: which bytes it has; all bytes of characters beyond ASCII, or none
 	any  bool      // of wholeSet: every byte
 	but  int       // of wholeSet: every byte but this one; -1: it is not like that
@@ -64,6 +67,7 @@ func newWholePattern(src string) *wholePattern {
 		return nil
 	}
 	for i := range w.parts {
+		w.parts[i].pack()
 		w.parts[i].sure = w.parts[i].kind == wholeSet && w.ends(i)
 	}
 	return w
@@ -192,6 +196,25 @@ func setOf(re *syntax.Regexp) (p wholePart, ok bool) {
 	return p, true
 }
 
+// pack makes word and mask of a text that fits a word.
+func (p *wholePart) pack() {
+	if len(p.text) > 8 {
+		return
+	}
+	for i, c := range p.text {
+		p.word |= uint64(c) << (8 * i)
+		p.mask |= 0xFF << (8 * i)
+	}
+}
+
+// begins reports whether s begins with the part's text: by one comparison where both fit a word, as calls cost more than that.
+func (p *wholePart) begins(s []byte) bool {
+	if p.mask != 0 && len(s) >= 8 {
+		return binary.LittleEndian.Uint64(s)&p.mask == p.word
+	}
+	return bytes.HasPrefix(s, p.text)
+}
+
 func (p *wholePart) has(c byte) bool { return p.set[c>>6]>>(c&63)&1 != 0 }
 
 // wholeSearch is one search. Its bounds are as those of FindSubmatchIndex; they are reused.
@@ -228,12 +251,12 @@ func (q *wholeSearch) from(part, at int) bool {
 		case wholeMark:
 			q.bounds[p.mark] = at
 		case wholeLiteral:
-			if !bytes.HasPrefix(q.s[at:], p.text) {
+			if !p.begins(q.s[at:]) {
 				return false
 			}
 			at += len(p.text)
 		case wholeMaybe:
-			if bytes.HasPrefix(q.s[at:], p.text) && q.from(part+1, at+len(p.text)) {
+			if p.begins(q.s[at:]) && q.from(part+1, at+len(p.text)) {
 				return true
 			}
 		case wholeSet:
