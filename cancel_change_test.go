@@ -274,7 +274,8 @@ func TestCLUSTERIsCancelledSoon(t *testing.T) {
 	}
 	judge(t, attempts)
 	mustExec(t, db, "CLUSTER wide")
-	if got := one(t, db, "SELECT count(*) FROM telemdb.segments WHERE table_name = 'wide' AND run IS NULL"); got != "0" {
+	// A merge may have made one segment of all rows meanwhile: that is in order without being a run.
+	if got := one(t, db, "SELECT count(*) FROM telemdb.segments WHERE table_name = 'wide' AND run IS NULL AND rows < (SELECT count(*) FROM wide)"); got != "0" {
 		t.Fatalf("%s segments are in no run", got)
 	}
 	if got := one(t, db, wideRows); got != before {
