@@ -94,13 +94,14 @@ func (s *joinStage) gatherRows(b *builder) error {
 	s.build.mem.soft = b.x.spill != nil
 	var out *joinWriter
 	var buf vec.Bitmap
+	ctx := *b.ctx // the workers that make the rows begin with b's
 	for {
 		in, err := rows.Next()
 		if err != nil || in == nil {
 			return err
 		}
 		if out != nil {
-			if err := out.add(b.ctx, in, selection(in, &buf)); err != nil {
+			if err := out.add(&ctx, in, selection(in, &buf)); err != nil {
 				return err
 			}
 			continue
@@ -134,13 +135,14 @@ func (s *joinStage) rowsTight(x *exec) bool {
 func (s *joinStage) toDisk(b *builder) error {
 	s.disk = s.newDisk(b, false)
 	out := s.disk.newWriter(0, &s.disk.build)
+	ctx := *b.ctx // as in gatherRows
 	var part vec.Batch
 	for from := 0; from < s.build.n; from += spillRows {
 		if err := expr.Canceled(b.ctx); err != nil {
 			return err
 		}
 		s.build.slice(from, min(from+spillRows, s.build.n), &part)
-		if err := out.add(b.ctx, &part, nil); err != nil {
+		if err := out.add(&ctx, &part, nil); err != nil {
 			return err
 		}
 	}

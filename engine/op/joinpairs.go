@@ -73,7 +73,7 @@ func (m *pairMaker) share() int64 {
 	const most = 1 << 30 // which no column's offsets outgrow
 	bound := m.w.x.mem.bound()
 	if m.w.x.env.ForceSpill {
-		return 16 << 10
+		return forcedRows
 	}
 	if bound <= 0 {
 		return most
@@ -85,7 +85,7 @@ func (m *pairMaker) share() int64 {
 func (m *pairMaker) fits(p *joinPart, used uint, lump bool) bool {
 	rows := p[0].rows()
 	if m.w.x.env.ForceSpill {
-		return rows < 64 || used >= 2*rawBits && !lump
+		return rows < forcedRows || used >= 2*rawBits && !lump
 	}
 	return needed(p[0].plain(), rows) <= m.share()
 }
@@ -259,7 +259,7 @@ func (m *pairMaker) load(in *joinReader, limit int64) (s *joinStage, last bool, 
 		if limit > 0 {
 			n = 0
 			for ; taken+n < b.N && need < limit; n++ {
-				need += needed(8*int64(len(b.Cols))+int64(rowBytes(b.Cols, taken+n)), 1)
+				need += m.rowNeeds(b, taken+n)
 			}
 		}
 		b = in.take(n)
@@ -277,6 +277,18 @@ func (m *pairMaker) load(in *joinReader, limit int64) (s *joinStage, last bool, 
 	s.unique = false
 	b, _, err := in.peek()
 	return s, b == nil, err
+}
+
+// forcedRows is the rows of a chunk where tests force joins to disk.
+const forcedRows = 64
+
+// rowNeeds is about the memory that row i needs, as share counts it: rows where tests force joins to disk, so that the order in which rows
+// come does not depend on which columns are read.
+func (m *pairMaker) rowNeeds(b *vec.Batch, i int) int64 {
+	if m.w.x.env.ForceSpill {
+		return 1
+	}
+	return needed(8*int64(len(b.Cols))+int64(rowBytes(b.Cols, i)), 1)
 }
 
 // number writes the key ids of gathered rows, keys.None where a key is NULL.
