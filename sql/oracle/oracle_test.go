@@ -193,10 +193,11 @@ func (m mode) String() string {
 }
 
 // cuts tells whether a mode adds floats in another order by design: they are added in words of 64 rows of a batch, and
-// a join of another plan gives rows in another order, or batches of other rows. All other modes have to agree to the last bit.
+// a join of another plan, or on disk, where it goes partition by partition, gives rows in another order, or batches of other rows. All
+// other modes have to agree to the last bit.
 func (m mode) cuts(text string) bool {
 	s := strings.Join(m.settings, " ")
-	joins := strings.Contains(s, "optimizer_off") || strings.Contains(s, "join_")
+	joins := strings.Contains(s, "optimizer_off") || strings.Contains(s, "join_") || strings.Contains(s, "force_spill")
 	return strings.Contains(s, "batch_rows") || strings.Contains(s, "text_pieces") || joins && (strings.Contains(text, " JOIN ") || strings.Contains(text, "(SELECT "))
 }
 
