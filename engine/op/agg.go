@@ -88,6 +88,11 @@ func (r *aggRows) compute() error {
 	if err != nil {
 		return err
 	}
+	return r.over(p)
+}
+
+// over aggregates what a pipeline puts out.
+func (r *aggRows) over(p *pipeline) error {
 	r.p = p
 	if in, ok := p.source.(*aggRows); ok && len(p.stages) == 0 {
 		in.used, in.nulls = r.reads(len(r.n.In.Cols())), onlyNulls(r.n, len(r.n.In.Cols()))
@@ -116,7 +121,7 @@ func (r *aggRows) compute() error {
 			m.partial.takeFrom(in.some)
 		}
 	}
-	err = p.drive(func(w *worker) (terminal, error) {
+	err := p.drive(func(w *worker) (terminal, error) {
 		t, err := newGroupTable(r.n, w)
 		if err != nil {
 			return nil, err

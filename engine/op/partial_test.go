@@ -1,15 +1,18 @@
 package op
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/storage/column"
 	"github.com/telemdb/telemdb/storage/prove"
 	"github.com/telemdb/telemdb/storage/types"
 	"github.com/telemdb/telemdb/storage/vec"
@@ -226,4 +229,70 @@ func ofKeys(n *plan.Agg) plan.Node {
 		a.Keys = append(a.Keys, col(i, n.Out[i].Type))
 	}
 	return aggOut(a)
+}
+
+// The upper of two levels goes to disk while the texts of its keys lie in the arenas of the lower one, which did not.
+func TestAnUpperLevelOnDiskKeepsTheTextsOfTheLowerOne(t *testing.T) {
+	rng := seeded(t)
+	rows := make([]row, 30_000)
+	for i := range rows {
+		rows[i] = row{nil, fmt.Sprint("a client whose name is long ", rng.IntN(90_000)), nil, nil, nil, rng.Int64N(1000), nil}
+		if rng.IntN(20) == 0 {
+			rows[i][1] = "short"
+		}
+	}
+	src := newSource(keyTable, rows, 5000)
+	call := aggCall("count", tInt, col(5, tInt))
+	call.Distinct = true
+	n := aggOut(&plan.Agg{In: scanOf(keyTable), Keys: []expr.Expr{col(1, tText)}, Aggs: []plan.AggCall{call}})
+	want, err := runEnv(t, src, n, Env{Workers: 1, NoScatter: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := newSpace()
+	env := Env{Workers: 2, ManyGroups: 1, Spill: space, Source: func(*types.Table) (column.Source, error) { return src, nil }}
+	x := &exec{env: &env, mem: &memory{}, workers: 2, once: &sync.Map{}, spill: space}
+	b := newBuilder(x, &expr.Ctx{Context: context.Background()}, nil)
+	upper := twoLevels(n)
+	lower := &aggRows{b: b, n: upper.In.(*plan.Agg)}
+	if err := lower.prepare(); err != nil || lower.some == nil || len(lower.some.texts) == 0 {
+		t.Fatalf("the lower level has no texts in memory: %v", err)
+	}
+	if space.Written() > 0 {
+		t.Fatal("the lower level is on disk")
+	}
+	env.ForceSpill = true
+	r := &aggRows{b: b, n: upper, done: true}
+	if err := r.over(&pipeline{b: b, rows: lower, source: lower}); err != nil {
+		t.Fatal(err)
+	}
+	var got []row
+	for {
+		out, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out == nil {
+			break
+		}
+		for i := range out.N {
+			got = append(got, row{valueAt(out.Cols[0], i), valueAt(out.Cols[1], i)})
+		}
+	}
+	runs := 0 // on disk, or in the block of a file that is not full
+	for _, e := range r.m.ends {
+		if e.part != nil {
+			runs += len(e.part.runs)
+		}
+	}
+	if r.some == nil || runs == 0 || r.some.l.below == nil {
+		t.Fatalf("the upper level was spilled in %d runs, scattered: %v", runs, r.some != nil)
+	}
+	r.Close()
+	if g, w := sortedLines(got), sortedLines(want); !slices.Equal(g, w) {
+		t.Fatalf("%d groups, want %d", len(g), len(w))
+	}
+	if space.Used() != 0 || x.mem.used.Load() != 0 {
+		t.Fatalf("%d bytes are left on disk, %d in memory", space.Used(), x.mem.used.Load())
+	}
 }
