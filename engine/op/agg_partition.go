@@ -58,6 +58,7 @@ type partitions struct {
 	wg     sync.WaitGroup
 	at     int
 	local  *worker // nested partitions are made by whoever asks
+	gate   partitionGate
 }
 
 // partition is one that is complete: a table, or partitions of it if it was too large.
@@ -157,6 +158,7 @@ func (t *groupTable) byPartition() []uint32 {
 func (x *partitions) start(ctx context.Context, workers int) {
 	count := 1 << x.bits
 	x.quit, x.tokens = make(chan struct{}), make(chan struct{}, 2*workers)
+	x.gate.init(x.l != nil)
 	x.ready = make([]chan partition, count)
 	for p := range x.ready {
 		x.ready[p] = make(chan partition, 1)
@@ -187,6 +189,9 @@ func (x *partitions) work(w *worker) bool {
 	case <-x.quit:
 		return false
 	}
+	if !x.gate.enter(w.x.mem, x.quit) {
+		return false
+	}
 	p := int(x.next.Add(1) - 1)
 	if p >= len(x.ready) {
 		return false
@@ -196,6 +201,7 @@ func (x *partitions) work(w *worker) bool {
 	if err == nil {
 		done, err = x.make(p, w)
 	}
+	x.gate.made(done)
 	done.err = err
 	x.ready[p] <- done
 	w.slot.Release() // others may have the core while this one waits for room
@@ -258,6 +264,7 @@ func (x *partitions) batch() (*vec.Batch, error) {
 		done.close()
 		x.ready[x.at] = nil
 		if x.local == nil {
+			x.gate.leave()
 			<-x.tokens
 		}
 	}
@@ -387,7 +394,7 @@ func (m *partitionMaker) tooLarge() bool {
 	if m.w.x.env.ForceSpill {
 		return m.x.depth < 2 && m.t.seen >= 64
 	}
-	return m.w.x.mem.above(3, 4) && m.t.mem.held > 1<<20
+	return m.w.x.mem.above(3, 4) && m.t.mem.held > max(1<<20, m.w.x.mem.floor(m.x.b.x.workers))
 }
 
 // divisible reports whether there may be partitions of this partition: one group cannot be divided.

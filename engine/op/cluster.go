@@ -121,6 +121,7 @@ type clusterEnd struct {
 
 func (c *clusters) newEnd(w *worker) *clusterEnd {
 	e := &clusterEnd{c: c, w: w, run: newSortRun(c.spec), mem: w.x.account("window", c.of), cols: make([]*vec.Vector, len(c.store))}
+	e.mem.soft = w.x.spaceOf(c.of) != nil
 	for _, i := range c.store {
 		e.rows.ts = append(e.rows.ts, c.p.ts[i])
 	}
@@ -190,7 +191,7 @@ func (e *clusterEnd) reserve() error {
 	size := e.run.size() + e.rows.size() + int64(cap(e.first))*4
 	x := e.w.x
 	force := x.env.ForceSpill && e.rows.n >= 1024
-	if x.spaceOf(e.c.of) == nil || !force && (size < 1<<16 || !x.mem.tight(size-e.mem.held, 1, 3)) {
+	if x.spaceOf(e.c.of) == nil || !force && (size < x.mem.floor(x.workers) || !x.mem.tight(size-e.mem.held, 1, 3)) {
 		return e.mem.to(size)
 	}
 	e.c.spilling.Store(true)

@@ -31,6 +31,11 @@ func (p *MemoryPool) TakePeak() int64 { return p.recent.Swap(p.used.Load()) }
 // Limit returns what they may hold; 0: as much as they like.
 func (p *MemoryPool) Limit() int64 { return p.limit }
 
+// short reports whether more bytes than are held now would leave little for others.
+func (p *MemoryPool) short(more int64) bool {
+	return p != nil && p.limit > 0 && p.used.Load()+more > p.limit/4*3
+}
+
 // poolFloor is what an execution may hold though the pool is exhausted: others' hunger must not keep a client from asking
 // what is going on.
 const poolFloor = 1 << 20
@@ -112,6 +117,24 @@ func (m *memory) bound() int64 {
 // time to go on with the help of the disk.
 func (m *memory) above(num, den int64) bool { return m.tight(0, num, den) }
 
+// floorShare is the part of the memory that an operator may hold however much others do, if it goes on on disk: with less, it
+// would cut its rows into so many pieces that they cost more than what the others save. Others leave room for it, because they
+// begin to yield at three quarters.
+const floorShare = 8
+
+// floor is what each of so many workers of such an operator may always hold. While the process is short of memory it is a few
+// pages: an operator of every query may hold that.
+func (m *memory) floor(workers int) int64 {
+	m = m.root()
+	if m.pool.short(0) {
+		return floorLeast
+	}
+	return max(floorLeast, m.bound()/floorShare/int64(max(1, workers)))
+}
+
+// floorLeast is the least that is ever worth a piece on disk.
+const floorLeast = 1 << 16
+
 // tight is above with more bytes than are held now.
 func (m *memory) tight(more, num, den int64) bool {
 	m = m.root()
@@ -119,8 +142,7 @@ func (m *memory) tight(more, num, den int64) bool {
 	if bound := m.bound(); bound > 0 && used > bound/den*num {
 		return true
 	}
-	p := m.pool
-	return p != nil && p.limit > 0 && used > poolFloor && p.used.Load()+more > p.limit/4*3
+	return used > poolFloor && m.pool.short(more)
 }
 
 // account is one operator's share.

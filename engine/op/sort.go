@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -127,6 +128,11 @@ func (r *sortRows) finish() error {
 	spilled := false
 	for _, e := range r.ends {
 		spilled = spilled || len(e.files) > 0
+	}
+	if err := r.yield(spilled); err != nil {
+		return err
+	}
+	for _, e := range r.ends {
 		if e.run.n > 0 {
 			r.runs = append(r.runs, e.run)
 		}
@@ -147,6 +153,7 @@ func (r *sortRows) finish() error {
 	if places > 1<<32 {
 		return errWide("sort")
 	}
+	r.mem.soft = r.b.x.spaceOf(r.of) != nil // small beside the runs, which did not have to go to disk
 	if err := r.mem.to(rows * 4); err != nil {
 		return err
 	}
@@ -163,6 +170,30 @@ func (r *sortRows) finish() error {
 		}
 	}
 	return expr.Canceled(r.b.ctx)
+}
+
+// yield sends the last runs to disk too if others are, and the memory is still short: whoever takes the rows may need it.
+func (r *sortRows) yield(spilled bool) error {
+	if !spilled || !r.b.x.mem.above(1, 3) {
+		return nil
+	}
+	errs := make([]error, len(r.ends))
+	var wg sync.WaitGroup
+	for i, e := range r.ends {
+		if e.run.n == 0 {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			defer guard(&errs[i])
+			if errs[i] = e.spill(r.b.x.spaceOf(r.of)); errs[i] == nil {
+				errs[i] = e.mem.to(e.run.size())
+			}
+		}()
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // sortRuns sorts runs side by side; there are not more of them than workers.

@@ -33,6 +33,7 @@ type sortEnd struct {
 
 func newSortEnd(r *sortRows, w *worker) *sortEnd {
 	e := &sortEnd{r: r, w: w, run: newSortRun(r.spec), mem: w.x.account("sort", r.of)}
+	e.mem.soft = w.x.spaceOf(r.of) != nil
 	for _, k := range r.n.Keys {
 		e.exprs = append(e.exprs, expr.Compile(k.Expr))
 	}
@@ -105,7 +106,7 @@ func (e *sortEnd) reserve() error {
 	x := e.w.x
 	space := x.spaceOf(e.r.of)
 	force := x.env.ForceSpill && e.run.n >= 1024
-	if space == nil || !force && (size < 1<<16 || !x.mem.tight(size-e.mem.held, 1, 3)) {
+	if space == nil || !force && (size < x.mem.floor(x.workers) || !x.mem.tight(size-e.mem.held, 1, 3)) {
 		return e.mem.to(size)
 	}
 	if err := e.spill(space); err != nil {
@@ -271,6 +272,9 @@ func (e *sortEnd) spill(space *spill.Space) error {
 		if err := f.Write(b); err != nil {
 			return err
 		}
+	}
+	if err := f.Settle(); err != nil { // it waits until all runs are merged
+		return err
 	}
 	base := e.run.base + uint64(e.run.n)
 	e.run = newSortRun(e.r.spec)
