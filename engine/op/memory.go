@@ -64,8 +64,9 @@ type memory struct {
 	limit  int64
 	used   atomic.Int64
 	peak   atomic.Int64
-	pool   *MemoryPool // of the process; nil: nobody else counts
-	parent *memory     // of a part of the execution that ends before the whole: counts there too
+	soft   atomic.Int64 // of used: what operators hold that go on on disk
+	pool   *MemoryPool  // of the process; nil: nobody else counts
+	parent *memory      // of a part of the execution that ends before the whole: counts there too
 }
 
 // add reserves n bytes (or gives them back) for an operator; error 53200 if the limit of the query or of the process is
@@ -80,8 +81,8 @@ func (m *memory) add(operator string, n int64) error {
 	if m.pool != nil {
 		full = m.pool.add(operator, n, used)
 	}
-	if m.limit <= 0 || used <= m.limit || n <= 0 {
-		return full
+	if m.limit <= 0 || used <= m.limit || n <= 0 || used-m.soft.Load() <= m.limit/floorShare {
+		return full // what is too much is others', who look after it
 	}
 	return sqlstate.New(sqlstate.OutOfMemory, "out of memory: the %s needs more than query_memory allows", operator).
 		WithDetail("The query holds %d bytes, query_memory is %d bytes.", used, m.limit).
@@ -90,11 +91,23 @@ func (m *memory) add(operator string, n int64) error {
 
 // release gives back to the parent whatever is still held.
 func (m *memory) release() {
+	defer m.parent.addSoft(-m.soft.Swap(0))
 	_ = m.parent.add("", -m.used.Swap(0)) // giving back never fails
 }
 
 // finish gives back to the process whatever an execution that has ended still held: rows that were kept until its end.
-func (m *memory) finish() { _ = m.add("", -m.used.Load()) }
+func (m *memory) finish() {
+	_ = m.add("", -m.used.Load())
+	m.addSoft(-m.soft.Load())
+}
+
+// addSoft tells how many more of the bytes held operators look after that go on on disk: before they are added, and after they are
+// given back.
+func (m *memory) addSoft(n int64) {
+	for ; m != nil && n != 0; m = m.parent {
+		m.soft.Add(n)
+	}
+}
 
 // root is the memory of the whole execution.
 func (m *memory) root() *memory {
@@ -151,7 +164,8 @@ type account struct {
 	st       *NodeStats // nil: nothing is measured
 	operator string
 	held     int64
-	soft     bool // the operator looks after the limit itself: it goes on on disk
+	soft     bool  // the operator looks after the limit itself: it goes on on disk
+	counted  int64 // of held, as soft
 }
 
 // account opens an account for node n's operator.
@@ -168,16 +182,25 @@ func (a *account) to(n int64) error {
 	d := n - a.held
 	a.held = n
 	a.st.holds(d)
-	if err := a.m.add(a.operator, d); !a.soft {
-		return err
+	more := -a.counted
+	if a.soft {
+		more += n
 	}
-	return nil
+	a.counted += more
+	a.m.addSoft(max(0, more))
+	err := a.m.add(a.operator, d)
+	a.m.addSoft(min(0, more))
+	if a.soft {
+		return nil
+	}
+	return err
 }
 
 func (a *account) free() {
 	a.st.holds(-a.held)
 	_ = a.m.add(a.operator, -a.held) // giving back never fails
-	a.held = 0
+	a.m.addSoft(-a.counted)
+	a.held, a.counted = 0, 0
 }
 
 // The headers count too: a recursive query may hold millions of batches of one row.

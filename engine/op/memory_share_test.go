@@ -7,6 +7,7 @@ import (
 
 	"github.com/telemdb/telemdb/engine/expr"
 	"github.com/telemdb/telemdb/engine/plan"
+	"github.com/telemdb/telemdb/engine/sqlstate"
 )
 
 // manyClients is an aggregation of nearly as many groups as rows, whose sum of floats keeps it from being scattered.
@@ -59,5 +60,41 @@ func TestATopNAboveALargeAggregationGoesOnInLittleMemory(t *testing.T) {
 		if show(got) != show(want) {
 			t.Fatalf("%d bytes: got %v, want %v", memory, got, want)
 		}
+	}
+}
+
+// An aggregation without groups above one that holds more than the memory needs next to nothing, and gets it.
+func TestWhatNeedsLittleDoesNotFailForWhatOthersHold(t *testing.T) {
+	src, agg := manyClients(100_000)
+	n := aggOut(&plan.Agg{In: agg, Aggs: []plan.AggCall{countCall(), aggCall("max", tInt, col(0, tInt))}})
+	want, err := runEnv(t, src, n, Env{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := runEnv(t, src, n, Env{Workers: 2, Memory: 2 << 20, Spill: newSpace()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if show(got) != show(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	mem := &memory{limit: 8 << 20}
+	held, small := account{m: mem, operator: "aggregation", soft: true}, account{m: mem, operator: "window"}
+	if err := held.to(9 << 20); err != nil {
+		t.Fatal(err)
+	}
+	if err := small.to(1 << 20); err != nil {
+		t.Errorf("an eighth, though others hold too much: %v", err)
+	}
+	if err := small.to(1<<20 + 1); sqlstate.Code(err) != sqlstate.OutOfMemory {
+		t.Errorf("more than an eighth: %v, want 53200", err)
+	}
+	held.free()
+	if err := small.to(8<<20 + 1); sqlstate.Code(err) != sqlstate.OutOfMemory {
+		t.Errorf("more than all: %v, want 53200", err)
+	}
+	small.free()
+	if mem.used.Load() != 0 || mem.soft.Load() != 0 {
+		t.Errorf("%d bytes are left, %d of them soft", mem.used.Load(), mem.soft.Load())
 	}
 }

@@ -165,6 +165,9 @@ func (r *partialRows) forget(p int) {
 	r.freed.Add(n)
 	r.mem.st.holds(-n)
 	_ = r.mem.m.add(r.mem.operator, -n) // giving back never fails
+	if r.mem.soft {
+		r.mem.m.addSoft(-n)
+	}
 }
 
 func (r *partialRows) close() {
@@ -176,7 +179,11 @@ func (r *partialRows) close() {
 	}
 	r.runs = nil
 	r.texts.empty()
-	r.mem.held -= r.freed.Swap(0)
+	freed := r.freed.Swap(0)
+	r.mem.held -= freed
+	if r.mem.soft {
+		r.mem.counted -= freed
+	}
 	r.mem.free()
 }
 
