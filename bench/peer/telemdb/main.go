@@ -187,7 +187,10 @@ func (e *engine) QueryMemory() int64 {
 	return e.db.QueryMemoryPeak()
 }
 
-func (e *engine) Trim() { debug.FreeOSMemory() }
+func (e *engine) Trim() {
+	debug.FreeOSMemory() // a sync.Pool gives up what it has at the second collection after its last use
+	debug.FreeOSMemory()
+}
 
 // Size counts the files that hold rows; the log, which is empty once everything is sealed, is a reservation.
 func (e *engine) Size(tables []string) (int64, error) {
