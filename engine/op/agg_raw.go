@@ -243,13 +243,16 @@ func (r *rawWriter) scatter(sel vec.Bitmap, n int) error {
 	return r.mem.to(held)
 }
 
-// settle is called behind the last row: what partitions hold in memory goes to disk too if it is worth it, since they wait for
-// their turn.
-func (r *rawWriter) settle() error {
-	if r.mem.held*settleShare < r.mem.m.bound() {
+// settle is called behind the last row: see settleFiles.
+func (r *rawWriter) settle() error { return settleFiles(&r.mem, r.files) }
+
+// settleFiles sends what files, nil among them, hold in memory to disk too if it is worth it, since they wait for their turn. mem is
+// what they have taken.
+func settleFiles(mem *account, files []*spill.File) error {
+	if mem.held*settleShare < mem.m.bound() {
 		return nil
 	}
-	for _, f := range r.files {
+	for _, f := range files {
 		if f == nil {
 			continue
 		}
@@ -257,7 +260,7 @@ func (r *rawWriter) settle() error {
 			return err
 		}
 	}
-	return r.mem.to(0)
+	return mem.to(0)
 }
 
 // settleShare is the part of the memory from which what waits for its turn is worth writing.

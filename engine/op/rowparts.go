@@ -123,21 +123,8 @@ func (r *rowParts) take(p int, ctx *expr.Ctx) (*spilledRows, error) {
 	return &spilledRows{file: f, in: in, ctx: ctx}, nil
 }
 
-// settle is called behind the last row: see rawWriter.settle.
-func (r *rowParts) settle() error {
-	if r.mem.held*settleShare < r.mem.m.bound() {
-		return nil
-	}
-	for _, f := range r.files {
-		if f == nil {
-			continue
-		}
-		if err := f.Settle(); err != nil {
-			return err
-		}
-	}
-	return r.mem.to(0)
-}
+// settle is called behind the last row: see settleFiles.
+func (r *rowParts) settle() error { return settleFiles(&r.mem, r.files) }
 
 func (r *rowParts) close() {
 	for p, f := range r.files {
